@@ -1,0 +1,2 @@
+export * from "./read_api.ts";
+export * from "./wire.ts";
