@@ -1,0 +1,24 @@
+import { randomBytes } from "node:crypto";
+
+/**
+ * Makes batch ids that are unique over agents and sort in the order in which they were made, also over restarts:
+ * milliseconds since the epoch, strictly increasing, then random characters.
+ */
+export class BatchIds {
+  #last: number;
+  readonly #now: () => number;
+
+  /** @param after the newest id that is in use already, if any. */
+  constructor(after: string | undefined, now: () => number = Date.now) {
+    this.#now = now;
+    this.#last = after === undefined ? 0 : Number.parseInt(after.slice(0, TIME_CHARACTERS), 36) || 0;
+  }
+
+  next(): string {
+    this.#last = Math.max(this.#last + 1, this.#now());
+    return `${this.#last.toString(36).padStart(TIME_CHARACTERS, "0")}-${randomBytes(9).toString("base64url")}`;
+  }
+}
+
+/** Base 36 characters that hold milliseconds since the epoch until the year 5188. */
+const TIME_CHARACTERS = 9;

@@ -1,0 +1,160 @@
+import { Buffer } from "node:buffer";
+import type { Chunk, ChunkSource, SentRange } from "../chunk.ts";
+import type { Piece } from "../lines/pieces.ts";
+import type { BodyEncoder, EncodedBody, LineContext } from "./encoder.ts";
+
+/** A body, and the ranges of the sources that are in it. */
+export interface Batch {
+  /** The same whenever this batch is sent. */
+  readonly id: string;
+  readonly ranges: readonly SentRange[];
+  /** Lines in the body; a batch without lines has nothing to send and only moves checkpoints. */
+  readonly lines: number;
+  /** Bytes of the sources that the ranges cover, by what became of them. */
+  readonly bytes: BatchBytes;
+  readonly body: Promise<EncodedBody>;
+}
+
+export interface BatchBytes {
+  readonly shipped: number;
+  /** Empty lines. */
+  readonly empty: number;
+  /** Beyond the limit on a line, or too large for a body. */
+  readonly dropped: number;
+}
+
+export interface BatcherOptions {
+  readonly encoder: BodyEncoder;
+  readonly nextId: () => string;
+  readonly onBatch: (batch: Batch) => void;
+}
+
+/** A run is not cut below this to fill a body. */
+const MIN_SPLIT_BYTES = 16 * 1024;
+
+/** Puts chunks into bodies, several sources in one body, and keeps account of which range went into which batch. */
+export class Batcher {
+  readonly #options: BatcherOptions;
+  #ranges = new Map<ChunkSource, SentRange>();
+  #lines = 0;
+  #shipped = 0;
+  #empty = 0;
+  #dropped = 0;
+
+  constructor(options: BatcherOptions) {
+    this.#options = options;
+  }
+
+  /** True when nothing waits to be flushed. */
+  get empty(): boolean {
+    return this.#ranges.size === 0;
+  }
+
+  /** Takes a whole chunk; batches that become full on the way are given out. */
+  add(chunk: Chunk): void {
+    for (const piece of chunk.pieces) {
+      if (piece.kind === "lines") {
+        this.#addRun(chunk, piece.from, piece.to, contextOf(chunk, undefined));
+      } else if (piece.kind === "part") {
+        const context = contextOf(chunk, { line_part: piece.number, line_offset: piece.lineStart, line_end: piece.last });
+        this.#addRun(chunk, piece.from, piece.to, context);
+      } else this.#addDropped(chunk, piece);
+    }
+  }
+
+  /** Gives out what is in hand; nothing when there is nothing. */
+  flush(id = this.#options.nextId()): void {
+    if (this.empty) return;
+    const batch: Batch = {
+      id,
+      ranges: [...this.#ranges.values()],
+      lines: this.#lines,
+      bytes: { shipped: this.#shipped, empty: this.#empty, dropped: this.#dropped },
+      body: this.#options.encoder.finish(),
+    };
+    this.#ranges = new Map();
+    this.#lines = 0;
+    this.#shipped = 0;
+    this.#empty = 0;
+    this.#dropped = 0;
+    this.#options.onBatch(batch);
+  }
+
+  #addRun(chunk: Chunk, from: number, to: number, context: LineContext): void {
+    const { encoder } = this.#options;
+    const run = chunk.bytes.subarray(from, to);
+    let added = encoder.add(run, context);
+    if (added === undefined && !encoder.empty) {
+      if (run.length >= 2 * MIN_SPLIT_BYTES && this.#addHalves(chunk, from, to, context)) return;
+      this.flush();
+      added = encoder.add(run, context);
+    }
+    if (added !== undefined) {
+      this.#lines += added.lines;
+      this.#empty += added.emptyBytes;
+      this.#shipped += run.length - added.emptyBytes;
+      this.#cover(chunk, from, to);
+    } else if (!this.#addHalves(chunk, from, to, context)) {
+      this.#dropped += run.length;
+      this.#cover(chunk, from, to);
+    }
+  }
+
+  /** Cuts a run at the newline nearest to its middle; false when it is one line. */
+  #addHalves(chunk: Chunk, from: number, to: number, context: LineContext): boolean {
+    const middle = cutAtLine(chunk.bytes.subarray(from, to));
+    if (middle === undefined) return false;
+    this.#addRun(chunk, from, from + middle, context);
+    this.#addRun(chunk, from + middle, to, context);
+    return true;
+  }
+
+  /** Bytes beyond the limit on a line: counted, and once the line has ended said in a line of their own. */
+  #addDropped(chunk: Chunk, piece: Extract<Piece, { kind: "dropped" }>): void {
+    if (piece.total !== undefined) {
+      const context = contextOf(chunk, {
+        line_part: piece.number,
+        line_offset: piece.lineStart,
+        line_end: true,
+        line_dropped_bytes: piece.total,
+      });
+      const note = Buffer.from(`[${piece.total} more bytes of this line were dropped]\n`);
+      if (this.#options.encoder.add(note, context) === undefined) {
+        this.flush();
+        this.#options.encoder.add(note, context);
+      }
+      this.#lines += 1;
+    }
+    this.#dropped += piece.to - piece.from;
+    this.#cover(chunk, piece.from, piece.to);
+  }
+
+  #cover(chunk: Chunk, from: number, to: number): void {
+    const end = chunk.positionAfter(to);
+    const range = this.#ranges.get(chunk.source);
+    if (range === undefined) this.#ranges.set(chunk.source, chunk.source.sent(chunk.start + from, end));
+    else range.extend(end);
+  }
+}
+
+/** What a long line's parts say of themselves in `meta`: the one line they belong to, their number, and what is missing. */
+interface PartMark {
+  readonly line_part: number;
+  readonly line_offset: number;
+  readonly line_end: boolean;
+  readonly line_dropped_bytes?: number;
+}
+
+function contextOf(chunk: Chunk, mark: PartMark | undefined): LineContext {
+  const context = { file: chunk.file, timestamp: chunk.readAt };
+  return mark === undefined ? context : { ...context, meta: JSON.stringify(mark) };
+}
+
+/** Where to cut a run of lines in two; undefined when it is one line. */
+function cutAtLine(run: Buffer): number | undefined {
+  const middle = run.length >> 1;
+  const before = run.lastIndexOf(10, middle);
+  if (before >= 0 && before < run.length - 1) return before + 1;
+  const after = run.indexOf(10, middle);
+  return after >= 0 && after < run.length - 1 ? after + 1 : undefined;
+}

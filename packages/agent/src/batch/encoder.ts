@@ -1,0 +1,46 @@
+import type { Buffer } from "node:buffer";
+
+/** What every line of a run has in common, and what is put behind each of them. */
+export interface LineContext {
+  /** The `file` field. */
+  readonly file: string;
+  /** The `timestamp` field, in milliseconds since the epoch. */
+  readonly timestamp: number;
+  /** The `meta` field as JSON, for the few lines that carry one. */
+  readonly meta?: string;
+}
+
+/** What became of the bytes that an encoder took. */
+export interface EncodedRun {
+  /** Lines that are in the body now. */
+  readonly lines: number;
+  /** Bytes of empty lines, which are left out: a line without text is refused by servers of this protocol. */
+  readonly emptyBytes: number;
+}
+
+/** A finished body, ready to be sent and sent again. */
+export interface EncodedBody {
+  readonly bytes: Buffer;
+  readonly encoding: "gzip" | undefined;
+  /** Bytes before compression. */
+  readonly plainSize: number;
+}
+
+/**
+ * Makes request bodies out of runs of lines: JSON escaping, UTF-8 repair, compression. One body at a time.
+ *
+ * The seam between the flow and the way bytes are turned into a body, so that a faster kernel can take the place of
+ * the one that is built on `JSON.stringify` and zlib.
+ */
+export interface BodyEncoder {
+  /** True when the body holds no line. */
+  readonly empty: boolean;
+  /**
+   * Adds lines to the body; undefined when they do not fit, and then nothing was added.
+   * Lines that do not fit an empty body never fit: the caller splits them.
+   * @param run lines with their newlines (the last may lack it); borrowed for the call.
+   */
+  add(run: Buffer, context: LineContext): EncodedRun | undefined;
+  /** Ends the body and begins a new one. */
+  finish(): Promise<EncodedBody>;
+}

@@ -1,0 +1,201 @@
+import { type Batch, Batcher } from "./batch/batcher.ts";
+import { BatchIds } from "./batch/batch_ids.ts";
+import type { BodyEncoder } from "./batch/encoder.ts";
+import type { Chunk } from "./chunk.ts";
+import type { BackoffOptions } from "./delivery/backoff.ts";
+import { Deliverer, type Sender } from "./delivery/deliverer.ts";
+import type { StateStore, StoredBatch } from "./state/state_store.ts";
+import type { AgentEvent } from "./telemetry/events.ts";
+
+/** What gives chunks when asked. */
+export interface ChunkQueue {
+  readonly hasReady: boolean;
+  next(): Chunk | undefined;
+  /** Writes the checkpoints that acknowledgements have moved to the state, within the caller's transaction. */
+  saveCheckpoints(): void;
+  /** That transaction was committed: they need not be written again. */
+  checkpointsSaved(): void;
+}
+
+export interface PipelineOptions {
+  readonly queue: ChunkQueue;
+  readonly encoder: BodyEncoder;
+  readonly sender: Sender;
+  readonly state: StateStore;
+  readonly emit: (event: AgentEvent) => void;
+  readonly maxInFlight: number;
+  /** A line waits for others at most this long, in milliseconds. */
+  readonly flushMs: number;
+  readonly backoff: BackoffOptions;
+  readonly slowRetryMs: number;
+}
+
+/** Time that reading and encoding may take before other work gets its turn, in milliseconds. */
+const TURN_MS = 8;
+/**
+ * Time between two flushes of bodies that are not full. With few of them a lone line leaves almost at once; from about 25 a
+ * second on, lines are collected, because each request costs about 0.5 ms of CPU whatever its size.
+ */
+const FLUSH_GAP_MS = { calm: 2, busy: 100 } as const;
+const CALM_FLUSHES_PER_SECOND = 25;
+
+/**
+ * The flow from chunks to acknowledgements. Everything is pulled: chunks are read only while delivery has room, so when
+ * it slows down, reading slows down, and nothing is queued without a bound.
+ */
+export class Pipeline {
+  readonly #options: PipelineOptions;
+  readonly #batcher: Batcher;
+  readonly #deliverer: Deliverer;
+  readonly #ids: BatchIds;
+  #pumping = false;
+  #stopped = false;
+  #flushTimer: NodeJS.Timeout | undefined;
+  #openedAt = 0;
+  /** When the last flushes happened, a ring of as many as a calm second has. */
+  readonly #flushes = new Float64Array(CALM_FLUSHES_PER_SECOND).fill(-1e9);
+  #flushCount = 0;
+  /** The id that the next batch must have: it repeats one of an earlier run. */
+  #repeated: string | undefined;
+
+  /** @param newest the newest batch id of an earlier run. */
+  constructor(options: PipelineOptions, newest: string | undefined) {
+    this.#options = options;
+    this.#ids = new BatchIds(newest);
+    this.#batcher = new Batcher({
+      encoder: options.encoder,
+      nextId: () => this.#ids.next(),
+      onBatch: (batch) => this.#send(batch),
+    });
+    const { sender, maxInFlight, backoff, slowRetryMs, emit } = options;
+    this.#deliverer = new Deliverer({
+      sender,
+      maxInFlight,
+      backoff,
+      slowRetryMs,
+      emit,
+      onSettled: (batch, dropped) => this.#settled(batch, dropped),
+    });
+  }
+
+  /** Batches under way. */
+  get inFlight(): number {
+    return this.#deliverer.inFlight;
+  }
+
+  /** There may be something to read. */
+  wake(): void {
+    if (this.#pumping || this.#stopped) return;
+    this.#pumping = true;
+    setImmediate(() => this.#pump());
+  }
+
+  /**
+   * Sends a batch of an earlier run again, under its id and with the same lines, so that a server that has it already
+   * stores nothing twice. Call before anything else is read.
+   */
+  repeat(stored: StoredBatch, chunks: Iterable<Chunk>): void {
+    this.#repeated = stored.id;
+    for (const chunk of chunks) this.#batcher.add(chunk);
+    this.#batcher.flush(stored.id);
+    this.#repeated = undefined;
+  }
+
+  /**
+   * Reads nothing more, sends what is in hand and waits for the answers.
+   * @returns whether everything was acknowledged before the signal came.
+   */
+  async finish(signal: AbortSignal): Promise<boolean> {
+    this.#stopped = true;
+    clearTimeout(this.#flushTimer);
+    this.#flush();
+    try {
+      await this.#deliverer.drained(signal);
+      return true;
+    } catch {
+      return false;
+    } finally {
+      this.#deliverer.stop();
+    }
+  }
+
+  #pump(): void {
+    this.#pumping = false;
+    if (this.#stopped) return;
+    const until = performance.now() + TURN_MS;
+    while (this.#deliverer.hasRoom) {
+      const chunk = this.#options.queue.next();
+      if (chunk === undefined) break;
+      if (this.#batcher.empty) this.#openedAt = performance.now();
+      this.#batcher.add(chunk);
+      if (performance.now() > until) break;
+    }
+    if (this.#deliverer.hasRoom && this.#options.queue.hasReady) this.wake();
+    else this.#planFlush();
+  }
+
+  /** Decides when a body that is not full leaves. */
+  #planFlush(): void {
+    if (this.#batcher.empty || this.#stopped) return;
+    clearTimeout(this.#flushTimer);
+    const now = performance.now();
+    const latest = this.#openedAt + this.#options.flushMs;
+    // With a request under way, lines are collected until its answer comes: that adapts to the server by itself.
+    const at = this.#deliverer.inFlight > 0 ? latest : Math.min(latest, this.#lastFlush() + this.#flushGap(now));
+    if (at <= now && this.#deliverer.hasRoom) this.#flush();
+    else if (this.#deliverer.hasRoom) this.#flushTimer = setTimeout(() => this.#planFlush(), Math.max(1, at - now));
+  }
+
+  #flush(): void {
+    if (this.#batcher.empty) return;
+    this.#flushes[this.#flushCount % CALM_FLUSHES_PER_SECOND] = performance.now();
+    this.#flushCount += 1;
+    this.#batcher.flush();
+  }
+
+  #lastFlush(): number {
+    return this.#flushes[(this.#flushCount + CALM_FLUSHES_PER_SECOND - 1) % CALM_FLUSHES_PER_SECOND] ?? 0;
+  }
+
+  #flushGap(now: number): number {
+    const oldest = this.#flushes[this.#flushCount % CALM_FLUSHES_PER_SECOND] ?? 0;
+    return now - oldest > 1000 ? FLUSH_GAP_MS.calm : FLUSH_GAP_MS.busy;
+  }
+
+  #send(batch: Batch): void {
+    if (batch.lines === 0) {
+      // Nothing but empty or dropped lines: there is nothing to send.
+      this.#settled(batch, 0);
+      return;
+    }
+    const repeated = batch.id === this.#repeated;
+    const ranges = batch.ranges.flatMap(({ fileId, start, end, lineStart, part }) =>
+      fileId === undefined || fileId === 0 ? [] : [{ fileId, start, end, lineStart, part }],
+    );
+    if (!repeated) this.#write("note a batch", () => this.#options.state.addBatch({ id: batch.id, ranges }));
+    this.#deliverer.submit(batch, repeated);
+  }
+
+  #settled(batch: Batch, dropped: number): void {
+    for (const range of batch.ranges) range.acknowledge();
+    this.#write("save a checkpoint", () => {
+      this.#options.state.transaction(() => {
+        this.#options.queue.saveCheckpoints();
+        this.#options.state.removeBatch(batch.id);
+      });
+      this.#options.queue.checkpointsSaved();
+    });
+    this.#options.emit({ name: "batch_settled", ...batch.bytes, lines: batch.lines - dropped, refused: dropped });
+    this.wake();
+    if (!this.#stopped) this.#planFlush();
+  }
+
+  /** State that cannot be written costs repeats after a crash and nothing else: shipping goes on. */
+  #write(attempt: string, write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      this.#options.emit({ name: "checkpoint_failed", attempt, reason: error instanceof Error ? error.message : "" });
+    }
+  }
+}

@@ -1,0 +1,179 @@
+import { Buffer } from "node:buffer";
+import { closeSync, readSync } from "node:fs";
+import { crc32 } from "node:zlib";
+import type { ChunkSource, SentRange } from "../../chunk.ts";
+import type { Checkpoint } from "../../state/state_store.ts";
+
+/** Bytes before a position that are kept to recognise it again. */
+export const ANCHOR_BYTES = 64;
+/** Bytes from the beginning of a file that tell it from others with the same inode number. */
+export const HEAD_BYTES = 1024;
+
+export const BEGINNING: Checkpoint = { offset: 0, anchor: new Uint8Array(0), lineStart: 0, part: 0 };
+
+/** The first bytes of a file, as a check sum. */
+export interface Head {
+  readonly length: number;
+  readonly crc: number;
+}
+
+export const EMPTY_HEAD: Head = { length: 0, crc: 0 };
+
+/** How a tailed file stands with the directory that it was found in. */
+export type Presence =
+  /** It has a name that the rules include. */
+  | "present"
+  /** Renamed to a name that is not included, or its name went to another file: what it still holds is drained. */
+  | "rotated"
+  /** It has no name any more. */
+  | "deleted";
+
+/** Keys of the registries: device and inode number. */
+export function inodeKey(dev: bigint, ino: bigint): string {
+  return `${dev}:${ino}`;
+}
+
+/**
+ * One file that is followed: which file it is (device, inode, first bytes), how far it was read, how far that was
+ * acknowledged, and what is on its way in between.
+ */
+export class TailedFile implements ChunkSource {
+  dev: bigint;
+  ino: bigint;
+  /** Its row in the state; 0 before it has one. */
+  id = 0;
+  /** The name that its lines are shipped under: the first included one it was found by. */
+  path: string;
+  /** Every name that it is known by now. */
+  readonly names = new Set<string>();
+  presence: Presence = "present";
+  head: Head;
+  /** Up to here it was read and handed on. */
+  position: Checkpoint;
+  /** Up to here everything was acknowledged. */
+  checkpoint: Checkpoint;
+  /** The open descriptor, -1 while the file is cold. */
+  fd = -1;
+  /** It waits in the queue of files that may have something to read. */
+  queued = false;
+  /** Size of the file when it was last looked at, in bytes, and its time of modification, in nanoseconds. */
+  size = 0;
+  mtimeNs = 0n;
+  /** Bytes behind `position` that were seen and are not a whole line yet. */
+  pending = 0;
+  /** When it last gave new bytes, or changed its presence; milliseconds of a monotonic clock. */
+  activeAt = 0;
+  /** Its head was compared since it was last opened. */
+  verified = false;
+  readonly #sent: Range[] = [];
+  readonly #onAcknowledged: (file: TailedFile) => void;
+
+  constructor(init: {
+    readonly dev: bigint;
+    readonly ino: bigint;
+    readonly path: string;
+    readonly head: Head;
+    readonly position: Checkpoint;
+    /** Called when the checkpoint has moved. */
+    readonly onAcknowledged: (file: TailedFile) => void;
+  }) {
+    this.dev = init.dev;
+    this.ino = init.ino;
+    this.path = init.path;
+    this.head = init.head;
+    this.position = init.position;
+    this.checkpoint = init.position;
+    this.#onAcknowledged = init.onAcknowledged;
+  }
+
+  get key(): string {
+    return inodeKey(this.dev, this.ino);
+  }
+
+  /** Bytes on their way. */
+  get inFlight(): number {
+    return this.position.offset - this.checkpoint.offset;
+  }
+
+  sent(start: number, end: Checkpoint): SentRange {
+    const previous = this.#sent.at(-1)?.to ?? this.checkpoint;
+    const range = new Range(this, start, previous, end);
+    this.#sent.push(range);
+    return range;
+  }
+
+  /** Called by a range that was acknowledged: moves the checkpoint over the contiguous run at the front. */
+  settle(): void {
+    let moved = false;
+    for (let first = this.#sent[0]; first?.acknowledged; first = this.#sent[0]) {
+      this.#sent.shift();
+      this.checkpoint = first.to;
+      moved = true;
+    }
+    if (moved) this.#onAcknowledged(this);
+  }
+
+  close(): void {
+    if (this.fd >= 0) closeSync(this.fd);
+    this.fd = -1;
+    this.verified = false;
+  }
+}
+
+class Range implements SentRange {
+  readonly #file: TailedFile;
+  readonly start: number;
+  readonly lineStart: number;
+  readonly part: number;
+  to: Checkpoint;
+  acknowledged = false;
+
+  constructor(file: TailedFile, start: number, from: Checkpoint, to: Checkpoint) {
+    this.#file = file;
+    this.start = start;
+    this.lineStart = from.lineStart;
+    this.part = from.part;
+    this.to = to;
+  }
+
+  get fileId(): number {
+    return this.#file.id;
+  }
+
+  get end(): number {
+    return this.to.offset;
+  }
+
+  extend(end: Checkpoint): void {
+    this.to = end;
+  }
+
+  acknowledge(): void {
+    if (this.acknowledged) return;
+    this.acknowledged = true;
+    this.#file.settle();
+  }
+}
+
+const scratch = Buffer.allocUnsafeSlow(HEAD_BYTES);
+
+/** Reads the head of an open file, of at most `length` bytes. @throws a system error. */
+export function readHead(fd: number, length = HEAD_BYTES): Head {
+  const bytes = scratch.subarray(0, readSync(fd, scratch, 0, Math.min(length, HEAD_BYTES), 0));
+  return { length: bytes.length, crc: crc32(bytes) };
+}
+
+/** True when an open file begins with the bytes that `head` was made of. @throws a system error. */
+export function hasHead(fd: number, head: Head): boolean {
+  if (head.length === 0) return true;
+  const found = readHead(fd, head.length);
+  return found.length === head.length && found.crc === head.crc;
+}
+
+/** True when an open file has the anchor of a position right before it. @throws a system error. */
+export function hasAnchor(fd: number, position: Checkpoint): boolean {
+  const { anchor, offset } = position;
+  if (anchor.length === 0) return true;
+  const bytes = scratch.subarray(0, readSync(fd, scratch, 0, anchor.length, offset - anchor.length));
+  return bytes.equals(anchor);
+}

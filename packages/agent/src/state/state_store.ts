@@ -1,0 +1,308 @@
+import { chmodSync, closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+
+/** A file as the agent knew it when it last wrote its state. */
+export interface KnownFile {
+  readonly id: number;
+  /** Device and inode numbers, as stat(2) gives them. */
+  readonly dev: bigint;
+  readonly ino: bigint;
+  /** The name that its lines were shipped under. */
+  readonly path: string;
+  /** CRC-32 of the first `headLength` bytes. */
+  readonly headLength: number;
+  readonly headCrc: number;
+  readonly checkpoint: Checkpoint;
+}
+
+/** A position in a file up to which everything was acknowledged. */
+export interface Checkpoint {
+  /** Bytes from the beginning of the file. */
+  readonly offset: number;
+  /** The bytes right before `offset`: a file that has others there is not the one that was read. */
+  readonly anchor: Uint8Array;
+  /** Where in a line `offset` stands (see `LinePosition`). */
+  readonly lineStart: number;
+  readonly part: number;
+}
+
+/** A range of one file that travels in a batch. */
+export interface StoredRange {
+  readonly fileId: number;
+  readonly start: number;
+  readonly end: number;
+  readonly lineStart: number;
+  readonly part: number;
+}
+
+/** A batch that was handed to delivery and not acknowledged. */
+export interface StoredBatch {
+  readonly id: string;
+  readonly ranges: readonly StoredRange[];
+}
+
+/** The state cannot be used: what was attempted, on what, and what to do about it. */
+export class StateError extends Error {
+  override readonly name = "StateError";
+}
+
+const SCHEMA_VERSION = 1;
+const SCHEMA = `
+CREATE TABLE files (
+  id INTEGER PRIMARY KEY, dev TEXT NOT NULL, ino TEXT NOT NULL, path TEXT NOT NULL,
+  head_length INTEGER NOT NULL, head_crc INTEGER NOT NULL,
+  "offset" INTEGER NOT NULL, anchor BLOB NOT NULL, line_start INTEGER NOT NULL, part INTEGER NOT NULL,
+  UNIQUE (dev, ino)
+) STRICT;
+CREATE TABLE batches (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE ranges (
+  batch TEXT NOT NULL REFERENCES batches (id) ON DELETE CASCADE, file INTEGER NOT NULL,
+  "start" INTEGER NOT NULL, "end" INTEGER NOT NULL, line_start INTEGER NOT NULL, part INTEGER NOT NULL,
+  PRIMARY KEY (batch, file)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+PRAGMA user_version = ${SCHEMA_VERSION};
+`;
+
+/**
+ * The agent's memory over restarts: the checkpoint of each file, and which ranges were in flight under which batch id.
+ *
+ * SQLite in WAL mode with `synchronous = NORMAL`: a transaction survives kill -9 as soon as it is committed; after a power
+ * loss the last ones may be gone, which repeats lines and never skips any. The database is opened exclusively, so a
+ * second agent on the same directory is refused.
+ */
+export class StateStore {
+  readonly #database: DatabaseSync;
+  readonly #insertFile: StatementSync;
+  readonly #updateFile: StatementSync;
+  readonly #deleteFile: StatementSync;
+  readonly #insertBatch: StatementSync;
+  readonly #insertRange: StatementSync;
+  readonly #forgetRanges: StatementSync;
+  readonly #moveFile: StatementSync;
+  readonly #makeRoom: StatementSync;
+  readonly #deleteBatch: StatementSync;
+  readonly #setFact: StatementSync;
+  #closed = false;
+
+  private constructor(database: DatabaseSync) {
+    this.#database = database;
+    this.#insertFile = database.prepare(
+      `INSERT INTO files (dev, ino, path, head_length, head_crc, "offset", anchor, line_start, part) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (dev, ino) DO UPDATE SET path = excluded.path, head_length = excluded.head_length, head_crc = excluded.head_crc,
+         "offset" = excluded."offset", anchor = excluded.anchor, line_start = excluded.line_start, part = excluded.part
+       RETURNING id`,
+    );
+    this.#updateFile = database.prepare(
+      'UPDATE files SET head_length = ?, head_crc = ?, "offset" = ?, anchor = ?, line_start = ?, part = ? WHERE id = ?',
+    );
+    this.#deleteFile = database.prepare("DELETE FROM files WHERE id = ?");
+    this.#insertBatch = database.prepare("INSERT OR IGNORE INTO batches (id) VALUES (?)");
+    this.#insertRange = database.prepare(
+      'INSERT OR REPLACE INTO ranges (batch, file, "start", "end", line_start, part) VALUES (?, ?, ?, ?, ?, ?)',
+    );
+    this.#forgetRanges = database.prepare(
+      "DELETE FROM ranges WHERE file = (SELECT id FROM files WHERE dev = ? AND ino = ?)",
+    );
+    this.#moveFile = database.prepare("UPDATE files SET dev = ?, ino = ? WHERE id = ?");
+    this.#makeRoom = database.prepare("DELETE FROM files WHERE dev = ? AND ino = ? AND id <> ?");
+    this.#deleteBatch = database.prepare("DELETE FROM batches WHERE id = ?");
+    this.#setFact = database.prepare("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)");
+  }
+
+  /**
+   * Opens or makes the state in a directory, which is made with mode 0700 when missing.
+   * @throws {StateError} when the directory or the database cannot be used, with what to do.
+   */
+  static open(directory: string): StateStore {
+    const path = join(directory, "state.sqlite");
+    try {
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      makePrivate(directory, path);
+      const database = new DatabaseSync(path);
+      database.exec(
+        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;",
+      );
+      const version = Number(database.prepare("PRAGMA user_version").get()?.user_version ?? 0);
+      if (version === 0) database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT;`);
+      else if (version !== SCHEMA_VERSION)
+        throw new StateError(
+          `The state in ${path} has version ${version}, this agent knows version ${SCHEMA_VERSION}: it was written by a newer agent. Run that one, or give another directory with --db-path.`,
+        );
+      // An exclusive lock is taken with the first write, so that a second agent fails here and not later.
+      database.exec("BEGIN IMMEDIATE; INSERT OR REPLACE INTO facts (name, value) VALUES ('opened', 0); COMMIT;");
+      return new StateStore(database);
+    } catch (error) {
+      throw error instanceof StateError ? error : new StateError(explainOpening(path, error), { cause: error });
+    }
+  }
+
+  /** Every file that was known, in no particular order. */
+  files(): KnownFile[] {
+    return this.#database
+      .prepare("SELECT * FROM files")
+      .all()
+      .map((row) => ({
+        id: Number(row.id),
+        dev: BigInt(String(row.dev)),
+        ino: BigInt(String(row.ino)),
+        path: String(row.path),
+        headLength: Number(row.head_length),
+        headCrc: Number(row.head_crc),
+        checkpoint: {
+          offset: Number(row.offset),
+          anchor: row.anchor instanceof Uint8Array ? row.anchor : new Uint8Array(0),
+          lineStart: Number(row.line_start),
+          part: Number(row.part),
+        },
+      }));
+  }
+
+  /** The batches that were in flight when the agent ended, oldest first. */
+  batches(): StoredBatch[] {
+    const byId = new Map<string, StoredRange[]>();
+    for (const row of this.#database.prepare("SELECT id FROM batches ORDER BY id").all()) byId.set(String(row.id), []);
+    for (const row of this.#database.prepare("SELECT * FROM ranges").all()) {
+      byId.get(String(row.batch))?.push({
+        fileId: Number(row.file),
+        start: Number(row.start),
+        end: Number(row.end),
+        lineStart: Number(row.line_start),
+        part: Number(row.part),
+      });
+    }
+    return Array.from(byId, ([id, ranges]) => ({ id, ranges }));
+  }
+
+  /**
+   * Keeps a file, in the place of what had the same device and inode number; returns its id. Ranges that were on their
+   * way under that id are forgotten: they were of the other file.
+   */
+  addFile(file: Omit<KnownFile, "id">): number {
+    const { offset, anchor, lineStart, part } = file.checkpoint;
+    this.#forgetRanges.run(String(file.dev), String(file.ino));
+    const row = this.#insertFile.get(
+      String(file.dev),
+      String(file.ino),
+      file.path,
+      file.headLength,
+      file.headCrc,
+      offset,
+      anchor,
+      lineStart,
+      part,
+    );
+    return Number(row?.id);
+  }
+
+  /** What was read of one inode is to be found under another one from now on. */
+  moveFile(id: number, dev: bigint, ino: bigint): void {
+    this.transaction(() => {
+      this.#makeRoom.run(String(dev), String(ino), id);
+      this.#moveFile.run(String(dev), String(ino), id);
+    });
+  }
+
+  removeFile(id: number): void {
+    this.#deleteFile.run(id);
+  }
+
+  saveCheckpoint(file: Omit<KnownFile, "dev" | "ino" | "path">): void {
+    const { offset, anchor, lineStart, part } = file.checkpoint;
+    this.#updateFile.run(file.headLength, file.headCrc, offset, anchor, lineStart, part, file.id);
+  }
+
+  /** Notes what a batch holds, before it is sent for the first time. */
+  addBatch(batch: StoredBatch): void {
+    this.transaction(() => {
+      this.#insertBatch.run(batch.id);
+      for (const range of batch.ranges)
+        this.#insertRange.run(batch.id, range.fileId, range.start, range.end, range.lineStart, range.part);
+    });
+  }
+
+  removeBatch(id: string): void {
+    this.#deleteBatch.run(id);
+  }
+
+  /** When the agent was last known to run, in milliseconds since the epoch; undefined on the first run. */
+  lastAlive(): number | undefined {
+    const row = this.#database.prepare("SELECT value FROM facts WHERE name = 'alive'").get();
+    return row === undefined ? undefined : Number(row.value);
+  }
+
+  setAlive(now: number): void {
+    this.#setFact.run("alive", now);
+  }
+
+  /** Runs writes as one: all of them are kept or none. */
+  transaction(write: () => void): void {
+    if (this.#database.isTransaction) return write();
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      write();
+      this.#database.exec("COMMIT");
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#database.close();
+  }
+}
+
+/** Takes other users' rights off the directory and the database; refuses what someone else could have planted. */
+function makePrivate(directory: string, path: string): void {
+  const stat = lstatSync(directory);
+  if (!stat.isDirectory())
+    throw new StateError(`The state directory ${directory} is not a directory. Give another with --db-path.`);
+  const uid = process.geteuid?.() ?? stat.uid;
+  if (stat.uid !== uid)
+    throw new StateError(
+      `The state directory ${directory} belongs to user ${stat.uid}, not to user ${uid} that the agent runs as: what it holds cannot be trusted. Change its owner or give another with --db-path.`,
+    );
+  if ((stat.mode & 0o077) !== 0) chmodSync(directory, 0o700);
+  for (const name of [path, `${path}-wal`]) {
+    // O_NOFOLLOW: a link that was planted here before the first start must not lead the writes elsewhere.
+    const flags = constants.O_RDWR | constants.O_NOFOLLOW | (name === path ? constants.O_CREAT : 0);
+    let fd: number;
+    try {
+      fd = openSync(name, flags, 0o600);
+    } catch (error) {
+      if (name !== path && codeOf(error) === "ENOENT") continue;
+      throw error;
+    }
+    try {
+      const file = fstatSync(fd);
+      if (!file.isFile() || file.nlink !== 1)
+        throw new StateError(`${name} is not a regular file with one name: remove it and start again.`);
+      if ((file.mode & 0o077) !== 0) chmodSync(name, 0o600);
+    } finally {
+      closeSync(fd);
+    }
+  }
+}
+
+function explainOpening(path: string, error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const code = codeOf(error);
+  if (message.includes("database is locked"))
+    return `Another agent is using the state in ${path}. Stop it first, or give this one another directory with --db-path.`;
+  if (code === "ELOOP") return `${path} is a symbolic link, which is not followed: remove it and start again.`;
+  if (code === "EACCES" || code === "EPERM" || code === "EROFS")
+    return `Cannot write the state in ${path}: ${message}. Give a directory that the agent may write with --db-path.`;
+  if (code === "ENOSPC" || message.includes("disk is full"))
+    return `Cannot write the state in ${path}: the disk is full. Free some space, or give a directory elsewhere with --db-path.`;
+  if (message.includes("not a database") || message.includes("malformed"))
+    return `The state in ${path} is damaged (${message}). Move it away and start again: files are then treated as unknown (see --lookback).`;
+  return `Cannot open the state in ${path}: ${message}.`;
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
