@@ -1,0 +1,252 @@
+import type { LogLevel } from "./level.ts";
+import type { CounterName, GaugeName } from "./registry.ts";
+
+/** Where an event counts. */
+export interface Counting {
+  add(counter: CounterName, by: number): void;
+  set(gauge: GaugeName, value: number): void;
+}
+
+/** What one event says and counts. `F` are its fields; undefined ones are left out of the log. */
+export interface EventDefinition<F> {
+  readonly level: LogLevel;
+  /** One sentence for people: what happened, to what, what the system said, what to do. */
+  message(fields: F): string;
+  /** The counters that go with it, here and nowhere else, so that a number cannot drift from its log line. */
+  count?(fields: F, counting: Counting): void;
+  /** Repeats are limited for each value of this; without it for the event as a whole. */
+  key?(fields: F): string;
+}
+
+/** States a definition; the type of its fields is inferred from it. */
+function event<F extends object = Record<never, never>>(definition: EventDefinition<F>): EventDefinition<F> {
+  return definition;
+}
+
+const byPath = (fields: { readonly path: string }): string => fields.path;
+const seconds = (ms: number): string => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
+const plural = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`;
+
+/** Everything that can happen: adding an event is adding an entry here. */
+export const EVENTS = {
+  // --- the agent's life --------------------------------------------------------------------------------------------
+  agent_started: event<{ version: string; pid: number; destination: string; logDirs: readonly string[] }>({
+    level: "info",
+    message: (e) => `Agent ${e.version} started: shipping ${e.logDirs.join(", ")} to ${e.destination}.`,
+  }),
+  shutdown_started: event<{ signal: string; timeoutMs: number }>({
+    level: "info",
+    message: (e) => `${e.signal} received: sending what is in hand, for at most ${seconds(e.timeoutMs)}.`,
+  }),
+  shutdown_complete: event<{ complete: boolean; durationMs: number }>({
+    level: "info",
+    message: (e) =>
+      e.complete
+        ? `Everything in hand was acknowledged within ${seconds(e.durationMs)}; stopped.`
+        : `Stopped after ${seconds(e.durationMs)} without every acknowledgement; the next start sends the rest.`,
+  }),
+  config_warning: event<{ detail: string }>({
+    level: "warn",
+    message: (e) => e.detail,
+    key: (e) => e.detail,
+  }),
+  config_reloaded: event<{ changed: readonly string[] }>({
+    level: "info",
+    message: (e) =>
+      e.changed.length === 0
+        ? "Configuration read again: nothing changed."
+        : `Configuration read again; changed: ${e.changed.join(", ")}.`,
+    count: (_, counting) => counting.add("config_reloads", 1),
+  }),
+  config_reload_failed: event<{ errors: readonly string[] }>({
+    level: "error",
+    message: (e) => `The new configuration has errors, the old one stays in force: ${e.errors.join("; ")}`,
+  }),
+
+  // --- watching ----------------------------------------------------------------------------------------------------
+  watch_limit_reached: event<{ path: string; limit?: number | undefined }>({
+    level: "warn",
+    message: (e) =>
+      `Cannot watch ${e.path} for changes: the kernel's limit on watches is reached${
+        e.limit === undefined ? "" : ` (${e.limit})`
+      }. It is looked at regularly instead, which finds new lines later; raise fs.inotify.max_user_watches.`,
+  }),
+  watch_unavailable: event<{ reason: string }>({
+    level: "warn",
+    message: (e) => `Kernel events are not available (${e.reason}); directories are looked at regularly instead.`,
+  }),
+  queue_overflow: event({
+    level: "warn",
+    message: () => "The kernel's event queue overflowed; every directory is looked at now.",
+    count: (_, counting) => counting.add("watch_overflows", 1),
+  }),
+  root_missing: event<{ path: string }>({
+    level: "warn",
+    message: (e) => `The log directory ${e.path} does not exist; it is followed as soon as it appears.`,
+    key: byPath,
+  }),
+  root_appeared: event<{ path: string }>({
+    level: "info",
+    message: (e) => `The log directory ${e.path} appeared and is followed.`,
+    key: byPath,
+  }),
+  directory_unreadable: event<{ path: string; code: string }>({
+    level: "warn",
+    message: (e) => `Cannot list the directory ${e.path} (${e.code}); its files are not shipped until that works.`,
+    key: byPath,
+  }),
+
+  // --- files -------------------------------------------------------------------------------------------------------
+  file_found: event<{ path: string; offset: number; size: number }>({
+    level: "debug",
+    message: (e) => `Following ${e.path} from byte ${e.offset} of ${e.size}.`,
+    count: (_, counting) => counting.add("files_found", 1),
+  }),
+  file_closed: event<{ path: string }>({
+    level: "debug",
+    message: (e) => `${e.path} is read to its end and closed.`,
+    count: (_, counting) => counting.add("files_closed", 1),
+  }),
+  file_rotated: event<{ path: string; to?: string | undefined }>({
+    level: "debug",
+    message: (e) =>
+      `${e.path} was rotated away${e.to === undefined ? "" : ` to ${e.to}`}; the rest of it is read first.`,
+    count: (_, counting) => counting.add("rotations", 1),
+  }),
+  file_truncated: event<{ path: string; offset: number; recovered: string | undefined }>({
+    level: "info",
+    message: (e) =>
+      `${e.path} was truncated; it had been read up to byte ${e.offset}${
+        e.recovered === undefined ? "" : `, the rest is read from its copy ${e.recovered}`
+      }.`,
+    count: (_, counting) => counting.add("truncations", 1),
+    key: byPath,
+  }),
+  file_lost_unread: event<{ path: string; bytes: number }>({
+    level: "error",
+    message: (e) => `${e.path} vanished with ${plural(e.bytes, "byte")} unread; they are lost.`,
+    count: (e, counting) => {
+      counting.add("files_lost", 1);
+      counting.add("bytes_lost", e.bytes);
+    },
+    key: byPath,
+  }),
+  file_gone_while_down: event<{ path: string }>({
+    level: "warn",
+    message: (e) => `${e.path} was deleted while the agent was not running; what was not read of it is lost.`,
+    count: (_, counting) => counting.add("files_lost", 1),
+    key: byPath,
+  }),
+  file_unreadable: event<{ path: string; code: string; attempt: string }>({
+    level: "warn",
+    message: (e) =>
+      `Cannot ${e.attempt} ${e.path} (${e.code}); it is tried again when it changes.${
+        e.code === "EACCES" || e.code === "EPERM" ? " Its mode, or a directory's on the way, denies reading." : ""
+      }`,
+    count: (_, counting) => counting.add("files_refused", 1),
+    key: byPath,
+  }),
+  file_not_regular: event<{ path: string; type: string }>({
+    level: "warn",
+    message: (e) => `${e.path} is a ${e.type}, not a regular file; it is not read.`,
+    count: (_, counting) => counting.add("files_refused", 1),
+    key: byPath,
+  }),
+  link_outside_refused: event<{ path: string; target: string }>({
+    level: "warn",
+    message: (e) =>
+      e.target === e.path
+        ? `${e.path} leads outside the log directories; it is not read.`
+        : `${e.path} leads to ${e.target}, outside the log directories; it is not read.`,
+    count: (_, counting) => counting.add("files_refused", 1),
+    key: byPath,
+  }),
+  own_log_skipped: event<{ path: string }>({
+    level: "info",
+    message: (e) => `${e.path} is the agent's own log; it is not shipped.`,
+    key: byPath,
+  }),
+  chunk_read: event<{ bytes: number }>({
+    level: "trace",
+    message: (e) => `Read ${plural(e.bytes, "byte")}.`,
+    count: (e, counting) => counting.add("bytes_read", e.bytes),
+  }),
+
+  // --- lines -------------------------------------------------------------------------------------------------------
+  line_cut: event<{ path: string; bytes: number }>({
+    level: "debug",
+    message: (e) => `A line of ${e.path} is longer than ${plural(e.bytes, "byte")}; it is shipped in parts.`,
+    count: (_, counting) => counting.add("lines_cut", 1),
+    key: byPath,
+  }),
+  line_dropped_bytes: event<{ path: string; bytes: number }>({
+    level: "warn",
+    message: (e) =>
+      `A line of ${e.path} is over the limit (LINE_MAX): its last ${plural(e.bytes, "byte")} are dropped.`,
+    key: byPath,
+  }),
+  line_refused: event<{ batch: string; detail: string; files: number }>({
+    level: "error",
+    message: (e) => `The server refuses a line for good (${e.detail}), sent alone in batch ${e.batch}; it is dropped.`,
+  }),
+
+  // --- delivery ----------------------------------------------------------------------------------------------------
+  batch_delivered: event<{ batch: string; lines: number; bytes: number; attempt: number; durationMs: number }>({
+    level: "debug",
+    message: (e) =>
+      `Delivered ${plural(e.lines, "line")} in ${plural(e.bytes, "byte")} within ${seconds(e.durationMs)}${
+        e.attempt > 1 ? `, at attempt ${e.attempt}` : ""
+      }.`,
+    count: (e, counting) => {
+      counting.add("requests_accepted", 1);
+      counting.add("request_bytes", e.bytes);
+    },
+  }),
+  batch_settled: event<{ shipped: number; empty: number; dropped: number; lines: number; refused: number }>({
+    level: "trace",
+    message: (e) => `${plural(e.lines, "line")} acknowledged, ${e.refused} refused.`,
+    count: (e, counting) => {
+      counting.add("bytes_shipped", e.shipped);
+      counting.add("bytes_empty", e.empty);
+      counting.add("bytes_dropped", e.dropped);
+      counting.add("lines_shipped", e.lines);
+      counting.add("lines_refused", e.refused);
+    },
+  }),
+  batch_refused: event<{ batch: string; status: number; detail: string }>({
+    level: "warn",
+    message: (e) => `The server answered ${e.status}${e.detail === "" ? "" : ` (${e.detail})`} to a batch.`,
+    count: (_, counting) => counting.add("requests_refused", 1),
+    key: (e) => String(e.status),
+  }),
+  delivery_failed: event<{ reason: string; retryInMs: number; batches: number }>({
+    level: "warn",
+    message: (e) =>
+      `Cannot deliver: ${e.reason}. Next attempt in ${seconds(e.retryInMs)}; meanwhile reading waits and nothing is lost.`,
+    count: (_, counting) => counting.add("requests_failed", 1),
+  }),
+  delivery_recovered: event<{ attempts: number; afterMs: number }>({
+    level: "info",
+    message: (e) => `Delivery works again, after ${plural(e.attempts, "failed attempt")} in ${seconds(e.afterMs)}.`,
+  }),
+  key_rejected: event<{ detail: string; retryInMs: number }>({
+    level: "error",
+    message: (e) =>
+      `The server rejects the ingestion key (${e.detail}). Put a valid one into the configuration and send SIGHUP, or restart; the lines are kept and tried again in ${seconds(e.retryInMs)}.`,
+    count: (_, counting) => counting.add("requests_failed", 1),
+  }),
+  checkpoint_failed: event<{ attempt: string; reason: string }>({
+    level: "error",
+    message: (e) =>
+      `Cannot ${e.attempt}: ${e.reason}. Shipping goes on; after a crash, lines since the last saved state would be sent again.`,
+    count: (_, counting) => counting.add("checkpoint_failures", 1),
+  }),
+} as const;
+
+export type EventName = keyof typeof EVENTS;
+
+/** The fields of one event. */
+export type EventFields<N extends EventName> = (typeof EVENTS)[N] extends EventDefinition<infer F> ? F : never;
+
+/** One thing that happened: a name of `EVENTS` and its fields. */
+export type AgentEvent = { [N in EventName]: { readonly name: N } & Readonly<EventFields<N>> }[EventName];
