@@ -1,5 +1,5 @@
-import { type Batch, Batcher } from "./batch/batcher.ts";
 import { BatchIds } from "./batch/batch_ids.ts";
+import { type Batch, Batcher } from "./batch/batcher.ts";
 import type { BodyEncoder } from "./batch/encoder.ts";
 import type { Chunk } from "./chunk.ts";
 import type { BackoffOptions } from "./delivery/backoff.ts";

@@ -56,7 +56,11 @@ export class Batcher {
       if (piece.kind === "lines") {
         this.#addRun(chunk, piece.from, piece.to, contextOf(chunk, undefined));
       } else if (piece.kind === "part") {
-        const context = contextOf(chunk, { line_part: piece.number, line_offset: piece.lineStart, line_end: piece.last });
+        const context = contextOf(chunk, {
+          line_part: piece.number,
+          line_offset: piece.lineStart,
+          line_end: piece.last,
+        });
         this.#addRun(chunk, piece.from, piece.to, context);
       } else this.#addDropped(chunk, piece);
     }

@@ -1,6 +1,6 @@
 import { Buffer, isUtf8 } from "node:buffer";
 import { promisify } from "node:util";
-import { type gzip as Gzip, constants, gzip } from "node:zlib";
+import { constants, type gzip as Gzip, gzip } from "node:zlib";
 import { BODY_HEAD, BODY_TAIL } from "@logdna-agent/protocol";
 import type { BodyEncoder, EncodedBody, EncodedRun, LineContext } from "./encoder.ts";
 
@@ -23,9 +23,8 @@ export interface JsonEncoderOptions {
  * The encoder in plain TypeScript: bytes travel as a latin1 string, one character each, so that one `JSON.stringify` over
  * a whole run of lines escapes them all and never decodes them; they are UTF-8 again when written as latin1.
  *
- * It is exact because `","` cannot occur in the JSON text of an array of strings other than between two of them: a quote
- * within a string always has a backslash before it. The one exception is a string that is nothing but a comma, which is
- * looked for. Measured: 78–84 MB of log text per CPU second with gzip level 2.
+ * Splitting into lines, escaping the array and replacing `","` would be inexact: a line that ends in `",` has these three
+ * characters too. So the newlines become a character that JSON does not escape, and which lines do not hold.
  */
 export class JsonEncoder implements BodyEncoder {
   readonly #options: JsonEncoderOptions;
@@ -56,22 +55,19 @@ export class JsonEncoder implements BodyEncoder {
       text = text.replaceAll("\r\n", "\n");
       if (ended && text.endsWith("\r")) text = text.slice(0, -1);
     }
-    let lines = text.split("\n");
     let emptyBytes = 0;
     if (text === "" || text.includes("\n\n") || text.startsWith("\n") || text.endsWith("\n")) {
-      lines = lines.filter((line) => line !== "");
       emptyBytes = emptyLineBytes(run);
-      if (lines.length === 0) return { lines: 0, emptyBytes };
+      text = text.replaceAll(/\n{2,}/g, "\n").replaceAll(/^\n|\n$/g, "");
+      if (text === "") return { lines: 0, emptyBytes };
     }
     const suffix = this.#suffixFor(context);
-    const separator = `${suffix},${LINE_HEAD}`;
-    const escaped = hasCommaLine(text)
-      ? lines.map((line) => JSON.stringify(line)).join(separator)
-      : JSON.stringify(lines).slice(1, -1).replaceAll('","', `"${separator}"`);
-    const encoded = `${this.empty ? "" : ","}${LINE_HEAD}${escaped}${suffix}`;
+    const separator = `"${suffix},${LINE_HEAD}"`;
+    const escaped = escapeLines(text, separator);
+    const encoded = `${this.empty ? "" : ","}${LINE_HEAD}${escaped.text}${suffix}`;
     if (this.#size + encoded.length + BODY_TAIL.length > this.#options.maxBody) return undefined;
     this.#size += this.#body.latin1Write(encoded, this.#size);
-    return { lines: lines.length, emptyBytes };
+    return { lines: escaped.lines, emptyBytes };
   }
 
   async finish(): Promise<EncodedBody> {
@@ -121,9 +117,19 @@ export class JsonEncoder implements BodyEncoder {
   }
 }
 
-/** True when a line is nothing but a comma. */
-function hasCommaLine(text: string): boolean {
-  return text.includes("\n,\n") || text === "," || text.startsWith(",\n") || text.endsWith("\n,");
+/** U+007F stands for the newline between two lines while they are escaped: JSON leaves it as it is. */
+const MARK = "\x7f";
+
+/** JSON strings of all lines, with `separator` (which begins with a closing and ends with an opening quote) in between. */
+function escapeLines(text: string, separator: string): { text: string; lines: number } {
+  if (text.includes(MARK)) {
+    const lines = text.split("\n");
+    const quoted = lines.map((line) => JSON.stringify(line));
+    return { text: quoted.join(separator.slice(1, -1)), lines: lines.length };
+  }
+  const escaped = JSON.stringify(text.replaceAll("\n", MARK));
+  const separated = escaped.replaceAll(MARK, separator);
+  return { text: separated, lines: 1 + (separated.length - escaped.length) / (separator.length - 1) };
 }
 
 /** Bytes of the empty lines of a run, their line ends included. */

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
-import { Agent as HttpAgent, type IncomingMessage, request as httpRequest, type RequestOptions } from "node:http";
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { getCACertificates } from "node:tls";
 import { HEADER } from "@logdna-agent/protocol";
@@ -171,7 +171,11 @@ async function readAnswer(response: IncomingMessage): Promise<Answer> {
     }
     chunks.push(chunk);
   }
-  const text = Buffer.concat(chunks).toString("utf8").slice(0, 300).replace(/\p{Cc}+/gu, " ").trim();
+  const text = Buffer.concat(chunks)
+    .toString("utf8")
+    .slice(0, 300)
+    .replace(/\p{Cc}+/gu, " ")
+    .trim();
   return { status: response.statusCode ?? 0, text, retryAfterMs: retryAfter(response.headers["retry-after"]) };
 }
 
@@ -186,10 +190,13 @@ const REASONS: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "its certificate has expired: renew it there, or check this machine's clock",
   CERT_NOT_YET_VALID: "its certificate is not valid yet: check this machine's clock",
   ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name: check the configured host",
-  SELF_SIGNED_CERT_IN_CHAIN: "its certificate comes from an authority that this machine does not trust: name its CA file with SSL_CERT_FILE",
+  SELF_SIGNED_CERT_IN_CHAIN:
+    "its certificate comes from an authority that this machine does not trust: name its CA file with SSL_CERT_FILE",
   DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed: name it with SSL_CERT_FILE if it is the right one",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate comes from an authority that this machine does not trust: name its CA file with SSL_CERT_FILE",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its certificate comes from an authority that this machine does not trust: name its CA file with SSL_CERT_FILE",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    "its certificate comes from an authority that this machine does not trust: name its CA file with SSL_CERT_FILE",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    "its certificate comes from an authority that this machine does not trust: name its CA file with SSL_CERT_FILE",
   ECONNREFUSED: "nothing listens there: check that the server runs and the port is right",
   ENOTFOUND: "the name is not known to DNS: check the configured host",
   EAI_AGAIN: "DNS does not answer",

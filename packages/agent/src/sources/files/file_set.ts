@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, lstatSync, realpathSync, type BigIntStats } from "node:fs";
+import { type BigIntStats, closeSync, fstatSync, lstatSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Chunk } from "../../chunk.ts";
 import type { LineLimits } from "../../lines/pieces.ts";
@@ -6,19 +6,19 @@ import type { KnownFile, StateStore } from "../../state/state_store.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
 import type { WatchSink } from "../../watch/sink.ts";
 import { ChunkReader } from "./chunk_reader.ts";
+import { type FoundCopy, findCopy, rotatedFrom } from "./copies.ts";
 import { CopyWatch } from "./copy_watch.ts";
-import { findCopy, type FoundCopy, rotatedFrom } from "./copies.ts";
 import { type AgentLife, endPosition, fromBeginning, type Lookback } from "./first_position.ts";
 import { errnoName, isInside, type OpenRefusal, openLog, typeName } from "./open_log.ts";
 import {
   BEGINNING,
   EMPTY_HEAD,
+  HEAD_BYTES,
   hasAnchor,
   hasHead,
-  HEAD_BYTES,
   inodeKey,
-  readHead,
   type Presence,
+  readHead,
   TailedFile,
 } from "./tailed_file.ts";
 
@@ -641,8 +641,14 @@ export class FileSet implements WatchSink {
     const { dev, ino, fd, position } = file;
     const names = [...file.names];
     const copy = this.#copies.take(file) ?? findCopy(file, roots);
-    const useful = copy !== undefined && copy.size >= position.offset && !this.#byInode.has(inodeKey(copy.dev, copy.ino));
-    emit({ name: "file_truncated", path: file.path, offset: position.offset, recovered: useful ? copy.path : undefined });
+    const useful =
+      copy !== undefined && copy.size >= position.offset && !this.#byInode.has(inodeKey(copy.dev, copy.ino));
+    emit({
+      name: "file_truncated",
+      path: file.path,
+      offset: position.offset,
+      recovered: useful ? copy.path : undefined,
+    });
     for (const name of names) {
       this.#byPath.delete(name);
       file.names.delete(name);

@@ -1,5 +1,5 @@
-import { readSync } from "node:fs";
 import { Buffer } from "node:buffer";
+import { readSync } from "node:fs";
 import type { Checkpoint } from "../../state/state_store.ts";
 import { ANCHOR_BYTES, BEGINNING } from "./tailed_file.ts";
 

@@ -1,4 +1,4 @@
-import { closeSync, constants, type BigIntStats, fstatSync, openSync, readlinkSync } from "node:fs";
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readlinkSync } from "node:fs";
 
 /** A log file that was opened, and what it is. */
 export interface OpenedLog {

@@ -1,0 +1,246 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { makeAuthority } from "../../test/certificates.ts";
+import { type Sink, startSink } from "../../test/sink.ts";
+import type { Batch } from "../batch/batcher.ts";
+import type { AgentEvent } from "../telemetry/events.ts";
+import { Deliverer } from "./deliverer.ts";
+import { type Destination, Transport } from "./transport.ts";
+
+interface Bench {
+  readonly deliverer: Deliverer;
+  readonly events: AgentEvent[];
+  readonly settled: { id: string; dropped: number }[];
+  submit(id: string, ...lines: string[]): void;
+  drained(): Promise<void>;
+}
+
+function deliver(t: TestContext, sink: Sink, destination: Partial<Destination> = {}): Bench {
+  const events: AgentEvent[] = [];
+  const settled: { id: string; dropped: number }[] = [];
+  const transport = new Transport({
+    host: "localhost",
+    port: sink.port,
+    endpoint: "/logs/agent",
+    useSsl: false,
+    key: () => "a-key",
+    hostname: "host & name",
+    ip: undefined,
+    mac: undefined,
+    tags: ["a", "b"],
+    timeoutMs: 2000,
+    maxSockets: 4,
+    userAgent: "test",
+    caFile: undefined,
+    ...destination,
+  });
+  const deliverer = new Deliverer({
+    sender: transport,
+    maxInFlight: 4,
+    backoff: { baseMs: 2, capMs: 20 },
+    slowRetryMs: 40,
+    emit: (event) => events.push(event),
+    onSettled: (batch, dropped) => settled.push({ id: batch.id, dropped }),
+  });
+  t.after(async () => {
+    deliverer.stop();
+    transport.close();
+    await sink.close();
+  });
+  return {
+    deliverer,
+    events,
+    settled,
+    submit(id, ...lines) {
+      const bytes = Buffer.from(JSON.stringify({ lines: lines.map((line) => ({ line, file: "/x.log" })) }));
+      const batch: Batch = {
+        id,
+        ranges: [],
+        lines: lines.length,
+        bytes: { shipped: 0, empty: 0, dropped: 0 },
+        body: Promise.resolve({ bytes, encoding: undefined, plainSize: bytes.length }),
+      };
+      deliverer.submit(batch);
+    },
+    drained: () => deliverer.drained(AbortSignal.timeout(15_000)),
+  };
+}
+
+test("a batch goes out once, with the documented parameters and headers", async (t) => {
+  const sink = await startSink();
+  const bench = deliver(t, sink);
+  bench.submit("id-1", "one", "two");
+  await bench.drained();
+  assert.deepEqual(bench.settled, [{ id: "id-1", dropped: 0 }]);
+  const [arrival] = sink.accepted;
+  assert.equal(arrival?.url.pathname, "/logs/agent");
+  const { now, ...query } = Object.fromEntries(arrival?.url.searchParams ?? []);
+  assert.deepEqual(query, { hostname: "host & name", tags: "a,b" });
+  assert.ok(Math.abs(Number(now) - Date.now()) < 5000);
+  assert.equal(arrival?.headers.apikey, "a-key");
+  assert.equal(arrival?.headers["x-batch-id"], "id-1");
+  assert.equal(arrival?.headers["x-batch-attempt"], "1");
+  assert.equal(arrival?.headers["content-type"], "application/json; charset=UTF-8");
+});
+
+for (const status of [408, 425, 429, 500, 502, 503, 504, 507, 301, 404, 501, 401, 403]) {
+  test(`after ${status} the same batch is sent again until it is accepted`, async (t) => {
+    const sink = await startSink();
+    let refusals = 2;
+    sink.behave((_, response) => {
+      if (refusals === 0) return false;
+      refusals -= 1;
+      response.writeHead(status, { location: "http://localhost:1/" }).end("{}");
+      return true;
+    });
+    const bench = deliver(t, sink);
+    bench.submit("id-1", "one");
+    await bench.drained();
+    assert.deepEqual(sink.texts(), ["one"]);
+    assert.deepEqual(
+      sink.requests.map(({ headers }) => headers["x-batch-attempt"]),
+      ["1", "2", "3"],
+    );
+    assert.deepEqual([...new Set(sink.requests.map(({ batchId }) => batchId))], ["id-1"]);
+  });
+}
+
+test("Retry-After is kept", async (t) => {
+  const sink = await startSink();
+  const times: number[] = [];
+  sink.behave((_, response) => {
+    times.push(performance.now());
+    if (times.length > 1) return false;
+    response.writeHead(429, { "retry-after": "1" }).end("{}");
+    return true;
+  });
+  const bench = deliver(t, sink);
+  bench.submit("id-1", "one");
+  await bench.drained();
+  assert.ok((times[1] ?? 0) - (times[0] ?? 0) >= 990);
+});
+
+test("while the server fails, one batch at a time is tried, and all arrive in order once it recovers", async (t) => {
+  const sink = await startSink();
+  let failing = true;
+  let under = 0;
+  let most = 0;
+  sink.behave(async (_, response) => {
+    if (!failing) return false;
+    under += 1;
+    if (sink.requests.length > 4) most = Math.max(most, under);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    under -= 1;
+    if (sink.requests.length > 20) failing = false;
+    response.writeHead(503).end();
+    return true;
+  });
+  const bench = deliver(t, sink);
+  for (const id of ["a", "b", "c", "d"]) bench.submit(id, id);
+  assert.equal(bench.deliverer.hasRoom, false);
+  await bench.drained();
+  assert.equal(most, 1);
+  assert.deepEqual(sink.texts().toSorted(), ["a", "b", "c", "d"]);
+  assert.equal(sink.texts()[0], "a");
+  assert.ok(bench.events.some(({ name }) => name === "delivery_recovered"));
+});
+
+test("a line that the server refuses is found and left out, the others arrive", async (t) => {
+  const sink = await startSink();
+  sink.behave((_, response, arrival) => {
+    if (!arrival.lines.some(({ line }) => line === "poison")) return false;
+    response.writeHead(400).end('{"error":"bad line"}');
+    return true;
+  });
+  const bench = deliver(t, sink);
+  bench.submit("fine", "zero");
+  await bench.drained();
+  bench.submit("mixed", "one", "two", "poison", "three", "four");
+  await bench.drained();
+  assert.deepEqual(sink.texts(), ["zero", "one", "two", "three", "four"]);
+  assert.deepEqual(bench.settled, [
+    { id: "fine", dropped: 0 },
+    { id: "mixed", dropped: 1 },
+  ]);
+});
+
+test("a server that refuses everything from the start costs nothing: the batch is kept", async (t) => {
+  const sink = await startSink();
+  let refusals = 12;
+  sink.behave((_, response) => {
+    if (refusals === 0) return false;
+    refusals -= 1;
+    response.writeHead(400).end('{"error":"Missing param hostname."}');
+    return true;
+  });
+  const bench = deliver(t, sink);
+  bench.submit("id", "one", "two", "three");
+  await bench.drained();
+  assert.deepEqual(sink.texts(), ["one", "two", "three"]);
+});
+
+test("an answer that does not come, and a connection that breaks, are failures that are tried again", async (t) => {
+  const sink = await startSink();
+  let turn = 0;
+  sink.behave((request) => {
+    turn += 1;
+    if (turn === 1) return true;
+    if (turn === 2) request.destroy();
+    return turn === 2;
+  });
+  const bench = deliver(t, sink, { timeoutMs: 150 });
+  bench.submit("id", "one");
+  await bench.drained();
+  assert.deepEqual(sink.texts(), ["one"]);
+  assert.equal(sink.requests.length, 3);
+});
+
+test("an endless answer is cut off", async (t) => {
+  const sink = await startSink();
+  sink.behave((_, response) => {
+    response.writeHead(200);
+    const more = (): void => {
+      while (!response.destroyed && response.write("x".repeat(65_536)));
+    };
+    response.on("drain", more);
+    more();
+    return true;
+  });
+  const bench = deliver(t, sink);
+  bench.submit("id", "one");
+  await bench.drained();
+  assert.deepEqual(bench.settled, [{ id: "id", dropped: 0 }]);
+});
+
+test("certificates are verified: nothing is sent to a server that cannot prove its name", async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "tls-"));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const authority = await makeAuthority(directory);
+  const foreign = await makeAuthority(directory, "foreign authority");
+  const sink = await startSink(await authority.issue({ validForMs: -1000 }));
+  const bench = deliver(t, sink, { useSsl: true, caFile: authority.caFile });
+  const reasons = (): string[] =>
+    bench.events.flatMap((event) => (event.name === "delivery_failed" ? [event.reason] : []));
+  const until = async (pattern: RegExp): Promise<void> => {
+    const deadline = Date.now() + 10_000;
+    while (!reasons().some((reason) => pattern.test(reason))) {
+      assert.ok(Date.now() < deadline, `no ${pattern} in ${reasons()}`);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };
+  bench.submit("id", "one");
+  await until(/its certificate has expired/);
+  sink.useCertificate(await authority.issue({ names: ["elsewhere.example"] }));
+  await until(/its certificate is for another name/);
+  sink.useCertificate(await foreign.issue());
+  await until(/authority that this machine does not trust: name its CA file with SSL_CERT_FILE/);
+  assert.equal(sink.requests.length, 0);
+  sink.useCertificate(await authority.issue());
+  await bench.drained();
+  assert.deepEqual(sink.texts(), ["one"]);
+  assert.ok(!JSON.stringify(bench.events).includes("a-key"));
+});

@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { type KnownFile, StateError, StateStore } from "./state_store.ts";
+
+function temporary(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), "state-"));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+const file: Omit<KnownFile, "id"> = {
+  dev: 2n ** 63n,
+  ino: 2n ** 60n + 1n,
+  path: "/var/log/a.log",
+  headLength: 12,
+  headCrc: 4_000_000_000,
+  checkpoint: { offset: 2 ** 45, anchor: new Uint8Array([1, 2, 0]), lineStart: 7, part: 2 },
+};
+
+test("what was written is there after a kill -9", (t) => {
+  const directory = temporary(t);
+  const script = `
+    import { StateStore } from ${JSON.stringify(new URL("./state_store.ts", import.meta.url).href)};
+    const state = StateStore.open(${JSON.stringify(directory)});
+    const id = state.addFile({ dev: ${file.dev}n, ino: ${file.ino}n, path: "/var/log/a.log", headLength: 12, headCrc: 4000000000,
+      checkpoint: { offset: 2 ** 45, anchor: new Uint8Array([1, 2, 0]), lineStart: 7, part: 2 } });
+    state.addBatch({ id: "b", ranges: [{ fileId: id, start: 1, end: 2, lineStart: 0, part: 0 }] });
+    state.addBatch({ id: "a", ranges: [] });
+    process.kill(process.pid, "SIGKILL");
+  `;
+  assert.throws(() => execFileSync(process.execPath, ["--input-type=module", "--eval", script], { stdio: "pipe" }));
+  const state = StateStore.open(directory);
+  t.after(() => state.close());
+  const [known] = state.files();
+  assert.ok(known !== undefined);
+  const { id, ...rest } = known;
+  assert.deepEqual(
+    { ...rest, checkpoint: { ...rest.checkpoint, anchor: [...rest.checkpoint.anchor] } },
+    {
+      ...file,
+      checkpoint: { ...file.checkpoint, anchor: [1, 2, 0] },
+    },
+  );
+  assert.deepEqual(state.batches(), [
+    { id: "a", ranges: [] },
+    { id: "b", ranges: [{ fileId: id, start: 1, end: 2, lineStart: 0, part: 0 }] },
+  ]);
+});
+
+test("another file with the same inode number takes the place, and ranges of the old one are forgotten", (t) => {
+  const state = StateStore.open(temporary(t));
+  t.after(() => state.close());
+  const first = state.addFile(file);
+  state.addBatch({ id: "a", ranges: [{ fileId: first, start: 1, end: 2, lineStart: 0, part: 0 }] });
+  assert.equal(state.addFile({ ...file, path: "/var/log/b.log" }), first);
+  assert.deepEqual(state.batches(), [{ id: "a", ranges: [] }]);
+  assert.deepEqual(
+    state.files().map(({ path }) => path),
+    ["/var/log/b.log"],
+  );
+});
+
+test("a transaction that fails leaves nothing behind", (t) => {
+  const state = StateStore.open(temporary(t));
+  t.after(() => state.close());
+  assert.throws(() =>
+    state.transaction(() => {
+      state.addFile(file);
+      throw new Error("no");
+    }),
+  );
+  assert.deepEqual(state.files(), []);
+});
+
+test("a second agent on the same directory is refused by name", (t) => {
+  const directory = temporary(t);
+  const state = StateStore.open(directory);
+  t.after(() => state.close());
+  const script = `
+    import { StateStore } from ${JSON.stringify(new URL("./state_store.ts", import.meta.url).href)};
+    try { StateStore.open(${JSON.stringify(directory)}); } catch (error) { process.stdout.write(error.message); }
+  `;
+  const said = execFileSync(process.execPath, ["--input-type=module", "--eval", script], { encoding: "utf8" });
+  assert.match(said, /^Another agent is using the state in .*state\.sqlite\. Stop it first/);
+});
+
+test("the state is private, also where it was not", (t) => {
+  const directory = join(temporary(t), "state");
+  mkdirSync(directory, { mode: 0o755 });
+  writeFileSync(join(directory, "state.sqlite"), "", { mode: 0o644 });
+  StateStore.open(directory).close();
+  assert.equal(statSync(directory).mode & 0o777, 0o700);
+  assert.equal(statSync(join(directory, "state.sqlite")).mode & 0o777, 0o600);
+});
+
+test("what someone planted is refused", (t) => {
+  const directory = temporary(t);
+  symlinkSync("/etc/passwd", join(directory, "state.sqlite"));
+  assert.throws(
+    () => StateStore.open(directory),
+    (error) => error instanceof StateError && /symbolic link/.test(error.message),
+  );
+});
+
+test("a damaged state is said to be damaged, with what to do", (t) => {
+  const directory = temporary(t);
+  writeFileSync(join(directory, "state.sqlite"), "this is not a database, and it is long enough to be looked at");
+  assert.throws(() => StateStore.open(directory), /is damaged .*Move it away/);
+});
