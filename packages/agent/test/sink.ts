@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { createServer as createHttpsServer } from "node:https";
+import { createServer as createHttpsServer, Server as HttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { gunzipSync } from "node:zlib";
 import { HEADER, type WireLine } from "@logdna-agent/protocol";
@@ -121,7 +121,7 @@ export async function startSink(
       behaviour = next;
     },
     useCertificate(next) {
-      if ("setSecureContext" in server) server.setSecureContext(next);
+      if (server instanceof HttpsServer) server.setSecureContext(next);
       server.closeIdleConnections();
     },
     async close() {

@@ -50,7 +50,7 @@ export class JsonEncoder implements BodyEncoder {
     if (this.#size + run.length > this.#options.maxBody && run.length > 1) return undefined;
     const ended = run.length > 0 && run[run.length - 1] === 10;
     const trimmed = ended ? run.subarray(0, run.length - 1) : run;
-    let text = isUtf8(trimmed) ? trimmed.latin1Slice() : Buffer.from(trimmed.utf8Slice()).latin1Slice();
+    let text = isUtf8(trimmed) ? trimmed.toString("latin1") : Buffer.from(trimmed.toString("utf8")).toString("latin1");
     if (text.includes("\r")) {
       text = text.replaceAll("\r\n", "\n");
       if (ended && text.endsWith("\r")) text = text.slice(0, -1);
@@ -66,13 +66,13 @@ export class JsonEncoder implements BodyEncoder {
     const escaped = escapeLines(text, separator);
     const encoded = `${this.empty ? "" : ","}${LINE_HEAD}${escaped.text}${suffix}`;
     if (this.#size + encoded.length + BODY_TAIL.length > this.#options.maxBody) return undefined;
-    this.#size += this.#body.latin1Write(encoded, this.#size);
+    this.#size += this.#body.write(encoded, this.#size, "latin1");
     return { lines: escaped.lines, emptyBytes };
   }
 
   async finish(): Promise<EncodedBody> {
     const body = this.#body;
-    const plainSize = this.#size + body.latin1Write(BODY_TAIL, this.#size);
+    const plainSize = this.#size + body.write(BODY_TAIL, this.#size, "latin1");
     this.#body = this.#free.pop() ?? this.#newBody();
     this.#begin();
     const plain = body.subarray(0, plainSize);
@@ -97,7 +97,7 @@ export class JsonEncoder implements BodyEncoder {
   }
 
   #begin(): void {
-    this.#size = this.#body.latin1Write(BODY_HEAD, 0);
+    this.#size = this.#body.write(BODY_HEAD, 0, "latin1");
   }
 
   #suffixFor(context: LineContext): string {
@@ -108,8 +108,8 @@ export class JsonEncoder implements BodyEncoder {
       known.file !== context.file ||
       known.meta !== context.meta
     ) {
-      const file = Buffer.from(JSON.stringify(context.file)).latin1Slice();
-      const meta = context.meta === undefined ? "" : `,"meta":${Buffer.from(context.meta).latin1Slice()}`;
+      const file = Buffer.from(JSON.stringify(context.file)).toString("latin1");
+      const meta = context.meta === undefined ? "" : `,"meta":${Buffer.from(context.meta).toString("latin1")}`;
       this.#suffix = `,"timestamp":${context.timestamp},"file":${file}${meta}}`;
       this.#context = context;
     }

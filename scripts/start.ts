@@ -1,0 +1,124 @@
+/**
+ * `npm start`: the whole system on this machine. Starts the ingestion server and an agent that ships /var/log to it over
+ * HTTPS, and prints the address of the page. Everything it keeps is in `var/` of the checkout.
+ *
+ *   npm start -- [--http] [--port PORT] [--log-dirs DIR,DIR]
+ *
+ * `--http` serves the page without TLS, on loopback only, for a browser that should not ask about the private certificate.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
+
+interface Ready {
+  readonly url: string;
+  readonly caFile?: string;
+  readonly keyFile: string;
+  readonly tokenFile: string;
+  readonly pageUrl?: string;
+}
+
+const root = join(import.meta.dirname, "..");
+const { values } = parseArgs({
+  options: {
+    http: { type: "boolean", default: false },
+    port: { type: "string" },
+    "log-dirs": { type: "string", default: process.env.LOGDNA_LOG_DIRS ?? "/var/log" },
+  },
+});
+
+const children: ChildProcess[] = [];
+let stopping = false;
+
+/** Ends the agent first, so that what it has in hand still finds the server. */
+async function stop(code: number): Promise<never> {
+  stopping = true;
+  for (const child of children.toReversed()) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    child.kill("SIGTERM");
+    await new Promise((resolve) => child.once("exit", resolve));
+  }
+  process.exit(code);
+}
+
+function start(
+  name: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  stdout: "pipe" | "inherit",
+): ChildProcess {
+  const child = spawn(join(root, "bin", name), args, { env, stdio: ["ignore", stdout, "inherit"] });
+  children.push(child);
+  child.on("exit", (code, signal) => {
+    if (stopping) return;
+    process.stderr.write(`${name} ended (${signal ?? `exit code ${code}`}); stopping.\n`);
+    void stop(code ?? 1);
+  });
+  return child;
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => void stop(0));
+
+const data = join(root, "var", "ingester");
+mkdirSync(data, { recursive: true, mode: 0o700 });
+const port = values.port ?? String((await isFree(8443)) ? 8443 : 0);
+const server = start(
+  "logdna-ingester",
+  ["--data-dir", data, "--listen", `127.0.0.1:${port}`, ...(values.http ? ["--http"] : [])],
+  process.env,
+  "pipe",
+);
+const ready = await readyLine(server);
+const url = new URL(ready.url);
+start(
+  "logdna-agent",
+  ["--db-path", join(root, "var", "agent"), "--logdir", values["log-dirs"]],
+  {
+    ...process.env,
+    LOGDNA_HOST: url.host,
+    LOGDNA_USE_SSL: String(url.protocol === "https:"),
+    LOGDNA_INGESTION_KEY_FILE: ready.keyFile,
+    // A trial should show something at once: small files are read from their beginning.
+    LOGDNA_LOOKBACK: process.env.LOGDNA_LOOKBACK ?? "smallfiles",
+    ...(ready.caFile === undefined ? {} : { SSL_CERT_FILE: ready.caFile }),
+  },
+  "inherit",
+);
+
+const page = ready.pageUrl ?? ready.url;
+process.stdout.write(`
+  The page:      ${page}
+  Shipping:      ${values["log-dirs"]}
+  Kept in:       ${join(root, "var")}
+  ${
+    url.protocol === "https:"
+      ? `The certificate comes from a private authority made for this machine: import ${ready.caFile}\n  into the browser, accept it once, or start with: npm start -- --http`
+      : "Plain HTTP, on loopback only."
+  }
+  Stop with Ctrl-C.
+
+`);
+
+/** The line of JSON that the server prints when it can be used. */
+async function readyLine(child: ChildProcess): Promise<Ready> {
+  if (child.stdout === null) throw new Error("The server has no standard output.");
+  for await (const line of createInterface({ input: child.stdout })) {
+    const record: unknown = JSON.parse(line);
+    if (typeof record === "object" && record !== null && "ready" in record) return record as unknown as Ready;
+  }
+  return stop(1);
+}
+
+function isFree(candidate: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const socket = connect(candidate, "127.0.0.1");
+  socket.on("connect", () => {
+    socket.destroy();
+    resolve(false);
+  });
+  socket.on("error", () => resolve(true));
+  return promise;
+}
