@@ -39,6 +39,8 @@ export interface SentRange {
   readonly end: number;
   readonly lineStart: number;
   readonly part: number;
+  /** The source's checkpoint is behind the range. */
+  readonly settled: boolean;
   /** Moves the end of the range, when more of the same source goes into the same batch. */
   extend(end: Checkpoint): void;
   /** The range is dealt with; the source's checkpoint moves over the contiguous run of such ranges. */

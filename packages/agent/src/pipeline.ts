@@ -55,6 +55,11 @@ export class Pipeline {
   /** When the last flushes happened, a ring of as many as a calm second has. */
   readonly #flushes = new Float64Array(CALM_FLUSHES_PER_SECOND).fill(-1e9);
   #flushCount = 0;
+  /**
+   * Batches that were acknowledged before an earlier one of the same file. The state keeps them until the checkpoint has
+   * passed them: after a crash their lines are sent again, and must go under the id that they went under before.
+   */
+  readonly #ahead = new Set<Batch>();
   /** The id that the next batch must have: it repeats one of an earlier run. */
   #repeated: string | undefined;
 
@@ -102,15 +107,21 @@ export class Pipeline {
   }
 
   /**
-   * Reads nothing more, sends what is in hand and waits for the answers.
-   * @returns whether everything was acknowledged before the signal came.
+   * Reads what fits into the window, sends it and waits for the answers.
+   * @returns whether everything that was read was acknowledged within `timeoutMs`.
    */
-  async finish(signal: AbortSignal): Promise<boolean> {
+  async finish(timeoutMs: number): Promise<boolean> {
     this.#stopped = true;
     clearTimeout(this.#flushTimer);
+    const until = performance.now() + timeoutMs / 2;
+    while (this.#deliverer.hasRoom && performance.now() < until) {
+      const chunk = this.#options.queue.next();
+      if (chunk === undefined) break;
+      this.#batcher.add(chunk);
+    }
     this.#flush();
     try {
-      await this.#deliverer.drained(signal);
+      await this.#deliverer.drained(AbortSignal.timeout(timeoutMs));
       return true;
     } catch {
       return false;
@@ -178,12 +189,16 @@ export class Pipeline {
 
   #settled(batch: Batch, dropped: number): void {
     for (const range of batch.ranges) range.acknowledge();
+    this.#ahead.add(batch);
+    const passed = [...this.#ahead].filter(({ ranges }) => ranges.every(({ settled }) => settled));
     this.#write("save a checkpoint", () => {
-      this.#options.state.transaction(() => {
-        this.#options.queue.saveCheckpoints();
-        this.#options.state.removeBatch(batch.id);
+      const { state, queue } = this.#options;
+      state.transaction(() => {
+        queue.saveCheckpoints();
+        for (const { id } of passed) state.removeBatch(id);
       });
-      this.#options.queue.checkpointsSaved();
+      queue.checkpointsSaved();
+      for (const done of passed) this.#ahead.delete(done);
     });
     this.#options.emit({ name: "batch_settled", ...batch.bytes, lines: batch.lines - dropped, refused: dropped });
     this.wake();

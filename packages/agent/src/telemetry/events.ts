@@ -64,12 +64,39 @@ export const EVENTS = {
   }),
 
   // --- watching ----------------------------------------------------------------------------------------------------
-  watch_limit_reached: event<{ path: string; limit?: number | undefined }>({
+  watch_limit_reached: event<{ path: string; setting: string; limit: number | null }>({
     level: "warn",
     message: (e) =>
-      `Cannot watch ${e.path} for changes: the kernel's limit on watches is reached${
-        e.limit === undefined ? "" : ` (${e.limit})`
-      }. It is looked at regularly instead, which finds new lines later; raise fs.inotify.max_user_watches.`,
+      `Cannot watch ${e.path} for changes: the kernel's limit is reached (${e.setting} = ${e.limit ?? "unknown"}). Every few seconds it is looked at instead, which finds new lines later; raise it with: sysctl ${e.setting}=${Math.max(524_288, 2 * (e.limit ?? 0))}`,
+  }),
+  watch_limit_over: event({
+    level: "info",
+    message: () => "Every directory is watched for changes again.",
+  }),
+  root_resolved: event<{ given: string; path: string }>({
+    level: "info",
+    message: (e) => `The log directory ${e.given} is ${e.path}; its files are shipped under that name.`,
+    key: (e) => e.given,
+  }),
+  root_is_link: event<{ path: string }>({
+    level: "warn",
+    message: (e) => `The log directory ${e.path} appeared as a symbolic link; restart the agent to follow it.`,
+    key: byPath,
+  }),
+  name_not_utf8: event<{ path: string }>({
+    level: "warn",
+    message: (e) => `A file name in ${e.path} is not UTF-8; it cannot be sent as text, so the file is skipped.`,
+    key: byPath,
+  }),
+  remote_file_system: event<{ path: string; type: string }>({
+    level: "info",
+    message: (e) =>
+      `${e.path} is on a file system of type ${e.type}, where changes by other hosts raise no events; it is looked at every few seconds.`,
+    key: byPath,
+  }),
+  mounts_changed: event<{ paths: readonly string[] }>({
+    level: "info",
+    message: (e) => `File systems were mounted or unmounted at ${e.paths.join(", ")}.`,
   }),
   watch_unavailable: event<{ reason: string }>({
     level: "warn",

@@ -191,7 +191,7 @@ export class FileSet implements WatchSink {
    */
   readAgain(file: TailedFile, end: number): Chunk | undefined {
     if (!this.#open(file)) return undefined;
-    const outcome = this.#reader.read(file, end <= file.size, end);
+    const outcome = this.#reader.read(file, true, end);
     return outcome.kind === "chunk" ? outcome.chunk : undefined;
   }
 
@@ -495,7 +495,7 @@ export class FileSet implements WatchSink {
     if (file.queued) return;
     file.queued = true;
     this.#ready.push(file);
-    if (this.#ready.length - this.#readyFrom === 1) this.#options.onReady();
+    if (!this.#scanning && this.#ready.length - this.#readyFrom === 1) this.#options.onReady();
   }
 
   #dequeue(): TailedFile | undefined {

@@ -107,6 +107,7 @@ export class TailedFile implements ChunkSource {
     let moved = false;
     for (let first = this.#sent[0]; first?.acknowledged; first = this.#sent[0]) {
       this.#sent.shift();
+      first.settled = true;
       this.checkpoint = first.to;
       moved = true;
     }
@@ -127,6 +128,7 @@ class Range implements SentRange {
   readonly part: number;
   to: Checkpoint;
   acknowledged = false;
+  settled = false;
 
   constructor(file: TailedFile, start: number, from: Checkpoint, to: Checkpoint) {
     this.#file = file;

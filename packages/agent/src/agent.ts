@@ -1,0 +1,210 @@
+import { fstatSync, realpathSync } from "node:fs";
+import { JsonEncoder } from "./batch/json_encoder.ts";
+import type { Chunk } from "./chunk.ts";
+import type { Config } from "./config/mod.ts";
+import { Transport } from "./delivery/transport.ts";
+import type { LineLimits } from "./lines/pieces.ts";
+import { Pipeline } from "./pipeline.ts";
+import { LogDirectory } from "./rules/log_directory.ts";
+import { createPathRules } from "./rules/path_rules.ts";
+import { FileSet } from "./sources/files/file_set.ts";
+import type { Lookback } from "./sources/files/first_position.ts";
+import { inodeKey } from "./sources/files/tailed_file.ts";
+import { type StoredBatch, StateStore } from "./state/state_store.ts";
+import type { Telemetry } from "./telemetry/mod.ts";
+import { USER_AGENT } from "./version.ts";
+import { createWatcher, type Watcher, type WatchReport } from "./watch/mod.ts";
+
+/** Back-off after failures. The cap is short because while attempts fail an agent makes one request at a time. */
+const BACKOFF = { baseMs: 100, capMs: 2000 } as const;
+/** Between attempts that only a person can make succeed. */
+const SLOW_RETRY_MS = 10_000;
+/** How often the state is told that the agent is alive; what is born later counts as new after a restart. */
+const ALIVE_MS = 30_000;
+/** Bytes that a line can take in a body for each byte that it has in its file: a control character becomes `\u0001`. */
+const WORST_ESCAPE = 6;
+/** Bytes of a body that are not the text of its lines, at most: names of 4,096 bytes escaped, and the rest. */
+const BODY_OVERHEAD_BYTES = 2048;
+
+/**
+ * The agent as it runs with one configuration: the watcher tells the files, the pipeline asks them for chunks and moves
+ * their checkpoints.
+ */
+export class Agent {
+  readonly #config: Config;
+  readonly #telemetry: Telemetry;
+  readonly #state: StateStore;
+  readonly #transport: Transport;
+  readonly #files: FileSet;
+  readonly #pipeline: Pipeline;
+  readonly #watcher: Watcher;
+  readonly #left: readonly StoredBatch[];
+  #alive: NodeJS.Timeout | undefined;
+
+  /**
+   * @param lookback where reading begins in files that are there.
+   * @throws {StateError | TransportError} when the state or the CA file cannot be used.
+   */
+  constructor(config: Config, telemetry: Telemetry, lookback: Lookback = config.lookback) {
+    this.#config = config;
+    this.#telemetry = telemetry;
+    const { emit } = telemetry;
+    const dirs = config.logDirs.map(withRealRoot);
+    const rules = createPathRules({
+      dirs,
+      include: config.includeGlobs,
+      includeRegex: config.includeRegexes,
+      exclude: config.excludeGlobs,
+      excludeRegex: config.excludeRegexes,
+    });
+    this.#transport = new Transport({
+      host: config.host,
+      port: config.port,
+      endpoint: config.endpoint,
+      useSsl: config.useSsl,
+      key: () => config.key.reveal(),
+      hostname: config.hostname,
+      ip: config.ip,
+      mac: config.mac,
+      tags: config.tags,
+      timeoutMs: config.ingestTimeout,
+      maxSockets: config.maxInFlight,
+      userAgent: USER_AGENT,
+      caFile: config.caFile,
+    });
+    this.#state = StateStore.open(config.dbPath);
+    this.#left = this.#state.batches();
+    this.#files = new FileSet({
+      roots: rules.roots,
+      includes: rules.includes,
+      lookback,
+      limits: lineLimits(config),
+      maxOpenFiles: config.maxOpenFiles,
+      state: this.#state,
+      emit,
+      onReady: () => this.#pipeline.wake(),
+      excludedInodes: ownLog(),
+    });
+    this.#pipeline = new Pipeline(
+      {
+        queue: this.#files,
+        encoder: new JsonEncoder({
+          maxBody: config.ingestBufferSize,
+          gzipLevel: config.useCompression ? config.gzipLevel : 0,
+        }),
+        sender: this.#transport,
+        state: this.#state,
+        emit,
+        maxInFlight: config.maxInFlight,
+        flushMs: config.flushDuration,
+        backoff: BACKOFF,
+        slowRetryMs: SLOW_RETRY_MS,
+      },
+      this.#left.at(-1)?.id,
+    );
+    this.#watcher = createWatcher({
+      roots: rules.roots,
+      sink: this.#files,
+      prune: rules.prunes,
+      report: (event) => this.#report(event),
+    });
+  }
+
+  /** Finds the files, sends again what an earlier run had under way, and follows from then on. */
+  async start(): Promise<void> {
+    await this.#watcher.start();
+    this.#files.scanned();
+    for (const batch of this.#left) this.#pipeline.repeat(batch, this.#readAgain(batch));
+    const keepAlive = (): void => this.#state.setAlive(Date.now());
+    keepAlive();
+    this.#alive = setInterval(keepAlive, ALIVE_MS);
+    this.#pipeline.wake();
+  }
+
+  /**
+   * Reads nothing more and waits for the answers to what is in hand.
+   * @returns whether all of it was acknowledged within the time.
+   */
+  async stop(timeoutMs: number): Promise<boolean> {
+    clearInterval(this.#alive);
+    const complete = await this.#pipeline.finish(timeoutMs);
+    await this.#watcher.close();
+    this.#files.close();
+    this.#transport.close();
+    this.#state.setAlive(Date.now());
+    this.#state.close();
+    return complete;
+  }
+
+  /** The ranges of a batch as chunks; what cannot be read any more is left out. */
+  *#readAgain(batch: StoredBatch): Generator<Chunk> {
+    for (const range of batch.ranges) {
+      const file = this.#files.byId(range.fileId);
+      if (file?.position.offset !== range.start) continue;
+      while (file.position.offset < range.end) {
+        const chunk = this.#files.readAgain(file, range.end);
+        if (chunk === undefined) break;
+        yield chunk;
+      }
+    }
+  }
+
+  #report(report: WatchReport): void {
+    const { emit } = this.#telemetry;
+    switch (report.name) {
+      case "backend_chosen":
+        if (report.backend !== "inotify") emit({ name: "watch_unavailable", reason: report.reason });
+        return;
+      case "root_missing":
+        return emit({ name: "root_missing", path: report.root });
+      case "root_appeared":
+        return emit({ name: "root_appeared", path: report.root });
+      case "root_resolved":
+        return emit({ name: "root_resolved", given: report.given, path: report.path });
+      case "root_is_link":
+        return emit({ name: "root_is_link", path: report.root });
+      case "unreadable_directory":
+        return emit({ name: "directory_unreadable", path: report.path, code: report.code });
+      case "watch_limit":
+        return emit({ name: "watch_limit_reached", path: report.path, setting: report.setting, limit: report.current });
+      case "watch_limit_over":
+        return emit({ name: "watch_limit_over" });
+      case "unrepresentable_name":
+        return emit({ name: "name_not_utf8", path: report.directory });
+      case "remote_file_system":
+        return emit({ name: "remote_file_system", path: report.path, type: report.type });
+      case "mounts_changed":
+        return emit({ name: "mounts_changed", paths: report.paths });
+      case "overflow":
+        // The files are told as well, and count it.
+        return;
+    }
+  }
+}
+
+/** A part of a line must fit a body alone, whatever it consists of. */
+function lineLimits(config: Config): LineLimits {
+  const fits = Math.floor((config.ingestBufferSize - BODY_OVERHEAD_BYTES) / WORST_ESCAPE);
+  return { maxPart: Math.max(1, Math.min(config.lineMaxPart, config.lineMax, fits)), maxLine: config.lineMax };
+}
+
+/** A log directory under its real name, which is how the watcher tells the files in it. */
+function withRealRoot(entry: string): string {
+  const { root } = new LogDirectory(entry);
+  try {
+    const real = realpathSync(root);
+    return real === root ? entry : real + entry.slice(root.length);
+  } catch {
+    return entry;
+  }
+}
+
+/** The file that the agent's own log goes to, if it is one: shipping it would make a loop. */
+function ownLog(): ReadonlySet<string> {
+  try {
+    const stat = fstatSync(2, { bigint: true });
+    return new Set(stat.isFile() ? [inodeKey(stat.dev, stat.ino)] : []);
+  } catch {
+    return new Set();
+  }
+}

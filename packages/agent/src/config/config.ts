@@ -1,0 +1,48 @@
+import type { LogLevel } from "../telemetry/mod.ts";
+import type { LOOKBACKS } from "./options.ts";
+import type { Secret } from "./secret.ts";
+
+/** The effective configuration: every value read, checked and filled in. Times are in milliseconds, sizes in bytes. */
+export interface Config {
+  readonly key: Secret;
+  /** Without a port, and without the brackets of an IPv6 address. */
+  readonly host: string;
+  readonly port: number;
+  readonly useSsl: boolean;
+  /** Path of the ingestion endpoint. */
+  readonly endpoint: string;
+  /** A PEM file of certificate authorities to trust besides the system's. */
+  readonly caFile: string | undefined;
+
+  readonly useCompression: boolean;
+  readonly gzipLevel: number;
+  readonly ingestTimeout: number;
+  /** Bytes of a request body before compression. */
+  readonly ingestBufferSize: number;
+  readonly flushDuration: number;
+  readonly maxInFlight: number;
+
+  readonly hostname: string;
+  readonly ip: string | undefined;
+  readonly mac: string | undefined;
+  readonly tags: readonly string[];
+
+  /** Directories, files or patterns of either; `createPathRules` tells the roots to watch. */
+  readonly logDirs: readonly string[];
+  readonly includeGlobs: readonly string[];
+  readonly includeRegexes: readonly string[];
+  readonly excludeGlobs: readonly string[];
+  readonly excludeRegexes: readonly string[];
+  readonly lookback: (typeof LOOKBACKS)[number];
+  readonly maxOpenFiles: number;
+  /** Directory of the state. */
+  readonly dbPath: string;
+
+  /** Bytes of a line that are shipped as one part. */
+  readonly lineMaxPart: number;
+  /** Bytes of a line beyond which the rest is dropped. */
+  readonly lineMax: number;
+
+  readonly logLevel: LogLevel;
+  readonly shutdownTimeout: number;
+}

@@ -1,0 +1,168 @@
+import { isIP, isIPv4, isIPv6 } from "node:net";
+import { globWarning } from "../rules/path_rules.ts";
+import type { Config } from "./config.ts";
+import type { Merged } from "./merge.ts";
+import { longFlag, OPTIONS, type OptionName, type Settings } from "./options.ts";
+import type { Problem } from "./problem.ts";
+import type { Secret } from "./secret.ts";
+
+/** Reads what lies outside of the configuration. */
+export interface Surroundings {
+  /** Reads a file as text. Throws the system's error. */
+  readonly readFile: (path: string) => string;
+  /** The operating system's host name. */
+  readonly osHostname: () => string;
+}
+
+/** The configuration, as far as it can be told, and what is wrong with it. */
+export interface Effective {
+  readonly config: Omit<Config, "key"> & { readonly key: Secret | undefined };
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
+}
+
+/** Where the host name can be set apart from the system's, for containers. */
+const HOSTNAME_FILE = "/etc/logdna-hostname";
+/** A byte of a line takes at most six bytes in a body (`\u0000`); the rest is for the line's other fields. */
+const BODY_BYTES_PER_LINE_BYTE = 8;
+
+/** Fills in what depends on other options or on the host, and checks options against each other. */
+export function effective(merged: Merged, surroundings: Surroundings): Effective {
+  const { settings, origins } = merged;
+  const problems: Problem[] = [];
+  const warnings: Problem[] = [];
+  const where = (option: OptionName): string => origins.get(option) ?? "";
+
+  const key = ingestionKey(merged, surroundings, problems);
+  if (where("key").startsWith("flag")) {
+    const message = `every user of this host can see the key in the list of processes; use MZ_INGESTION_KEY_FILE or the configuration file`;
+    warnings.push({ where: where("key"), message });
+  }
+  const address = hostAndPort(settings);
+  if (address === undefined) {
+    const message = "HOST must be a host, host:port or [IPv6]:port, with a port from 1 to 65535";
+    problems.push({ where: where("host"), message });
+  }
+  if (!settings.useSsl && address !== undefined && !isLoopback(address.host)) {
+    const message = `lines and key go to ${address.host} unencrypted, since USE_SSL is false`;
+    warnings.push({ where: where("useSsl"), message });
+  }
+  for (const option of ["includeGlobs", "excludeGlobs"] as const) {
+    for (const glob of settings[option]) {
+      const message = globWarning(glob);
+      if (message !== undefined) warnings.push({ where: where(option), message });
+    }
+  }
+
+  // A small body leaves no room for a large part; that is a contradiction only where both were asked for.
+  const largestPart = Math.floor(settings.ingestBufferSize / BODY_BYTES_PER_LINE_BYTE);
+  let { lineMaxPart } = settings;
+  if (lineMaxPart > largestPart && !origins.has("lineMaxPart")) lineMaxPart = largestPart;
+  if (lineMaxPart > largestPart) {
+    const message = `LINE_MAX_PART is ${lineMaxPart}, but a body of INGEST_BUFFER_SIZE ${settings.ingestBufferSize} has room for parts of ${largestPart} bytes at most`;
+    problems.push({ where: where("lineMaxPart"), message });
+  }
+  if (!origins.has("lineMaxPart")) lineMaxPart = Math.min(lineMaxPart, settings.lineMax);
+  if (settings.lineMax < lineMaxPart) {
+    const message = `LINE_MAX is ${settings.lineMax}, less than the ${lineMaxPart} of LINE_MAX_PART`;
+    problems.push({ where: where("lineMax"), message });
+  }
+
+  return {
+    config: {
+      key,
+      host: address?.host ?? "",
+      port: address?.port ?? 0,
+      useSsl: settings.useSsl,
+      endpoint: settings.endpoint,
+      caFile: settings.caFile,
+      useCompression: settings.useCompression && settings.gzipLevel > 0,
+      gzipLevel: settings.gzipLevel,
+      ingestTimeout: settings.ingestTimeout,
+      ingestBufferSize: settings.ingestBufferSize,
+      flushDuration: settings.flushDuration,
+      maxInFlight: settings.maxInFlight,
+      hostname: settings.hostname ?? hostnameOf(surroundings),
+      ip: settings.ip,
+      mac: settings.mac,
+      tags: settings.tags,
+      logDirs: settings.logDirs,
+      includeGlobs: settings.includeGlobs,
+      includeRegexes: settings.includeRegexes,
+      excludeGlobs: settings.excludeGlobs,
+      excludeRegexes: settings.excludeRegexes,
+      lookback: settings.lookback,
+      maxOpenFiles: settings.maxOpenFiles,
+      dbPath: settings.dbPath,
+      lineMaxPart,
+      lineMax: settings.lineMax,
+      logLevel: settings.logLevel,
+      shutdownTimeout: settings.shutdownTimeout,
+    },
+    problems,
+    warnings,
+  };
+}
+
+/** The key itself, or the content of the file that holds it, whichever was given in the stronger place. */
+function ingestionKey(merged: Merged, { readFile }: Surroundings, problems: Problem[]): Secret | undefined {
+  const { settings, origins } = merged;
+  const { key, keyFile } = settings;
+  if (keyFile === undefined) {
+    if (key === undefined && !merged.problems.some(isAboutKey)) {
+      const message = `there is no ingestion key; set MZ_INGESTION_KEY, MZ_INGESTION_KEY_FILE, or http.ingestion_key in the configuration file`;
+      problems.push({ where: "", message });
+    }
+    return key;
+  }
+  const place = origins.get("keyFile") ?? "";
+  if (key !== undefined) {
+    const message = `INGESTION_KEY_FILE is set, and so is INGESTION_KEY (${origins.get("key") ?? ""}); set only one`;
+    problems.push({ where: place, message });
+    return undefined;
+  }
+  try {
+    const read = OPTIONS.key.kind.read(readFile(keyFile).trim());
+    if (read.ok) return read.value;
+    problems.push({ where: place, message: `the file ${keyFile} must hold ${OPTIONS.key.kind.expected}` });
+  } catch (error) {
+    problems.push({ where: place, message: `cannot read the key from ${keyFile}: ${systemReason(error)}` });
+  }
+  return undefined;
+}
+
+function isAboutKey({ where, message }: Problem): boolean {
+  return where === `flag ${longFlag(OPTIONS.key)}` || /INGESTION_KEY|ingestion_key/.test(`${where} ${message}`);
+}
+
+/** What the system said, in its short form: `ENOENT`. */
+export function systemReason(error: unknown): string {
+  if (!(error instanceof Error)) return "unknown error";
+  return "code" in error && typeof error.code === "string" ? error.code : error.message;
+}
+
+function hostAndPort({ host, useSsl }: Settings): { readonly host: string; readonly port: number } | undefined {
+  const fallback = useSsl ? 443 : 80;
+  if (isIPv6(host)) return { host, port: fallback };
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::([0-9]+))?$/.exec(host);
+  if (match === null) return undefined;
+  const [, bracketed, plain, digits] = match;
+  const port = digits === undefined ? fallback : Number(digits);
+  const name = bracketed ?? plain ?? "";
+  if (port < 1 || port > 65_535 || (bracketed !== undefined && isIP(bracketed) !== 6)) return undefined;
+  return { host: name, port };
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
+}
+
+function hostnameOf({ readFile, osHostname }: Surroundings): string {
+  try {
+    const name = readFile(HOSTNAME_FILE).trim();
+    if (OPTIONS.hostname.kind.read(name).ok) return name;
+  } catch {
+    // The file is there on few hosts.
+  }
+  return osHostname();
+}

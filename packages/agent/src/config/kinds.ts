@@ -1,0 +1,186 @@
+import { isAbsolute, resolve } from "node:path";
+import { z } from "zod";
+import { globProblem } from "../rules/glob.ts";
+import { rustRegexProblem } from "../rules/rust_regex.ts";
+import { shown } from "./problem.ts";
+import { Secret } from "./secret.ts";
+
+/**
+ * What values an option takes. Every source gives text (a flag, a variable, a scalar of the YAML file as it is
+ * written), so one kind reads them all alike.
+ */
+export interface Kind<T> {
+  /** What a value must be, for people: "a whole number from 0 to 9". */
+  readonly expected: string;
+  /** A placeholder for help: `NUMBER`. */
+  readonly placeholder: string;
+  /** The value as the YAML file holds it; the JSON schema is derived from this. */
+  readonly schema: z.ZodType;
+  /** The value that a text stands for. */
+  read(text: string): Read<T>;
+}
+
+/** A value, or what is wrong with the text where `expected` does not say it all. */
+export type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem?: string };
+
+const WRONG = { ok: false } as const;
+
+/** A kind whose values are checked by a zod schema, once the text is turned into a candidate. */
+function kind<T>(
+  expected: string,
+  placeholder: string,
+  schema: z.ZodType<T>,
+  candidate: (text: string) => unknown,
+): Kind<T> {
+  return {
+    expected,
+    placeholder,
+    schema,
+    read: (text) => {
+      const parsed = schema.safeParse(candidate(text));
+      return parsed.success ? { ok: true, value: parsed.data } : WRONG;
+    },
+  };
+}
+
+const asText = (text: string): string => text;
+
+/** Any text without control characters. */
+export function text(placeholder: string, example?: string): Kind<string> {
+  const expected = `a text without control characters${example === undefined ? "" : `, such as ${example}`}`;
+  return kind(expected, placeholder, z.string().regex(/^[^\u0000-\u001f\u007f]+$/), asText);
+}
+
+/** Any text at all, for options that are not acted upon. */
+export function anything(): Kind<string> {
+  return kind("a text", "VALUE", z.union([z.string(), z.number(), z.boolean()]).transform(String), asText);
+}
+
+/** A text of some form. */
+export function textLike(expected: string, placeholder: string, pattern: RegExp): Kind<string> {
+  return kind(expected, placeholder, z.string().regex(pattern), asText);
+}
+
+const BOOLEANS: Readonly<Record<string, boolean>> = {
+  true: true,
+  yes: true,
+  on: true,
+  1: true,
+  false: false,
+  no: false,
+  off: false,
+  0: false,
+};
+
+export function boolean(): Kind<boolean> {
+  return kind("true or false", "true|false", z.boolean(), (text) => BOOLEANS[text.toLowerCase()]);
+}
+
+const wholeNumber = (text: string): number => (/^[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN);
+
+export function integer(min: number, max: number, placeholder = "NUMBER"): Kind<number> {
+  return kind(`a whole number from ${min} to ${max}`, placeholder, z.int().min(min).max(max), wholeNumber);
+}
+
+/** Milliseconds. */
+export function milliseconds(min: number, max: number): Kind<number> {
+  const expected = `a number of milliseconds from ${min} to ${max}`;
+  return kind(expected, "MS", z.int().min(min).max(max), wholeNumber);
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  "": 1,
+  b: 1,
+  k: 1024,
+  kb: 1000,
+  kib: 1024,
+  m: 1024 ** 2,
+  mb: 1000 ** 2,
+  mib: 1024 ** 2,
+  g: 1024 ** 3,
+  gb: 1000 ** 3,
+  gib: 1024 ** 3,
+};
+
+/** Bytes: a number, or one with a unit: `10 MB`, `512KiB`. */
+export function bytes(min: number, max: number): Kind<number> {
+  const number = z.int().min(min).max(max);
+  return {
+    expected: `a number of bytes from ${min} to ${max}, such as 65536 or "64 KiB"`,
+    placeholder: "BYTES",
+    schema: z.union([number, z.string().regex(/^[0-9]+ *[kKmMgG]?[iI]?[bB]?$/)]),
+    read: (text) => {
+      const match = /^([0-9]{1,15}) *([a-z]*)$/i.exec(text);
+      const unit = UNITS[match?.[2]?.toLowerCase() ?? "none"];
+      const parsed = number.safeParse(unit === undefined ? Number.NaN : Number(match?.[1]) * unit);
+      return parsed.success ? { ok: true, value: parsed.data } : WRONG;
+    },
+  };
+}
+
+export function choice<const C extends string>(choices: readonly [C, ...C[]]): Kind<C> {
+  return kind(`one of ${choices.join(", ")}`, choices.join("|"), z.enum(choices), (text) => text.toLowerCase());
+}
+
+/** A path; a relative one counts from the working directory. */
+export function path(placeholder = "PATH"): Kind<string> {
+  return {
+    expected: "a path",
+    placeholder,
+    schema: z.string().min(1),
+    read: (text) => {
+      if (text.includes("\0")) return WRONG;
+      const absolute = isAbsolute(text) ? text : resolve(text);
+      return { ok: true, value: absolute.length > 1 ? absolute.replace(/\/+$/, "") || "/" : absolute };
+    },
+  };
+}
+
+/** A pattern of paths in the dialect of `rules/glob.ts`. */
+export function glob(): Kind<string> {
+  return checked("a glob pattern, such as /srv/**/*.log", "GLOB", globProblem);
+}
+
+/** A regular expression in the dialect of `rules/rust_regex.ts`. */
+export function regex(): Kind<string> {
+  return checked("a regular expression", "REGEX", rustRegexProblem);
+}
+
+/** A directory, a file, or a pattern of paths. */
+export function logDirectory(): Kind<string> {
+  const directory = path("DIR");
+  return {
+    ...directory,
+    expected: "a directory, a file or a glob pattern",
+    read: (text) => {
+      const problem = globProblem(text);
+      return problem === undefined
+        ? directory.read(text)
+        : { ok: false, problem: `${shown(text)} cannot be read: ${problem}` };
+    },
+  };
+}
+
+function checked(expected: string, placeholder: string, problemOf: (text: string) => string | undefined): Kind<string> {
+  return {
+    expected,
+    placeholder,
+    schema: z.string().min(1),
+    read: (text) => {
+      const problem = problemOf(text);
+      return problem === undefined
+        ? { ok: true, value: text }
+        : { ok: false, problem: `${shown(text)} is not ${expected}: ${problem}` };
+    },
+  };
+}
+
+/** An ingestion key: what can stand in a header (RFC 9110, 5.5) and in a URL's user name. */
+export function secret(): Kind<Secret> {
+  return {
+    expected: "an ingestion key: letters, digits and punctuation, without spaces",
+    placeholder: "KEY",
+    schema: z.string().regex(/^[\x21-\x7e]+$/),
+    read: (text) => (/^[\x21-\x7e]{1,1024}$/.test(text) ? { ok: true, value: new Secret(text) } : WRONG),
+  };
+}

@@ -1,0 +1,68 @@
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import type { Config } from "./config.ts";
+import { effective } from "./effective.ts";
+import { type Environment, readEnvironment } from "./environment.ts";
+import { readFiles } from "./files.ts";
+import { readFlags } from "./flags.ts";
+import { helpText } from "./help.ts";
+import { listText } from "./list.ts";
+import { merge } from "./merge.ts";
+import type { OptionName } from "./options.ts";
+import { problemText } from "./problem.ts";
+
+/** Exit status for a configuration with errors: the number of EINVAL, as in the existing agents. */
+export const CONFIG_ERROR_STATUS = 22;
+
+export interface LoadOptions {
+  /** The command line without the program's name and any sub-command. */
+  readonly argv: readonly string[];
+  readonly env: Environment;
+  readonly version: string;
+  /** Reads a file as text; throws the system's error. */
+  readonly readFile?: (path: string) => string;
+  readonly osHostname?: () => string;
+}
+
+/** What the configuration comes to. */
+export type LoadResult =
+  | {
+      readonly kind: "run";
+      readonly config: Config;
+      /** Each one line, to be shown once. */
+      readonly warnings: readonly string[];
+      /** Where each value comes from; options that have their default are not in it. */
+      readonly origins: ReadonlyMap<OptionName, string>;
+    }
+  /** Something was asked to be printed on standard output, after which there is nothing to do. */
+  | { readonly kind: "print"; readonly text: string; readonly warnings: readonly string[] }
+  /** Everything that is wrong, each one line; the exit status is `CONFIG_ERROR_STATUS`. */
+  | { readonly kind: "error"; readonly errors: readonly string[]; readonly warnings: readonly string[] };
+
+/**
+ * Reads the configuration: flags before environment before files before defaults. Changes nothing and can be called
+ * again, which is what reloading does.
+ */
+export function loadConfig(options: LoadOptions): LoadResult {
+  const readFile = options.readFile ?? ((path: string) => readFileSync(path, "utf8"));
+  const flags = readFlags(options.argv);
+  if (flags.actions.has("help")) return { kind: "print", text: helpText(), warnings: [] };
+  if (flags.actions.has("version")) return { kind: "print", text: `${options.version}\n`, warnings: [] };
+
+  const environment = readEnvironment(options.env);
+  const files = readFiles(environment, flags, options.env, readFile);
+  const merged = merge(files, environment, flags);
+  const { config, ...told } = effective(merged, { readFile, osHostname: options.osHostname ?? hostname });
+
+  const isList = flags.actions.has("list");
+  const { key } = config;
+  const warnings = [...new Set([...merged.warnings, ...told.warnings].map(problemText))];
+  const problems = [...merged.problems, ...told.problems];
+  // The configuration can be looked at before there is a key.
+  const missingKey = isList && problems.length === 1 && problems[0]?.where === "" && key === undefined;
+  if (problems.length > 0 && !missingKey)
+    return { kind: "error", errors: [...new Set(problems.map(problemText))], warnings };
+  if (isList) return { kind: "print", text: listText(config), warnings };
+  if (key === undefined) throw new Error("A configuration without a key must have been told as a problem.");
+  return { kind: "run", config: { ...config, key }, warnings, origins: merged.origins };
+}

@@ -1,0 +1,77 @@
+import { type AnyOption, OPTION_LIST, OPTIONS, type OptionName, optionTitle, type Settings } from "./options.ts";
+import { type Problem, shown } from "./problem.ts";
+import type { Given, GivenText, Reading } from "./reading.ts";
+
+/** What all places together come to. */
+export interface Merged {
+  readonly settings: Settings;
+  /** Where each value comes from; options that have their default are not in it. */
+  readonly origins: ReadonlyMap<OptionName, string>;
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
+}
+
+/**
+ * Puts together what the places give, the weakest first. A later value takes the place of an earlier one. A list from
+ * the environment or from flags adds to that of the files, or to the default, as in v2; flags and the environment are one
+ * place in this, in which flags win.
+ */
+export function merge(files: readonly Reading[], environment: Reading, flags: Reading): Merged {
+  const problems = [...files, environment, flags].flatMap((reading) => reading.problems);
+  const warnings = [...files, environment, flags].flatMap((reading) => reading.warnings);
+  const values: Partial<Record<OptionName, unknown>> = {};
+  const origins = new Map<OptionName, string>();
+  for (const [name, option] of OPTION_LIST) {
+    const find = (reading: Reading): Given | undefined => reading.given.find((given) => given.option === name);
+    const layers = [...files.map(find), find(flags) ?? find(environment)];
+    let value: unknown = option.default;
+    for (const layer of layers) {
+      if (layer === undefined) continue;
+      const read = readAll(option, layer, problems, warnings);
+      if (read === undefined) continue;
+      if (!option.many) value = read[0];
+      else value = layer.replaces ? read : [...new Set([...(value as readonly unknown[]), ...read])];
+      origins.set(name, layer.where);
+      warnOfSupport(option, layer, warnings);
+    }
+    values[name] = value;
+  }
+  // Every option of the table has its value now, of the type that its kind reads.
+  return { settings: values as Settings, origins, problems, warnings };
+}
+
+/** The values of what was given; undefined when something in it cannot be read. */
+function readAll(
+  option: AnyOption,
+  given: Given,
+  problems: Problem[],
+  warnings: Problem[],
+): readonly unknown[] | undefined {
+  const values: unknown[] = [];
+  let wrong = false;
+  for (const item of given.texts) {
+    const read = option.kind.read(item.text);
+    if (read.ok) {
+      values.push(read.value);
+      continue;
+    }
+    wrong = true;
+    const message = read.problem ?? expectation(option, item);
+    if (given.lenient) warnings.push({ where: item.where, message: `${message}; it is ignored` });
+    else problems.push({ where: item.where, message });
+  }
+  return wrong ? undefined : values;
+}
+
+function expectation(option: AnyOption, { text }: GivenText): string {
+  // A key that cannot be one may be one with a blank behind it.
+  const got = option === OPTIONS.key ? "" : `, got ${shown(text)}`;
+  return `${optionTitle(option)} must be ${option.kind.expected}${got}`;
+}
+
+function warnOfSupport(option: AnyOption, given: Given, warnings: Problem[]): void {
+  if (option.support !== "later" || given.texts.length === 0) return;
+  const harmless = option.many ? [] : (option.harmless ?? []);
+  if (given.texts.every(({ text }) => harmless.includes(text.toLowerCase()))) return;
+  warnings.push({ where: given.where, message: `not supported yet by this version: ${optionTitle(option)}` });
+}

@@ -1,0 +1,584 @@
+import { LOG_LEVELS } from "../telemetry/mod.ts";
+import {
+  anything,
+  boolean,
+  bytes,
+  choice,
+  glob,
+  integer,
+  type Kind,
+  logDirectory,
+  milliseconds,
+  path,
+  regex,
+  secret,
+  text,
+  textLike,
+} from "./kinds.ts";
+
+/** How an option is named in each place, and what it means. */
+interface Naming {
+  /** Heading that it stands under in help and documentation. */
+  readonly group: Group;
+  /** `X` of the environment variables `MZ_X` and `LOGDNA_X`; in lower case its name in the v1 properties file. */
+  readonly env?: string;
+  /** Environment variables of exactly this name, which is no older than any other. */
+  readonly plainEnv?: readonly string[];
+  /** Environment variables that still count, with a warning. */
+  readonly oldEnv?: readonly string[];
+  /** Further names in the v1 properties file. */
+  readonly properties?: readonly string[];
+  /** Keys that lead to it in the YAML file. */
+  readonly yaml?: string;
+  /** Flags, in commander's notation without the value: `-k, --key`. */
+  readonly flags?: string;
+  readonly description: string;
+}
+
+/** What the program does with an option. */
+export type Support =
+  /** It acts on it. */
+  | "now"
+  /** It accepts it so that a fleet's configuration loads, and says that it does not act on it yet. */
+  | "later"
+  /** It accepts it; what the existing agents use it for does not exist here. */
+  | "meaningless";
+
+export interface ScalarOption<T, D extends T | undefined> extends Naming {
+  readonly many: false;
+  readonly kind: Kind<T>;
+  readonly default: D;
+  readonly support: Support;
+  /** What the default is when it is not one value. */
+  readonly defaultText?: string;
+  /** An empty variable means something, instead of nothing. */
+  readonly emptyCounts?: boolean;
+  /** Values for which nothing has to be said although the option is not supported. */
+  readonly harmless?: readonly string[];
+}
+
+export interface ListOption<T> extends Naming {
+  readonly many: true;
+  readonly kind: Kind<T>;
+  readonly default: readonly T[];
+  readonly support: Support;
+  /** In the YAML file a text with commas is taken too. */
+  readonly commasInYaml?: boolean;
+}
+
+export const GROUPS = ["Server", "Delivery", "This host", "Files", "Lines", "Agent", "Not supported yet"] as const;
+export type Group = (typeof GROUPS)[number];
+
+type Given<O> = Omit<O, "many" | "support">;
+
+function scalar<T, D extends T | undefined>(option: Given<ScalarOption<T, D>>): ScalarOption<T, D> {
+  return { ...option, many: false, support: "now" };
+}
+
+function list<T>(option: Given<ListOption<T>>): ListOption<T> {
+  return { ...option, many: true, support: "now" };
+}
+
+function later(
+  option: Omit<Given<ScalarOption<string, undefined>>, "default" | "kind" | "group">,
+): ScalarOption<string, undefined> {
+  const rest = { group: "Not supported yet", default: undefined, kind: anything() } as const;
+  return { ...rest, ...option, many: false, support: "later" };
+}
+
+function laterList(option: Omit<Given<ListOption<string>>, "default" | "kind" | "group">): ListOption<string> {
+  const rest = { group: "Not supported yet", default: [], kind: anything() } as const;
+  return { ...rest, ...option, many: true, support: "later" };
+}
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** Values of `lookback`; `resume` is what holds when nothing is set. */
+export const LOOKBACKS = ["resume", "none", "smallfiles", "start", "tail"] as const;
+
+/**
+ * Every option: the parsers of flags, environment and files, `--help`, `--list`, the JSON schema and
+ * `docs/configuration.md` derive from this table, so an option is added here and nowhere else.
+ */
+export const OPTIONS = {
+  configFile: scalar({
+    group: "Agent",
+    env: "CONFIG_FILE",
+    oldEnv: ["DEFAULT_CONF_FILE"],
+    flags: "-c, --config",
+    kind: path("FILE"),
+    default: undefined,
+    defaultText: "/etc/logdna/config.yaml, and /etc/logdna.conf under it",
+    description: "The configuration file: YAML, or properties as the first agent (v1) had them.",
+  }),
+  key: scalar({
+    group: "Server",
+    env: "INGESTION_KEY",
+    oldEnv: ["LOGDNA_AGENT_KEY"],
+    properties: ["key"],
+    yaml: "http.ingestion_key",
+    flags: "-k, --key",
+    kind: secret(),
+    default: undefined,
+    defaultText: "required",
+    description:
+      "The ingestion key of the account. On the command line every user of the host can see it: prefer a file or the environment.",
+  }),
+  keyFile: scalar({
+    group: "Server",
+    env: "INGESTION_KEY_FILE",
+    yaml: "http.ingestion_key_file",
+    flags: "--key-file",
+    kind: path("FILE"),
+    default: undefined,
+    description: "A file that holds the ingestion key and nothing else, such as a mounted secret.",
+  }),
+  host: scalar({
+    group: "Server",
+    env: "HOST",
+    oldEnv: ["LDLOGHOST", "LOGDNA_LOGHOST"],
+    yaml: "http.host",
+    flags: "--host",
+    kind: textLike(
+      "a host, host:port or [IPv6]:port, without http:// and path",
+      "HOST[:PORT]",
+      /^(\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*|[0-9A-Za-z_.-]+(:[0-9]{1,5})?)$/,
+    ),
+    default: "logs.logdna.com",
+    description: "The ingestion server. Without a port it is 443, or 80 where use_ssl is false.",
+  }),
+  endpoint: scalar({
+    group: "Server",
+    env: "ENDPOINT",
+    oldEnv: ["LDLOGPATH"],
+    yaml: "http.endpoint",
+    flags: "--endpoint-path",
+    kind: textLike("a path that begins with /, such as /logs/agent", "PATH", /^\/[!-~]*$/),
+    default: "/logs/agent",
+    description: "Path of the server's ingestion endpoint.",
+  }),
+  useSsl: scalar({
+    group: "Server",
+    env: "USE_SSL",
+    oldEnv: ["LDLOGSSL"],
+    yaml: "http.use_ssl",
+    flags: "--use-ssl",
+    kind: boolean(),
+    default: true,
+    description:
+      "Speak HTTPS, with TLS 1.2 or later and a verified certificate. Without it lines and key can be read on the way.",
+  }),
+  caFile: scalar({
+    group: "Server",
+    plainEnv: ["SSL_CERT_FILE"],
+    kind: path("FILE"),
+    default: undefined,
+    description: "A PEM file of certificate authorities that are trusted besides the system's.",
+  }),
+
+  useCompression: scalar({
+    group: "Delivery",
+    env: "USE_COMPRESSION",
+    oldEnv: ["COMPRESS"],
+    yaml: "http.use_compression",
+    flags: "--use-compression",
+    kind: boolean(),
+    default: true,
+    description: "Compress what is sent, with gzip.",
+  }),
+  gzipLevel: scalar({
+    group: "Delivery",
+    env: "GZIP_LEVEL",
+    oldEnv: ["GZIP_COMPRESS_LEVEL"],
+    yaml: "http.gzip_level",
+    flags: "--gzip-level",
+    kind: integer(0, 9, "LEVEL"),
+    default: 2,
+    description: "How hard to compress: 1 is fastest, 9 smallest, 0 not at all.",
+  }),
+  ingestTimeout: scalar({
+    group: "Delivery",
+    env: "INGEST_TIMEOUT",
+    yaml: "http.timeout",
+    flags: "--ingest-timeout",
+    kind: milliseconds(1, 3_600_000),
+    default: 10_000,
+    description: "Milliseconds that a request may take as a whole before it is tried again.",
+  }),
+  ingestBufferSize: scalar({
+    group: "Delivery",
+    env: "INGEST_BUFFER_SIZE",
+    yaml: "http.body_size",
+    flags: "--ingest-buffer-size",
+    kind: bytes(4 * KiB, 10 * MiB),
+    default: 2 * MiB,
+    description: "Bytes of a request body before compression, at most.",
+  }),
+  flushDuration: scalar({
+    group: "Delivery",
+    env: "FLUSH_DURATION",
+    yaml: "http.flush_duration",
+    flags: "--flush-duration",
+    kind: milliseconds(1, 3_600_000),
+    default: 5000,
+    description: "Milliseconds that a line waits for others at most. An agent with little to do sends it much earlier.",
+  }),
+  maxInFlight: scalar({
+    group: "Delivery",
+    env: "MAX_IN_FLIGHT",
+    yaml: "http.max_in_flight",
+    flags: "--max-in-flight",
+    kind: integer(1, 64),
+    default: 4,
+    description: "Requests under way at once, at most.",
+  }),
+
+  hostname: scalar({
+    group: "This host",
+    env: "HOSTNAME",
+    properties: ["hostname"],
+    yaml: "http.params.hostname",
+    flags: "--os-hostname",
+    kind: text("NAME"),
+    default: undefined,
+    defaultText: "the content of /etc/logdna-hostname, else the system's host name",
+    description: "The name that lines carry as their host.",
+  }),
+  ip: scalar({
+    group: "This host",
+    env: "IP",
+    yaml: "http.params.ip",
+    flags: "--ip",
+    kind: text("ADDRESS", "192.0.2.1"),
+    default: undefined,
+    description: "IP address of this host to send along.",
+  }),
+  mac: scalar({
+    group: "This host",
+    env: "MAC",
+    yaml: "http.params.mac",
+    flags: "--mac-address",
+    kind: text("ADDRESS", "00:00:5e:00:53:01"),
+    default: undefined,
+    description: "MAC address of this host to send along.",
+  }),
+  tags: list({
+    group: "This host",
+    env: "TAGS",
+    properties: ["tags"],
+    yaml: "http.params.tags",
+    flags: "-t, --tags",
+    kind: text("TAG", "production"),
+    default: [],
+    commasInYaml: true,
+    description: "Tags that all lines of this host carry.",
+  }),
+
+  logDirs: list({
+    group: "Files",
+    env: "LOG_DIRS",
+    oldEnv: ["LOG_DIRS"],
+    properties: ["logdir"],
+    yaml: "log.dirs",
+    flags: "-d, --logdir",
+    kind: logDirectory(),
+    default: ["/var/log"],
+    description:
+      "Directories whose files are followed, at any depth. Single files and glob patterns of files or directories may stand here too: a file that is named here ships whatever the inclusion rules say.",
+  }),
+  includeGlobs: list({
+    group: "Files",
+    env: "INCLUSION_RULES",
+    oldEnv: ["LOGDNA_INCLUDE"],
+    yaml: "log.include.glob",
+    flags: "--include",
+    kind: glob(),
+    default: ["*.log"],
+    description: "Files that ship, as patterns of their whole path; * crosses /.",
+  }),
+  includeRegexes: list({
+    group: "Files",
+    env: "INCLUSION_REGEX_RULES",
+    oldEnv: ["LOGDNA_INCLUDE_REGEX"],
+    yaml: "log.include.regex",
+    flags: "--include-regex",
+    kind: regex(),
+    default: [],
+    description: "Files that ship, as regular expressions that are searched for in their path.",
+  }),
+  excludeGlobs: list({
+    group: "Files",
+    env: "EXCLUSION_RULES",
+    oldEnv: ["LOGDNA_EXCLUDE"],
+    properties: ["exclude"],
+    yaml: "log.exclude.glob",
+    flags: "--exclude",
+    kind: glob(),
+    default: [
+      "/var/log/wtmp",
+      "/var/log/btmp",
+      "/var/log/utmp",
+      "/var/log/wtmpx",
+      "/var/log/btmpx",
+      "/var/log/utmpx",
+      "/var/log/asl/**",
+      "/var/log/sa/**",
+      "/var/log/sar*",
+      "/var/log/tallylog",
+      "/var/log/fluentd-buffers/**/*",
+      "/var/log/pods/**/*",
+    ],
+    description: "Files that do not ship although they are included, as patterns of their whole path.",
+  }),
+  excludeRegexes: list({
+    group: "Files",
+    env: "EXCLUSION_REGEX_RULES",
+    oldEnv: ["LOGDNA_EXCLUDE_REGEX"],
+    properties: ["exclude_regex"],
+    yaml: "log.exclude.regex",
+    flags: "--exclude-regex",
+    kind: regex(),
+    default: [],
+    description:
+      "Files that do not ship although they are included, as regular expressions that are searched for in their path.",
+  }),
+  lookback: scalar({
+    group: "Files",
+    env: "LOOKBACK",
+    yaml: "log.lookback",
+    flags: "--lookback",
+    kind: choice(LOOKBACKS),
+    default: "resume",
+    description:
+      "Where reading begins in a file that exists when the agent starts. resume: where it left off, and at the end of an unknown file. none: at the end, known or not; lines written while the agent was down are skipped. smallfiles: where it left off; an unknown file under 8 KiB from its start, a larger one from its end. start: where it left off, and at the start of an unknown file. tail: where it left off; an unknown file from its start if it is newer than the agent's start. A file that is created while the agent runs is always read from its start.",
+  }),
+  maxOpenFiles: scalar({
+    group: "Files",
+    env: "MAX_OPEN_FILES",
+    yaml: "log.max_open_files",
+    flags: "--max-open-files",
+    kind: integer(16, 1_000_000),
+    default: 1024,
+    description:
+      "Files held open at once because they have unread bytes; further ones wait their turn. Idle files are never held open.",
+  }),
+  dbPath: scalar({
+    group: "Files",
+    env: "DB_PATH",
+    yaml: "log.db_path",
+    flags: "--db-path",
+    kind: path("DIR"),
+    default: "/var/lib/logdna",
+    description: "The directory of the agent's state: how far each file is shipped.",
+  }),
+
+  lineMaxPart: scalar({
+    group: "Lines",
+    env: "LINE_MAX_PART",
+    yaml: "log.line_max_part",
+    flags: "--line-max-part",
+    kind: bytes(256, 10 * MiB),
+    default: 32 * KiB,
+    description:
+      "Bytes of a line that are shipped as one; a longer line ships in marked parts. A server may cut lines at its own limit.",
+  }),
+  lineMax: scalar({
+    group: "Lines",
+    env: "LINE_MAX",
+    yaml: "log.line_max",
+    flags: "--line-max",
+    kind: bytes(256, 1024 * MiB),
+    default: 10 * MiB,
+    description: "Bytes of a line beyond which the rest of it is dropped and counted.",
+  }),
+
+  logLevel: scalar({
+    group: "Agent",
+    env: "LOG_LEVEL",
+    yaml: "agent.log_level",
+    flags: "--log-level",
+    kind: choice(LOG_LEVELS),
+    default: "info",
+    description: "Detail of the agent's own log, which goes to standard error.",
+  }),
+  shutdownTimeout: scalar({
+    group: "Agent",
+    env: "SHUTDOWN_TIMEOUT",
+    yaml: "agent.shutdown_timeout",
+    flags: "--shutdown-timeout",
+    kind: milliseconds(0, 3_600_000),
+    default: 5000,
+    description:
+      "Milliseconds to send what is in hand when the agent is told to stop (SIGTERM). What is not acknowledged by then is sent after the next start.",
+  }),
+
+  retryDir: later({
+    env: "RETRY_DIR",
+    yaml: "http.retry_dir",
+    flags: "--retry-dir",
+    description:
+      "Directory of lines that wait to be sent again. Nothing is written to disk yet: the log files are the queue.",
+  }),
+  retryDiskLimit: later({
+    env: "RETRY_DISK_LIMIT",
+    yaml: "http.retry_disk_limit",
+    flags: "--retry-disk-limit",
+    harmless: ["0"],
+    description: "Space on disk for lines that wait to be sent again.",
+  }),
+  lineExclusion: laterList({
+    env: "LINE_EXCLUSION_REGEX",
+    yaml: "log.line_exclusion_regex",
+    flags: "--line-exclusion",
+    description: "Lines that do not ship, as regular expressions.",
+  }),
+  lineInclusion: laterList({
+    env: "LINE_INCLUSION_REGEX",
+    yaml: "log.line_inclusion_regex",
+    flags: "--line-inclusion",
+    description: "Lines that alone ship, as regular expressions.",
+  }),
+  lineRedact: laterList({
+    env: "REDACT_REGEX",
+    yaml: "log.line_redact_regex",
+    flags: "--line-redact",
+    description: "Parts of lines that are replaced by [REDACTED], as regular expressions.",
+  }),
+  journaldPaths: laterList({
+    env: "JOURNALD_PATHS",
+    yaml: "journald.paths",
+    flags: "--journald-paths",
+    description: "Journals of systemd to follow.",
+  }),
+  journalTailer: later({
+    env: "SYSTEMD_JOURNAL_TAILER",
+    yaml: "journald.systemd_journal_tailer",
+    flags: "--systemd-journal-tailer",
+    harmless: ["false"],
+    description: "Follow systemd's journal.",
+  }),
+  metricsPort: later({
+    env: "METRICS_PORT",
+    yaml: "log.metrics_port",
+    flags: "--metrics-port",
+    description: "Port of the Prometheus metrics.",
+  }),
+  useK8sEnrichment: later({
+    env: "USE_K8S_LOG_ENRICHMENT",
+    yaml: "log.use_k8s_enrichment",
+    flags: "--use-k8s-enrichment",
+    harmless: ["never"],
+    description: "Add Kubernetes' metadata to lines of containers.",
+  }),
+  logK8sEvents: later({
+    env: "LOG_K8S_EVENTS",
+    yaml: "log.log_k8s_events",
+    flags: "--log-k8s-events",
+    harmless: ["never"],
+    description: "Ship Kubernetes' events.",
+  }),
+  logMetricServerStats: later({
+    env: "LOG_METRIC_SERVER_STATS",
+    yaml: "log.log_metric_server_stats",
+    flags: "--log-metric-server-stats",
+    harmless: ["never"],
+    description: "Ship usage statistics of Kubernetes' metrics server.",
+  }),
+  k8sStartupLease: later({
+    env: "K8S_STARTUP_LEASE",
+    yaml: "startup.option",
+    flags: "--startup-lease",
+    harmless: ["never", "off"],
+    description: "Take a lease before starting, so that a fleet does not start all at once.",
+  }),
+  k8sMetadataInclude: laterList({
+    env: "K8S_METADATA_LINE_INCLUSION",
+    yaml: "log.k8s_metadata_include",
+    flags: "--k8s-metadata-line-inclusion",
+    description: "Kubernetes' metadata of lines that alone ship.",
+  }),
+  k8sMetadataExclude: laterList({
+    env: "K8S_METADATA_LINE_EXCLUSION",
+    yaml: "log.k8s_metadata_exclude",
+    flags: "--k8s-metadata-line-exclusion",
+    description: "Kubernetes' metadata of lines that do not ship.",
+  }),
+  metadataRetryDelay: later({
+    env: "METADATA_RETRY_DELAY",
+    yaml: "log.metadata_retry_delay",
+    flags: "--metadata-retry-delay",
+    harmless: ["0"],
+    description: "Seconds until missing Kubernetes metadata is asked for again.",
+  }),
+  metaApp: later({ emptyCounts: true, env: "META_APP", description: "Replaces the field app of every line." }),
+  metaHost: later({ emptyCounts: true, env: "META_HOST", description: "Replaces the field host of every line." }),
+  metaEnv: later({ emptyCounts: true, env: "META_ENV", description: "Replaces the field env of every line." }),
+  metaFile: later({ emptyCounts: true, env: "META_FILE", description: "Replaces the field file of every line." }),
+  metaK8sFile: later({
+    emptyCounts: true,
+    env: "META_K8S_FILE",
+    description: "Replaces the field file of lines of Kubernetes.",
+  }),
+  metaJson: later({ emptyCounts: true, env: "META_JSON", description: "Replaces the field meta of every line." }),
+  metaAnnotations: later({
+    emptyCounts: true,
+    env: "META_ANNOTATIONS",
+    description: "Annotations added to lines of Kubernetes.",
+  }),
+  metaLabels: later({ emptyCounts: true, env: "META_LABELS", description: "Labels added to lines of Kubernetes." }),
+  noCap: later({ env: "NO_CAP", harmless: ["false"], description: "Adopt no capability." }),
+  sslCertDir: later({
+    plainEnv: ["SSL_CERT_DIR"],
+    description: "A directory of certificate authorities; use SSL_CERT_FILE.",
+  }),
+  clearCacheInterval: {
+    ...later({
+      env: "CLEAR_CACHE_INTERVAL",
+      yaml: "log.clear_cache_interval",
+      flags: "--clear-cache-interval",
+      description: "Accepted; there is no cache that would have to be cleared.",
+    }),
+    support: "meaningless",
+  },
+  now: {
+    ...later({ yaml: "http.params.now", description: "Accepted; the time is taken for each request." }),
+    support: "meaningless",
+  },
+} as const;
+
+/** An option of whatever type. */
+export type AnyOption = ScalarOption<unknown, unknown> | ListOption<unknown>;
+
+export type OptionName = keyof typeof OPTIONS;
+
+/** The table as pairs, in its order, without the types of single values. */
+export const OPTION_LIST: readonly (readonly [OptionName, AnyOption])[] = Object.entries(OPTIONS).map(
+  // Object.entries gives strings for keys; these are the very keys of the table.
+  ([name, option]) => [name as OptionName, option],
+);
+
+/** The value of each option, defaults filled in. */
+export type Settings = {
+  readonly [N in OptionName]: (typeof OPTIONS)[N] extends ListOption<infer T>
+    ? readonly T[]
+    : (typeof OPTIONS)[N] extends ScalarOption<infer T, infer D>
+      ? T | D
+      : never;
+};
+
+/** Names of an option in the environment, the one that counts first. */
+export function environmentNames(option: AnyOption): string[] {
+  const prefixed = option.env === undefined ? [] : [`MZ_${option.env}`, `LOGDNA_${option.env}`];
+  return [...prefixed, ...(option.plainEnv ?? [])];
+}
+
+/** The flag of an option that help and messages call it by: the long one. */
+export function longFlag(option: AnyOption): string | undefined {
+  return option.flags?.match(/--[a-z0-9-]+/)?.[0];
+}
+
+/** What people call an option: its name in the environment without a prefix. */
+export function optionTitle(option: AnyOption): string {
+  return option.env ?? option.plainEnv?.[0] ?? option.yaml ?? "";
+}

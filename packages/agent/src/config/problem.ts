@@ -1,0 +1,20 @@
+/** Something wrong with the configuration, or worth a warning: where, and what to do about it. */
+export interface Problem {
+  /** `FILE:LINE:COLUMN`, `environment variable NAME`, `flag --name`; empty when it is about no single place. */
+  readonly where: string;
+  readonly message: string;
+}
+
+/** The problem as one line of text. */
+export function problemText({ where, message }: Problem): string {
+  return where === "" ? message : `${where}: ${message}`;
+}
+
+/** Characters of a wrong value that are shown. */
+const MAX_SHOWN = 80;
+
+/** A value in a message: quoted, on one line, cut when long. */
+export function shown(value: string): string {
+  const characters = [...value];
+  return JSON.stringify(characters.length > MAX_SHOWN ? `${characters.slice(0, MAX_SHOWN).join("")}…` : value);
+}

@@ -1,0 +1,47 @@
+import picomatch from "picomatch";
+
+/**
+ * The glob dialect of the existing agents: the pattern matches the whole path, and `*` crosses `/`, as in bash's
+ * `[[ path == pattern ]]`. A leading dot is a character like any other, and so is a newline in a name.
+ */
+const DIALECT = {
+  bash: true,
+  dot: true,
+  flags: "s",
+  posix: true,
+  literalBrackets: false,
+  strictBrackets: true,
+} as const;
+
+/** What picomatch gives for a pattern that makes no regular expression. */
+const NEVER = "$^";
+
+/** Longest pattern; picomatch's own limit is far beyond. */
+const MAX_PATTERN = 4096;
+
+/** What is wrong with a pattern; undefined when it is fine. */
+export function globProblem(pattern: string): string | undefined {
+  if (pattern === "") return "it is empty";
+  if (pattern.length > MAX_PATTERN) return `it is longer than ${MAX_PATTERN} characters`;
+  try {
+    return picomatch.makeRe(pattern, DIALECT).source === NEVER ? "it can never match" : undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : "it cannot be read";
+  }
+}
+
+/** A regular expression that matches what the pattern matches. Throws where `globProblem` tells a problem. */
+export function globRegExp(pattern: string): RegExp {
+  return picomatch.makeRe(pattern, DIALECT);
+}
+
+/** In front of its first special character a pattern is plain text, and every match begins with it. */
+export function literalPrefix(pattern: string): string {
+  const special = pattern.search(/[*?[\]{}()!+@|\\]/);
+  return special < 0 ? pattern : pattern.slice(0, special);
+}
+
+/** True when a text holds a character that makes it a pattern. */
+export function isGlob(text: string): boolean {
+  return /[*?[\]{}]|[!+@]\(/.test(text);
+}

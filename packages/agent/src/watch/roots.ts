@@ -1,0 +1,186 @@
+import { lstat, realpath } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { type Directory, encodeName } from "./directory.ts";
+import type { WatchReport } from "./sink.ts";
+import type { Tree } from "./tree.ts";
+
+interface Root {
+  /** Real path, resolved once when the watcher started. */
+  readonly path: string;
+  state: "unknown" | "missing" | "directory" | "file" | "link";
+  /** A directory on the way could not be watched: only looking again shows a change. */
+  blind: boolean;
+  checking: boolean;
+  again: boolean;
+}
+
+/**
+ * The roots, and the directories on the way to each. Every directory on the way is watched for names, so that a root that
+ * is missing, is deleted, or whose parents are replaced is seen as it comes, at any depth.
+ */
+export class Roots {
+  readonly #tree: Tree;
+  readonly #report: (event: WatchReport) => void;
+  readonly #enqueue: (directory: Directory) => void;
+  readonly #roots: Root[] = [];
+  #closed = false;
+
+  constructor(tree: Tree, report: (event: WatchReport) => void, enqueue: (directory: Directory) => void) {
+    this.#tree = tree;
+    this.#report = report;
+    this.#enqueue = enqueue;
+  }
+
+  /** Some root's way is not fully watched. */
+  get blind(): boolean {
+    return this.#roots.some((root) => root.blind);
+  }
+
+  /** The directories that are roots and known. */
+  *directories(): Generator<Directory> {
+    for (const root of this.#roots) {
+      const directory = this.#find(root.path);
+      if (directory?.tree === true) yield directory;
+    }
+  }
+
+  async start(given: readonly string[]): Promise<void> {
+    for (const one of given) {
+      const path = await realPath(resolve(one));
+      if (path !== one) this.#report({ name: "root_resolved", given: one, path });
+      if (this.#roots.some((root) => root.path === path)) continue;
+      this.#roots.push({ path, state: "unknown", blind: false, checking: false, again: false });
+    }
+    await this.checkAll();
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** Looks again at the roots that are, or lie below, `path`. */
+  disturbed(path: string): void {
+    const below = path === "/" ? path : `${path}/`;
+    for (const root of this.#roots) if (root.path === path || root.path.startsWith(below)) void this.#check(root);
+  }
+
+  async checkAll(): Promise<void> {
+    for (const root of this.#roots) await this.#check(root);
+  }
+
+  async #check(root: Root): Promise<void> {
+    root.again = true;
+    if (root.checking) return;
+    root.checking = true;
+    try {
+      while (root.again && !this.#closed) {
+        root.again = false;
+        await this.#checkOnce(root);
+      }
+    } finally {
+      root.checking = false;
+    }
+  }
+
+  async #checkOnce(root: Root): Promise<void> {
+    const name = encodeName(basename(root.path));
+    // The whole way is watched before the root is looked at: whatever changes afterwards is told.
+    const parent = root.path === "/" ? null : this.#watchWay(root);
+    const kind = parent === undefined ? "missing" : await kindOf(root.path);
+    if (this.#closed || root.again) return;
+    if (parent?.alive === false) {
+      root.again = true;
+      return;
+    }
+    if (parent === undefined) {
+      this.#become(root, "missing");
+      return;
+    }
+    if (kind === "directory") {
+      const directory = parent === null ? this.#tree.top : this.#tree.child(parent, name, root.path);
+      if (!directory.tree) {
+        directory.tree = true;
+        directory.state = "new";
+      }
+      if (directory.state !== "scanned") this.#enqueue(directory);
+    } else if (parent !== null) {
+      const stale = parent.children.get(name);
+      if (stale !== undefined) this.#tree.abandon(stale);
+      if (kind === "file") this.#takeFile(root, parent, name);
+      else if (!parent.tree) this.#tree.removeEntry(parent, name);
+    }
+    this.#become(root, kind);
+  }
+
+  /** Watches every directory from `/` to the root's parent, which is the result; undefined when one does not exist. */
+  #watchWay(root: Root): Directory | undefined {
+    root.blind = false;
+    let directory = this.#tree.top;
+    const parts = root.path.slice(1).split("/");
+    for (const [i, part] of parts.entries()) {
+      const name = encodeName(part);
+      directory.rootNames ??= new Set();
+      directory.rootNames.add(name);
+      // Those in a tree get their watch from the scanner, which opens them without following links.
+      if (!directory.tree || directory.watch === -1) {
+        const error = this.#tree.watch(directory, directory.path, "names");
+        if (error?.code === "ENOENT" || error?.code === "ENOTDIR") {
+          if (!directory.tree) this.#tree.abandon(directory);
+          return undefined;
+        }
+        if (error !== undefined) root.blind = true;
+      }
+      if (i < parts.length - 1) directory = this.#tree.child(directory, name, join(directory.path, part));
+    }
+    return directory;
+  }
+
+  /** A root that is a file: its directory is watched, its name alone is told. */
+  #takeFile(root: Root, parent: Directory, name: string): void {
+    if (parent.tree) return;
+    parent.singles ??= new Set();
+    parent.singles.add(name);
+    if (this.#tree.watch(parent, parent.path, "contents") !== undefined) root.blind = true;
+    this.#tree.tell(parent, name, root.state === "unknown" ? "scan" : root.state === "file" ? "sweep" : "created");
+  }
+
+  #become(root: Root, kind: Root["state"]): void {
+    if (root.state === kind) return;
+    const before = root.state;
+    root.state = kind;
+    if (kind === "missing") this.#report({ name: "root_missing", root: root.path });
+    else if (kind === "link") this.#report({ name: "root_is_link", root: root.path });
+    else if ((kind === "directory" || kind === "file") && before !== "unknown")
+      this.#report({ name: "root_appeared", root: root.path, kind });
+  }
+
+  #find(path: string): Directory | undefined {
+    let directory: Directory | undefined = this.#tree.top;
+    if (path === "/") return directory;
+    for (const part of path.slice(1).split("/")) directory = directory?.children.get(encodeName(part));
+    return directory;
+  }
+}
+
+/** The real path; of one that does not exist, the real path of its nearest existing parent with the rest appended. */
+async function realPath(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? path : join(await realPath(parent), basename(path));
+  }
+}
+
+/** What is at a root's path now. A directory that is only reached through a link is a link. */
+async function kindOf(path: string): Promise<Root["state"]> {
+  try {
+    const stat = await lstat(path);
+    const real = await realpath(path).catch(() => path);
+    if (real !== path) return (await lstat(real)).isDirectory() ? "link" : "file";
+    return stat.isDirectory() ? "directory" : "file";
+  } catch {
+    // Also what may not be looked at, EACCES: to this process it does not exist, and the sweeps look again.
+    return "missing";
+  }
+}
