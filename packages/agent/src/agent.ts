@@ -10,7 +10,7 @@ import { createPathRules } from "./rules/path_rules.ts";
 import { FileSet } from "./sources/files/file_set.ts";
 import type { Lookback } from "./sources/files/first_position.ts";
 import { inodeKey } from "./sources/files/tailed_file.ts";
-import { type StoredBatch, StateStore } from "./state/state_store.ts";
+import { StateStore, type StoredBatch } from "./state/state_store.ts";
 import type { Telemetry } from "./telemetry/mod.ts";
 import { USER_AGENT } from "./version.ts";
 import { createWatcher, type Watcher, type WatchReport } from "./watch/mod.ts";
@@ -31,7 +31,6 @@ const BODY_OVERHEAD_BYTES = 2048;
  * their checkpoints.
  */
 export class Agent {
-  readonly #config: Config;
   readonly #telemetry: Telemetry;
   readonly #state: StateStore;
   readonly #transport: Transport;
@@ -46,7 +45,6 @@ export class Agent {
    * @throws {StateError | TransportError} when the state or the CA file cannot be used.
    */
   constructor(config: Config, telemetry: Telemetry, lookback: Lookback = config.lookback) {
-    this.#config = config;
     this.#telemetry = telemetry;
     const { emit } = telemetry;
     const dirs = config.logDirs.map(withRealRoot);

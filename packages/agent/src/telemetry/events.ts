@@ -45,6 +45,15 @@ export const EVENTS = {
         ? `Everything in hand was acknowledged within ${seconds(e.durationMs)}; stopped.`
         : `Stopped after ${seconds(e.durationMs)} without every acknowledgement; the next start sends the rest.`,
   }),
+  start_failed: event<{ reason: string }>({
+    level: "error",
+    message: (e) => `Cannot start: ${e.reason}`,
+  }),
+  agent_counters: event<Readonly<Record<CounterName, number>>>({
+    level: "debug",
+    message: (e) =>
+      `Counted since the start: ${e.bytes_read} bytes read, ${e.bytes_shipped} shipped, ${e.bytes_empty} of empty lines, ${e.bytes_dropped} dropped.`,
+  }),
   config_warning: event<{ detail: string }>({
     level: "warn",
     message: (e) => e.detail,
