@@ -7,7 +7,7 @@
  * `--http` serves the page without TLS, on loopback only, for a browser that should not ask about the private certificate.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -26,7 +26,7 @@ const { values } = parseArgs({
   options: {
     http: { type: "boolean", default: false },
     port: { type: "string" },
-    "log-dirs": { type: "string", default: process.env.LOGDNA_LOG_DIRS ?? "/var/log" },
+    "log-dirs": { type: "string", default: "/var/log" },
   },
 });
 
@@ -73,9 +73,13 @@ const server = start(
 );
 const ready = await readyLine(server);
 const url = new URL(ready.url);
+// Directories in a file replace the default; those of a flag would be added to it.
+const configFile = join(root, "var", "agent.yaml");
+const dirs = values["log-dirs"].split(",");
+writeFileSync(configFile, `${JSON.stringify({ log: { dirs } }, undefined, 2)}\n`, { mode: 0o600 });
 start(
   "logdna-agent",
-  ["--db-path", join(root, "var", "agent"), "--logdir", values["log-dirs"]],
+  ["--config", configFile, "--db-path", join(root, "var", "agent")],
   {
     ...process.env,
     LOGDNA_HOST: url.host,

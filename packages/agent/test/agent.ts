@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
@@ -55,6 +55,16 @@ export interface AgentProcess {
   readonly ended: Promise<number | NodeJS.Signals>;
 }
 
+/**
+ * The configuration file of a place, made when a test has not written its own: only a file can take /var/log off the log
+ * directories; what flags and environment name is added to them.
+ */
+export function configFile(place: Place): string {
+  const path = join(place.root, "config.yaml");
+  if (!existsSync(path)) writeFileSync(path, `log:\n  dirs: [${JSON.stringify(place.logs)}]\n`);
+  return path;
+}
+
 /** Starts an agent that ships the place's logs to a sink on plain HTTP, unless its environment says otherwise. */
 export function startAgent(t: TestContext, options: AgentOptions): AgentProcess {
   const { place, port } = options;
@@ -63,11 +73,10 @@ export function startAgent(t: TestContext, options: AgentOptions): AgentProcess 
     LOGDNA_INGESTION_KEY: "test-key-0123456789",
     LOGDNA_HOST: `localhost:${port}`,
     LOGDNA_USE_SSL: "false",
-    LOGDNA_LOG_DIRS: place.logs,
     LOGDNA_DB_PATH: place.state,
     LOGDNA_HOSTNAME: "test-host",
     LOGDNA_LOG_LEVEL: "debug",
-    LOGDNA_CONFIG_FILE: undefined,
+    LOGDNA_CONFIG_FILE: configFile(place),
     ...options.env,
   };
   const [command, ...args] = [...(options.wrapper ?? []), LAUNCHER, ...(options.args ?? [])] as [string, ...string[]];
@@ -110,7 +119,8 @@ export function startAgent(t: TestContext, options: AgentOptions): AgentProcess 
       }),
     logged(fits, what = fits.toString()) {
       const { promise, resolve, reject } = Promise.withResolvers<LogLine>();
-      const fail = (why: string): void => reject(new Error(`${why} before the log had ${what}:\n${output.slice(-3000)}`));
+      const fail = (why: string): void =>
+        reject(new Error(`${why} before the log had ${what}:\n${output.slice(-3000)}`));
       const timer = setTimeout(() => fail("20 s passed"), 20_000);
       const look = (): void => {
         const found = agent.log().find(fits);
