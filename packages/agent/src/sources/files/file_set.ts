@@ -74,6 +74,8 @@ export class FileSet implements WatchSink {
   readonly #hot = new Set<TailedFile>();
   /** Files whose checkpoint is ahead of the state. */
   readonly #moved = new Set<TailedFile>();
+  /** Devices that followed files are on. */
+  readonly #devices = new Set<bigint>();
   readonly #copies = new CopyWatch();
   #ready: TailedFile[] = [];
   #readyFrom = 0;
@@ -219,12 +221,16 @@ export class FileSet implements WatchSink {
 
   // --- discovery -------------------------------------------------------------------------------------------------
 
-  #discover(path: string, appeared: boolean): void {
+  /** @param created the name is new for certain. */
+  #discover(path: string, created: boolean): void {
     const included = this.#options.includes(path);
     if (!included && !this.#mayBeRotated()) return;
     const target = this.#target(path, included);
     if (target === undefined) return;
     const { realPath, stat } = target;
+    // On a device that is known, what is found later came later, such as a directory that was moved here with its
+    // files. A device that is new was mounted, with files as old as those that are there at the start.
+    const appeared = created || (!this.#scanning && this.#devices.has(stat.dev));
     const key = inodeKey(stat.dev, stat.ino);
     if (this.#options.excludedInodes?.has(key)) return this.#refuse(path, "own_log", { name: "own_log_skipped", path });
     const known = this.#byInode.get(key);
@@ -293,6 +299,7 @@ export class FileSet implements WatchSink {
     this.#attach(path, file);
     if (realPath !== path) this.#attach(realPath, file);
     this.#byInode.set(file.key, file);
+    this.#devices.add(file.dev);
     this.#hot.add(file);
     if (!included) this.#leave(file, "rotated");
     emit({ name: "file_found", path, offset: file.position.offset, size });
