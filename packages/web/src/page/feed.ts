@@ -1,0 +1,405 @@
+import type { LineFilter, LinesAnswer, StoredLine } from "@logdna-agent/protocol";
+import { batch, type ReadonlySignal, signal } from "@preact/signals";
+import { ApiError, fetchLines, isAbort, tailAddress } from "./api.ts";
+import { LineBuffer } from "./line_buffer.ts";
+import { Tail } from "./tail.ts";
+import { type View, viewFilter } from "./view.ts";
+
+/** Lines held in memory: what a person may scroll through without asking the server again. */
+const MAX_LINES = 50_000;
+/** Characters held in memory, for lines of a megabyte. */
+const MAX_CHARS = 64 * 1024 * 1024;
+const PAGE = 300;
+/** A missed period is filled up to this many requests of this size; past that the view starts anew with the newest lines. */
+const FILL_PAGES = 10;
+const FILL_PAGE = 1000;
+/** A line may be stored out of order by about this much; milliseconds. */
+const FILL_OVERLAP = 1000;
+
+export type Loading = "loading" | "ready" | "failed";
+export type Connection = "off" | "connecting" | "live" | "reconnecting";
+export type Edge = "more" | "loading" | "end";
+
+/**
+ * The lines of a view: history first, then live.
+ *
+ * While the view follows, the newest line is at the bottom and the oldest ones leave memory. While it is held (scrolled up, a
+ * line selected, paused), what is on the screen never moves: new lines are added below, and once memory is full only counted.
+ */
+export class Feed {
+  readonly buffer = new LineBuffer(MAX_LINES, MAX_CHARS);
+  /** Changes, at most once a frame, when the buffer did. */
+  readonly version = signal(0);
+  readonly loading = signal<Loading>("loading");
+  /** What went wrong last, for a person; null when all is well. */
+  readonly problem = signal<string | null>(null);
+  readonly connection = signal<Connection>("off");
+  readonly following = signal(true);
+  readonly paused = signal(false);
+  /** Lines that came since the view was held. */
+  readonly fresh = signal(0);
+  /** Lines that the server left out of the live view. */
+  readonly skipped = signal(0);
+  /** Live lines in the last second. */
+  readonly rate = signal(0);
+  readonly older = signal<Edge>("end");
+  readonly newer = signal<Edge>("end");
+  readonly selected = signal<{ readonly seq: number; readonly line: StoredLine } | null>(null);
+  readonly detailOpen = signal(false);
+  /** Asks the list to bring a line into sight. */
+  readonly reveal = signal<{ readonly seq: number; readonly centre: boolean } | null>(null);
+
+  readonly #onSignedOut: () => void;
+  readonly #tail: Tail;
+  #view: View | null = null;
+  /** The filter of the history pages: its times stay as they were when the view was opened. */
+  #filter: LineFilter = {};
+  #abort = new AbortController();
+  #olderCursor: string | null = null;
+  #newerCursor: string | null = null;
+  /** Live lines that wait until history is in front of them; null when they go straight in. */
+  #waiting: StoredLine[] | null = null;
+  #readEnd = 0;
+  #pausedEnd = 0;
+  /** Lines after the end of the buffer that are not held. */
+  #beyond = 0;
+  #arrived = 0;
+  #frame = 0;
+
+  constructor(onSignedOut: () => void) {
+    this.#onSignedOut = onSignedOut;
+    this.#tail = new Tail({
+      opened: () => void this.#opened(),
+      lines: (lines) => this.#receive(lines),
+      skipped: (count) => {
+        this.skipped.value += count;
+      },
+      down: () => void this.#down(),
+    });
+    setInterval(() => {
+      this.rate.value = this.#arrived;
+      this.#arrived = 0;
+    }, 1000);
+  }
+
+  /** Sequence number after the last line to show. */
+  get shownEnd(): number {
+    return this.paused.value
+      ? Math.max(this.buffer.first, Math.min(this.buffer.end, this.#pausedEnd))
+      : this.buffer.end;
+  }
+
+  get isLive(): boolean {
+    return this.#view !== null && this.#view.range.kind === "last" && this.#view.line === null;
+  }
+
+  /** Shows another view from its beginning. */
+  open(view: View): void {
+    this.#view = view;
+    batch(() => {
+      this.paused.value = false;
+      this.skipped.value = 0;
+      this.selected.value = null;
+      this.detailOpen.value = false;
+      this.rate.value = 0;
+      this.connection.value = this.isLive ? "connecting" : "off";
+    });
+    this.#arrived = 0;
+    if (this.isLive) this.#tail.open(tailAddress(viewFilter(view, 0)));
+    else this.#tail.close();
+    void this.#load(view);
+  }
+
+  /** Ends everything, as when signed out. */
+  close(): void {
+    this.#abort.abort();
+    this.#tail.close();
+    this.connection.value = "off";
+  }
+
+  /** Loads the newest lines again. */
+  reload(): void {
+    if (this.#view !== null) void this.#load(this.#view);
+  }
+
+  togglePause(): void {
+    if (!this.isLive) return;
+    if (this.paused.value) return this.jumpToNewest();
+    this.#pausedEnd = this.buffer.end;
+    this.hold();
+    this.paused.value = true;
+  }
+
+  /** Stops following, so that what is on the screen stays. */
+  hold(): void {
+    if (!this.following.value) return;
+    this.#readEnd = this.buffer.end;
+    this.following.value = false;
+  }
+
+  /** Follows again, if nothing is missing between the held lines and the newest one. */
+  follow(): void {
+    if (this.paused.value || this.#beyond > 0 || this.newer.value !== "end") return;
+    batch(() => {
+      this.following.value = true;
+      this.fresh.value = 0;
+    });
+    this.#readEnd = this.buffer.end;
+  }
+
+  jumpToNewest(): void {
+    this.paused.value = false;
+    if (this.#beyond > 0 || this.newer.value !== "end") return this.reload();
+    this.follow();
+    this.#changed();
+  }
+
+  /** Selects a line that is held; the view then stays where it is. */
+  select(seq: number, { open = false } = {}): void {
+    const line = this.buffer.at(seq);
+    if (line === undefined) return;
+    this.hold();
+    batch(() => {
+      this.selected.value = { seq, line };
+      if (open) this.detailOpen.value = true;
+      this.reveal.value = { seq, centre: false };
+    });
+  }
+
+  /** Selects the line some steps after (or before) the selected one; with none selected, the newest. */
+  step(by: number): void {
+    const last = this.shownEnd - 1;
+    const from = this.selected.value?.seq;
+    const seq = from === undefined ? last : Math.min(last, Math.max(this.buffer.first, from + by));
+    this.select(seq);
+    if (seq === this.buffer.first) void this.loadOlder();
+  }
+
+  deselect(): void {
+    batch(() => {
+      this.detailOpen.value = false;
+      this.selected.value = null;
+    });
+  }
+
+  async loadOlder(): Promise<void> {
+    if (this.older.value !== "more" || this.loading.value !== "ready") return;
+    this.older.value = "loading";
+    await this.#page(this.older, async (signal) => {
+      const oldest = this.buffer.at(this.buffer.first);
+      const fresh = this.#olderCursor === null && oldest !== undefined;
+      const filter = fresh ? { ...this.#filter, to: oldest.timestamp + 1 } : this.#filter;
+      const cursor = this.#olderCursor === null ? {} : { cursor: this.#olderCursor };
+      const answer = await fetchLines(filter, { limit: PAGE, order: "desc", ...cursor }, signal);
+      const known = fresh ? this.buffer.ids() : new Set<string>();
+      this.#olderCursor = answer.next;
+      const dropped = this.buffer.prepend(answer.lines.filter((line) => !known.has(line.id)).toReversed());
+      if (dropped > 0) {
+        this.hold();
+        if (this.isLive) this.#beyond += dropped;
+        else this.#newerCursor = null;
+      }
+      this.older.value = answer.next === null ? "end" : "more";
+      if (dropped > 0 && !this.isLive) this.newer.value = "more";
+    });
+  }
+
+  /** For views that are not live: the lines after the last one held. */
+  async loadNewer(): Promise<void> {
+    if (this.newer.value !== "more" || this.loading.value !== "ready") return;
+    this.newer.value = "loading";
+    await this.#page(this.newer, async (signal) => {
+      const newest = this.buffer.at(this.buffer.end - 1);
+      const filter = newest === undefined ? this.#filter : { ...this.#filter, from: newest.timestamp };
+      const cursor = this.#newerCursor === null ? {} : { cursor: this.#newerCursor };
+      const answer = await fetchLines(filter, { limit: PAGE, order: "asc", ...cursor }, signal);
+      const known = this.buffer.ids();
+      for (const line of answer.lines) if (!known.has(line.id)) this.buffer.append(line);
+      // The filter starts at the newest line, so the cursor only serves for more lines of that same millisecond.
+      this.#newerCursor = answer.lines.every((line) => line.timestamp === newest?.timestamp) ? answer.next : null;
+      this.newer.value = answer.next === null ? "end" : "more";
+    });
+  }
+
+  async #page(
+    edge: { value: Edge } & ReadonlySignal<Edge>,
+    load: (signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    const { signal } = this.#abort;
+    try {
+      await load(signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      edge.value = "more";
+      this.#failed(error);
+    }
+    this.#changed();
+  }
+
+  async #load(view: View): Promise<void> {
+    this.#abort.abort();
+    this.#abort = new AbortController();
+    const { signal } = this.#abort;
+    // A permalink is found whatever the time is now; its other filters stand.
+    const filter = viewFilter(view, Date.now());
+    const { from: _from, to: _to, ...timeless } = filter;
+    this.#filter = view.line === null ? filter : timeless;
+    this.#waiting = this.isLive ? [] : null;
+    const wasOpen = this.#tail.isOpen;
+    batch(() => {
+      this.loading.value = "loading";
+      this.problem.value = null;
+      this.older.value = "end";
+      this.newer.value = "end";
+    });
+    try {
+      const answer = await fetchLines(
+        this.#filter,
+        { limit: PAGE, order: "desc", ...(view.line === null ? {} : { around: view.line }) },
+        signal,
+      );
+      this.#start(view, answer);
+      if (this.isLive && wasOpen) this.#release();
+      else if (this.isLive && this.#tail.isOpen) await this.#fill(signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.loading.value = "failed";
+      this.#waiting = null;
+      this.#failed(error);
+    }
+    this.#changed();
+  }
+
+  #start(view: View, answer: LinesAnswer): void {
+    const around = view.line !== null;
+    const lines = [...answer.lines].sort((a, b) => a.timestamp - b.timestamp);
+    const ordered = around ? lines : answer.lines.toReversed();
+    this.buffer.clear();
+    for (const line of ordered) this.buffer.append(line);
+    this.#beyond = 0;
+    this.#readEnd = this.buffer.end;
+    this.#olderCursor = around ? null : answer.next;
+    this.#newerCursor = null;
+    batch(() => {
+      this.fresh.value = 0;
+      this.loading.value = "ready";
+      this.following.value = !around;
+      this.older.value = around || answer.next !== null ? "more" : "end";
+      this.newer.value = around ? "more" : "end";
+    });
+    const seq = view.line === null ? undefined : this.buffer.find(view.line);
+    if (seq !== undefined) {
+      this.select(seq, { open: true });
+      this.reveal.value = { seq, centre: true };
+    } else if (around) {
+      batch(() => {
+        this.loading.value = "failed";
+        this.older.value = "end";
+        this.newer.value = "end";
+        this.problem.value =
+          "The line of this link is not stored here, or no longer: old lines are deleted after a time.";
+      });
+      this.buffer.clear();
+    }
+  }
+
+  async #opened(): Promise<void> {
+    this.connection.value = "live";
+    if (this.loading.value === "failed") return this.reload();
+    // The first page, if it is still on its way, does this itself.
+    if (this.loading.value === "loading") return;
+    const { signal } = this.#abort;
+    this.#waiting ??= [];
+    try {
+      await this.#fill(signal);
+      this.problem.value = null;
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#release();
+      this.#failed(error);
+    }
+  }
+
+  /** Reads what was stored between the last line and the opening of the connection, then lets live lines in. */
+  async #fill(signal: AbortSignal): Promise<void> {
+    const newest = this.buffer.at(this.buffer.end - 1);
+    const from = newest === undefined ? this.#filter.from : newest.timestamp - FILL_OVERLAP;
+    const filter = { ...this.#filter, ...(from === undefined ? {} : { from }) };
+    const known = this.buffer.ids();
+    const missed: StoredLine[] = [];
+    let cursor: string | null = null;
+    for (let page = 0; page === 0 || cursor !== null; page++) {
+      if (page === FILL_PAGES) {
+        if (this.following.value) return this.reload();
+        // What is on the screen stays; the way to the newest line is to load anew.
+        this.#beyond += missed.length;
+        return this.#release();
+      }
+      const request = { limit: FILL_PAGE, order: "asc", ...(cursor === null ? {} : { cursor }) } as const;
+      const answer: LinesAnswer = await fetchLines(filter, request, signal);
+      for (const line of answer.lines) if (!known.has(line.id)) missed.push(line);
+      cursor = answer.next;
+    }
+    this.#add(missed);
+    this.#release();
+  }
+
+  #release(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = null;
+    if (waiting.length === 0) return;
+    const known = this.buffer.ids();
+    this.#add(waiting.filter((line) => !known.has(line.id)));
+  }
+
+  #receive(lines: readonly StoredLine[]): void {
+    this.#arrived += lines.length;
+    if (this.#waiting === null) return this.#add(lines);
+    for (const line of lines) this.#waiting.push(line);
+    if (this.#waiting.length > MAX_LINES) this.#waiting.splice(0, this.#waiting.length - MAX_LINES);
+  }
+
+  #add(lines: readonly StoredLine[]): void {
+    const following = this.following.value;
+    for (const line of lines) {
+      // Past a gap nothing may be added, or the gap would not show.
+      if (following || (this.#beyond === 0 && !this.buffer.isFull)) this.buffer.append(line);
+      else this.#beyond += 1;
+    }
+    if (following) this.#readEnd = this.buffer.end;
+    this.#changed();
+  }
+
+  async #down(): Promise<void> {
+    this.connection.value = "reconnecting";
+    // The connection does not say why it ended; an ordinary request does, if it is because the session did.
+    const { signal } = this.#abort;
+    try {
+      await fetchLines({ from: Date.now() }, { limit: 1, order: "desc" }, signal);
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (isAbort(error)) return;
+    if (error instanceof ApiError && error.status === 401) {
+      this.close();
+      this.#onSignedOut();
+    } else {
+      this.problem.value = error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  #changed(): void {
+    if (this.#frame !== 0) return;
+    // Hidden pages get no frames: the buffer goes on, nothing is drawn.
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      batch(() => {
+        this.version.value += 1;
+        this.fresh.value = this.following.value ? 0 : this.buffer.end - this.#readEnd + this.#beyond;
+      });
+    });
+  }
+}
