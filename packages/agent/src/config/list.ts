@@ -11,7 +11,7 @@ export function listText(config: Omit<Config, "key"> & { readonly key: Secret | 
   const document = new Document({});
   const elsewhere: string[] = [];
   for (const [name, option] of OPTION_LIST) {
-    const value = valueOf(config, name);
+    const value = shownValue(config, name);
     if (value === undefined || option.support !== "now") continue;
     if (option.yaml === undefined) elsewhere.push(`${nameInEnvironment(option)}=${String(value)}`);
     else document.setIn(option.yaml.split("."), value instanceof Secret ? String(value) : value);
@@ -21,7 +21,7 @@ export function listText(config: Omit<Config, "key"> & { readonly key: Secret | 
   return document.toString({ lineWidth: 0 });
 }
 
-function valueOf(config: Parameters<typeof listText>[0], name: OptionName): unknown {
+function shownValue(config: Parameters<typeof listText>[0], name: OptionName): unknown {
   if (name === "host") {
     const host = config.host.includes(":") ? `[${config.host}]` : config.host;
     return `${host}:${config.port}`;

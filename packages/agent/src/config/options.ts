@@ -71,7 +71,7 @@ export type Group = (typeof GROUPS)[number];
 
 type Given<O> = Omit<O, "many" | "support">;
 
-function scalar<T, D extends T | undefined>(option: Given<ScalarOption<T, D>>): ScalarOption<T, D> {
+function scalar<T, const D extends T | undefined>(option: Given<ScalarOption<T, D>>): ScalarOption<T, D> {
   return { ...option, many: false, support: "now" };
 }
 
@@ -559,13 +559,15 @@ export const OPTION_LIST: readonly (readonly [OptionName, AnyOption])[] = Object
 );
 
 /** The value of each option, defaults filled in. */
-export type Settings = {
-  readonly [N in OptionName]: (typeof OPTIONS)[N] extends ListOption<infer T>
-    ? readonly T[]
-    : (typeof OPTIONS)[N] extends ScalarOption<infer T, infer D>
-      ? T | D
-      : never;
-};
+export type Settings = { readonly [N in OptionName]: ValueOf<(typeof OPTIONS)[N]> };
+
+type ValueOf<O extends AnyOption> = O extends { readonly many: true; readonly kind: Kind<infer T> }
+  ? readonly T[]
+  : O extends { readonly kind: Kind<infer T>; readonly default: infer D }
+    ? undefined extends D
+      ? T | undefined
+      : T
+    : never;
 
 /** Names of an option in the environment, the one that counts first. */
 export function environmentNames(option: AnyOption): string[] {
