@@ -106,9 +106,10 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
 
 /** The key itself, or the content of the file that holds it, whichever was given in the stronger place. */
 function ingestionKey(merged: Merged, { readFile }: Surroundings, problems: Problem[]): Secret | undefined {
-  const { settings, origins } = merged;
+  const { settings, origins, strengths } = merged;
   const { key, keyFile } = settings;
-  if (keyFile === undefined) {
+  const strengthOf = (option: "key" | "keyFile"): number => strengths.get(option) ?? -1;
+  if (keyFile === undefined || strengthOf("key") > strengthOf("keyFile")) {
     if (key === undefined && !merged.problems.some(isAboutKey)) {
       const message = `there is no ingestion key; set MZ_INGESTION_KEY, MZ_INGESTION_KEY_FILE, or http.ingestion_key in the configuration file`;
       problems.push({ where: "", message });
@@ -116,7 +117,7 @@ function ingestionKey(merged: Merged, { readFile }: Surroundings, problems: Prob
     return key;
   }
   const place = origins.get("keyFile") ?? "";
-  if (key !== undefined) {
+  if (strengthOf("key") === strengthOf("keyFile")) {
     const message = `INGESTION_KEY_FILE is set, and so is INGESTION_KEY (${origins.get("key") ?? ""}); set only one`;
     problems.push({ where: place, message });
     return undefined;

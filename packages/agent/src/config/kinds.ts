@@ -3,7 +3,7 @@ import { z } from "zod";
 import { globProblem } from "../rules/glob.ts";
 import { rustRegexProblem } from "../rules/rust_regex.ts";
 import { shown } from "./problem.ts";
-import { Secret } from "./secret.ts";
+import { MASK, Secret } from "./secret.ts";
 
 /**
  * What values an option takes. Every source gives text (a flag, a variable, a scalar of the YAML file as it is
@@ -181,6 +181,10 @@ export function secret(): Kind<Secret> {
     expected: "an ingestion key: letters, digits and punctuation, without spaces",
     placeholder: "KEY",
     schema: z.string().regex(/^[\x21-\x7e]+$/),
-    read: (text) => (/^[\x21-\x7e]{1,1024}$/.test(text) ? { ok: true, value: new Secret(text) } : WRONG),
+    read: (text) => {
+      if (text === MASK)
+        return { ok: false, problem: `${MASK} is no key: it is what --list shows in the place of one` };
+      return /^[\x21-\x7e]{1,1024}$/.test(text) ? { ok: true, value: new Secret(text) } : WRONG;
+    },
   };
 }

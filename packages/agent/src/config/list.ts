@@ -33,7 +33,7 @@ function shownValue(config: Parameters<typeof listText>[0], name: OptionName): u
 
 /** What looks like a variable was none when it was read, and must stay so. */
 function escapedVariables(text: string): string {
-  return text.replace(/\$\{(?=[A-Za-z_][0-9A-Za-z_]*\})/g, "$${");
+  return text.replace(/\$\{(?=[A-Za-z_][0-9A-Za-z_]*\})/g, (dollar) => `$${dollar}`);
 }
 
 function nameInEnvironment(option: AnyOption): string {

@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 
-const MASK = "***";
+/** What is shown instead of a secret. */
+export const MASK = "***";
 
 /** A text that must not be seen: however it is printed, it is `***`; only `reveal()` gives it away. */
 export class Secret {

@@ -26,10 +26,11 @@ export function readYaml(file: string, content: string, environment: Environment
     const { line, col } = lines.linePos(offset);
     return `${file}:${Math.max(line, 1)}:${Math.max(col, 1)}`;
   };
-  const document = parseDocument(content, { lineCounter: lines, prettyErrors: false, logLevel: "silent" });
+  const document = parseDocument(content, { lineCounter: lines, prettyErrors: false, logLevel: "error" });
   for (const error of [...document.errors, ...document.warnings]) {
     // Some messages quote the text, which may be the key.
-    const message = error.message.split("\n", 1)[0]?.replace(/: .*$/, "") ?? "";
+    const told = error.message.split("\n", 1)[0]?.replace(/: .*$/, "");
+    const message = error.code === "MULTIPLE_DOCS" ? "it holds several documents" : told;
     reading.problems.push({ where: place(error.pos[0]), message: `this is not valid YAML: ${message}` });
   }
   if (reading.problems.length > 0) return reading;

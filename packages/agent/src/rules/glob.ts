@@ -26,7 +26,8 @@ export function globProblem(pattern: string): string | undefined {
   try {
     return picomatch.makeRe(pattern, DIALECT).source === NEVER ? "it can never match" : undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : "it cannot be read";
+    const missing = error instanceof Error ? /^Missing (?:opening|closing): "(.)"/.exec(error.message)?.[1] : undefined;
+    return missing === undefined ? "it cannot be read" : `a "${missing}" is missing`;
   }
 }
 

@@ -1,0 +1,79 @@
+/**
+ * Runs the cases under `testcases/config/`: what is given as files, and what must come of it as files.
+ *
+ * Given: `args` (one argument a line), `env` (`NAME=VALUE` lines), `config.yaml` (at its default place), `logdna.conf`
+ * (the v1 file at its default place), `logdna-hostname`, and any other file under `/given/`.
+ * Expected: `expected.yaml` (values of the configuration; those that are not named may be any), or `errors` or `output`;
+ * in each case `warnings`, where there are any.
+ */
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { parse } from "yaml";
+import { type LoadResult, loadConfig, Secret } from "./mod.ts";
+
+const CASES = join(import.meta.dirname, "../../../../testcases/config");
+const PLACES: Readonly<Record<string, string>> = {
+  "config.yaml": "/etc/logdna/config.yaml",
+  "logdna.conf": "/etc/logdna.conf",
+  "logdna-hostname": "/etc/logdna-hostname",
+};
+const WRITTEN = new Set(["args", "env", "expected.yaml", "errors", "output", "warnings"]);
+
+const names = readdirSync(CASES, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map((entry) => entry.name);
+
+for (const name of names.sort()) {
+  test(`config case ${name}`, () => {
+    const directory = join(CASES, name);
+    const result = load(directory);
+    assert.deepEqual(result.warnings, lines(directory, "warnings"), "warnings");
+    if (existsSync(join(directory, "expected.yaml"))) {
+      assert.ok(result.kind === "run", `errors: ${JSON.stringify(result)}`);
+      const expected: unknown = parse(readFileSync(join(directory, "expected.yaml"), "utf8"));
+      assert.ok(typeof expected === "object" && expected !== null && Object.keys(expected).length > 0);
+      const actual = Object.fromEntries(Object.entries(result.config).map(([key, value]) => [key, plain(value)]));
+      assert.deepEqual(Object.fromEntries(Object.keys(expected).map((key) => [key, actual[key]])), expected);
+    } else if (existsSync(join(directory, "output"))) {
+      assert.ok(result.kind === "print", JSON.stringify(result));
+      assert.equal(result.text, readFileSync(join(directory, "output"), "utf8"));
+    } else {
+      assert.ok(result.kind === "error", JSON.stringify(result));
+      assert.deepEqual(result.errors, lines(directory, "errors"));
+    }
+  });
+}
+
+function load(directory: string): LoadResult {
+  const files = new Map<string, string>();
+  for (const file of readdirSync(directory)) {
+    if (!WRITTEN.has(file)) files.set(PLACES[file] ?? `/given/${file}`, join(directory, file));
+  }
+  const env = lines(directory, "env").map((line) => [
+    line.slice(0, line.indexOf("=")),
+    line.slice(line.indexOf("=") + 1),
+  ]);
+  return loadConfig({
+    argv: lines(directory, "args"),
+    env: Object.fromEntries(env),
+    version: "1.2.3",
+    readFile: (path) => {
+      const file = files.get(path);
+      if (file === undefined) throw Object.assign(new Error(`no such file: ${path}`), { code: "ENOENT" });
+      return readFileSync(file, "utf8");
+    },
+    osHostname: () => "os-name",
+  });
+}
+
+function lines(directory: string, file: string): string[] {
+  const path = join(directory, file);
+  if (!existsSync(path)) return [];
+  return readFileSync(path, "utf8").replace(/\n$/, "").split("\n");
+}
+
+function plain(value: unknown): unknown {
+  return value instanceof Secret ? value.reveal() : (value ?? null);
+}
