@@ -25,7 +25,7 @@ export async function buildPage(): Promise<ReadonlyMap<string, PageFile>> {
     readFile(at("favicon.svg")),
     build({
       entryPoints: [
-        { in: at("main.tsx"), out: "app" },
+        { in: fileURLToPath(import.meta.resolve("./page/main.tsx")), out: "app" },
         { in: at("styles/app.css"), out: "app" },
       ],
       outdir: "out",

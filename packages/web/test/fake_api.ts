@@ -15,7 +15,7 @@ import {
 import { buildPage } from "../src/mod.ts";
 
 export const TOKEN = "test-read-token";
-export const CONTENT_POLICY =
+const CONTENT_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /** A line with everything but what a test says. */
@@ -45,6 +45,10 @@ export class FakeApi implements AsyncDisposable {
   readonly requests: string[] = [];
   /** While true, the tail is refused with 503. */
   down = false;
+  /** While true, every session is unknown. */
+  forgetful = false;
+  /** While true, reading lines fails with 500. */
+  broken = false;
   readonly #tails = new Map<ServerResponse, URLSearchParams>();
   readonly #server = createServer((request, response) => void this.#answer(request, response));
   #pages: Awaited<ReturnType<typeof buildPage>> = new Map();
@@ -106,13 +110,16 @@ export class FakeApi implements AsyncDisposable {
       return;
     }
     if (url.pathname === "/api/v1/session" && request.method === "POST") {
+      this.forgetful = false;
       if (request.headers.authorization !== `Bearer ${TOKEN}`) return json(response, 401, { error: "unknown token" });
       response.writeHead(204, { "set-cookie": "session=1; HttpOnly; SameSite=Strict; Path=/" });
       response.end();
       return;
     }
-    if (!(request.headers.cookie ?? "").includes("session=1")) return json(response, 401, { error: "no token" });
+    if (this.forgetful || !(request.headers.cookie ?? "").includes("session=1"))
+      return json(response, 401, { error: "no token" });
     if (url.pathname === "/api/v1/lines") {
+      if (this.broken) return json(response, 500, { error: "the store does not answer" });
       const answer = this.#page(url.searchParams);
       return answer === null ? json(response, 404, { error: "no such line" }) : json(response, 200, answer);
     }

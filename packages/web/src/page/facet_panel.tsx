@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { filtersOpen, overview, show, view } from "./app_state.ts";
 import { Icon } from "./icons.tsx";
-import { levelKind } from "./levels.ts";
+import { LEVEL_KINDS, levelKind } from "./levels.ts";
 import { countText, shortCount } from "./time_text.ts";
 import { FIELDS, type Field, toggleValue } from "./view.ts";
 
@@ -43,6 +43,11 @@ function FacetGroup({ field }: { readonly field: Field }): VNode | null {
   // A chosen value stays in sight, even where no line has it now.
   const values = [...chosen.filter((value) => !known.has(value)).map((value) => ({ value, count: 0 })), ...counted];
   if (values.length === 0) return null;
+  // Levels have an order of their own; the other fields come most frequent first.
+  if (field === "level") {
+    const rank = (level: string): number => LEVEL_KINDS.indexOf(levelKind(level));
+    values.sort((a, b) => rank(a.value) - rank(b.value));
+  }
   const shown = all.value ? values : values.filter(({ value }, index) => index < FEW || chosen.includes(value));
   return (
     <fieldset class="facet">

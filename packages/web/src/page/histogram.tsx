@@ -76,11 +76,11 @@ export function Histogram(): VNode {
           return (
             <span key={kind} class={`swatch level-${kind}${count === 0 ? " swatch-none" : ""}`}>
               {kind}
-              {count > 0 && ` ${shortCount(count)}`}
+              {count > 0 && <span class="wide-word"> {shortCount(count)}</span>}
             </span>
           );
         })}
-        {view.value.range.kind === "between" && (
+        {(view.value.range.kind === "between" || view.value.line !== null) && (
           <button type="button" class="small" onClick={() => show({ ...view.value, line: null, range: DEFAULT_RANGE })}>
             Back to live
           </button>

@@ -31,6 +31,12 @@ const ESCAPES =
 /** C0 except tab, DEL, C1, bidirectional controls, zero-width characters and line separators. */
 const HIDDEN = /[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
+/** Names of the C0 controls (ECMA-48), by code. */
+const C0_NAMES =
+  "NUL SOH STX ETX EOT ENQ ACK BEL BS HT LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US".split(
+    " ",
+  );
+
 /** The runs of a line's text. `breaks` keeps line feeds as such, for text that wraps. */
 export function lineRuns(text: string, breaks = false): readonly Run[] {
   if (!/[\x1b\x80-\x9f]/.test(text)) return text === "" ? [] : [{ text: showHidden(text, breaks), style: null }];
@@ -68,10 +74,8 @@ function showHidden(text: string, breaks: boolean): string {
   return text.replace(HIDDEN, (char) => {
     const code = char.charCodeAt(0);
     if (code === 0x0a && breaks) return char;
-    // Unicode has a picture for each C0 control and for DEL.
-    if (code < 0x20) return String.fromCharCode(0x2400 + code);
-    if (code === 0x7f) return "␡";
-    return `⟨U+${code.toString(16).toUpperCase().padStart(4, "0")}⟩`;
+    // Names rather than Unicode's pictures of them, which many fonts lack.
+    return `⟨${C0_NAMES[code] ?? (code === 0x7f ? "DEL" : `U+${code.toString(16).toUpperCase().padStart(4, "0")}`)}⟩`;
   });
 }
 

@@ -56,6 +56,8 @@ export function LogList(): VNode {
   const from = Math.max(0, Math.min(count - perScreen, Math.floor(top / height)) - OVERSCAN);
   const to = Math.min(count, from + perScreen + 2 * OVERSCAN);
 
+  const inDocument = selected !== undefined && selected >= first + from && selected < first + to;
+
   useLayoutEffect(() => {
     const element = box.current;
     if (element === null) return;
@@ -75,6 +77,7 @@ export function LogList(): VNode {
     const inSight = rowTop >= element.scrollTop && rowTop + height <= element.scrollTop + element.clientHeight;
     if (target.centre) element.scrollTop = rowTop - (element.clientHeight - height) / 2;
     else if (!inSight) element.scrollTop = rowTop < element.scrollTop ? rowTop : rowTop + height - element.clientHeight;
+    position.current = element.scrollTop;
     reveal.value = null;
   }, [target]);
 
@@ -98,8 +101,15 @@ export function LogList(): VNode {
       // A selection is being read, or copied: scrolling by itself would take it away.
       if (!feed.following.value && feed.selected.value === null) feed.follow();
     } else if (feed.following.value) feed.hold();
-    if (element.scrollTop < NEAR * height) void feed.loadOlder();
-    if (below < NEAR * height) void feed.loadNewer();
+    askForMore();
+  }
+
+  /** After each drawing too, not only after scrolling: few lines leave nothing to scroll. */
+  function askForMore(): void {
+    if (count === 0) return;
+    const below = count * height - position.current - seen.value;
+    if (following ? count * height < seen.value : position.current < NEAR * height) void feed.loadOlder();
+    if (!following && below < NEAR * height) void feed.loadNewer();
   }
 
   function onWheel(event: WheelEvent): void {
@@ -107,10 +117,12 @@ export function LogList(): VNode {
     if (event.deltaY < 0 && (box.current?.scrollTop ?? 0) > 0) feed.hold();
   }
 
-  useEffect(() => {
-    // Few lines leave nothing to scroll; older ones are then asked for without it.
-    if (count > 0 && count * height < seen.value) void feed.loadOlder();
-  });
+  function onMouseDown(event: MouseEvent): void {
+    // Text that is being selected must not scroll away; the scrollbar is no text.
+    if (event.offsetX < (box.current?.clientWidth ?? 0)) feed.hold();
+  }
+
+  useEffect(askForMore);
 
   function onClick(event: MouseEvent): void {
     const row = event.target instanceof Element ? event.target.closest<HTMLElement>("[data-seq]") : null;
@@ -135,15 +147,16 @@ export function LogList(): VNode {
         class="list-scroll"
         role="listbox"
         aria-label="Log lines"
-        aria-activedescendant={selected === undefined ? undefined : `row-${selected}`}
+        aria-activedescendant={inDocument ? `row-${selected}` : undefined}
         tabIndex={0}
         onScroll={onScroll}
         onWheel={onWheel}
+        onMouseDown={onMouseDown}
         onClick={onClick}
       >
         <Edge />
-        <div class="list-height" style={{ height: `${count * height}px` }}>
-          <div class="list-rows" style={{ transform: `translateY(${from * height}px)` }}>
+        <div class="list-height" role="presentation" style={{ height: `${count * height}px` }}>
+          <div class="list-rows" role="presentation" style={{ transform: `translateY(${from * height}px)` }}>
             {rows}
           </div>
         </div>

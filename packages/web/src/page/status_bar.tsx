@@ -34,7 +34,7 @@ export function StatusBar(): VNode {
       <span class="status-notice" aria-live="polite">
         {notice.value}
       </span>
-      <span class="status-held">{countText(held)} loaded</span>
+      <span class="status-loaded">{countText(held)} loaded</span>
     </footer>
   );
 }

@@ -17,6 +17,7 @@ export function Toolbar(): VNode {
       <button
         type="button"
         class="filters-button"
+        aria-label={chosen === 0 ? "Filters" : `Filters, ${chosen} chosen`}
         aria-expanded={filtersOpen.value}
         onClick={() => {
           filtersOpen.value = !filtersOpen.value;
@@ -33,7 +34,7 @@ export function Toolbar(): VNode {
           <button
             type="button"
             class={`pause${feed.paused.value ? " pause-on" : ""}`}
-            aria-pressed={feed.paused.value}
+            aria-label={feed.paused.value ? "Resume" : "Pause"}
             title="Pause and resume (space)"
             onClick={() => feed.togglePause()}
           >
@@ -121,7 +122,8 @@ function RangeChoice(): VNode {
           aria-pressed={range.kind === "last" && range.name === name && view.value.line === null}
           onClick={() => show({ ...view.value, line: null, range: { kind: "last", name } })}
         >
-          {RANGE_WORDS[name]}
+          <span class="wide-word">{RANGE_WORDS[name]}</span>
+          <span class="narrow-word">{name}</span>
         </button>
       ))}
     </fieldset>

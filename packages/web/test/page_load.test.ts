@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { launch, noBrowser, OpenPage } from "./browser.ts";
+import { FakeApi, makeLine } from "./fake_api.ts";
+
+const RATE = 5000;
+const SECONDS = 5;
+/** Lines a message, as a server gathers them for some milliseconds. */
+const BURST = 100;
+
+declare global {
+  interface Window {
+    /** Times at which a message with lines arrived, by the id of its last line. */
+    arrived: Map<string, number>;
+    /** From arrival to the first moment after a frame with the row, in milliseconds. */
+    painted: number[];
+    longestGap: number;
+    frameCount: number;
+  }
+}
+
+describe("the page under load", { skip: noBrowser }, () => {
+  it(`shows ${RATE} lines/s without freezing, and stays in bounded memory`, async (t) => {
+    const browser = await launch();
+    try {
+      await using api = await FakeApi.start([makeLine(0, Date.now() - 1000)]);
+      await using open = await OpenPage.open(browser, api);
+      await open.row("line number 0");
+      await open.page.locator(".status-live").waitFor();
+      await open.page.evaluate(observe);
+
+      const total = RATE * SECONDS;
+      const begun = performance.now();
+      let sent = 0;
+      while (sent < total) {
+        const due = Math.min(total, Math.floor(((performance.now() - begun) / 1000) * RATE));
+        while (sent + BURST <= due) {
+          const now = Date.now();
+          api.emit(
+            Array.from({ length: BURST }, (_, i) =>
+              makeLine(sent + i + 1, now, {
+                host: `web-${i % 7}`,
+                level: i % 11 === 0 ? "error" : "info",
+                line: `10.0.0.${i} "GET /api/orders/${sent + i + 1}/items?page=${i} HTTP/1.1" 200 18842 "-" "agent/1.0" ${i}ms n${sent + i + 1};`,
+              }),
+            ),
+          );
+          sent += BURST;
+        }
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      const last = performance.now();
+      await open.row(`n${total};`);
+      const behind = performance.now() - last;
+
+      const { gap, frames, painted } = await open.page.evaluate(() => ({
+        gap: window.longestGap,
+        frames: window.frameCount,
+        painted: window.painted.toSorted((a, b) => a - b),
+      }));
+      const middle = painted[Math.floor(painted.length / 2)] ?? Number.NaN;
+      const worst = painted.at(-1) ?? Number.NaN;
+      t.diagnostic(
+        `${sent} lines; ${frames} frames, longest gap ${gap.toFixed(0)} ms; the newest line ${behind.toFixed(0)} ms after it was sent; ` +
+          `arrival to painted row: median ${middle.toFixed(1)} ms, worst ${worst.toFixed(1)} ms of ${painted.length}`,
+      );
+      assert.ok(behind < 500, `the newest line came ${behind} ms after it was sent`);
+      assert.ok(gap < 500, `the page stood still for ${gap} ms`);
+      assert.ok(painted.length > 50, `${painted.length} messages were seen painted`);
+      assert.ok((await open.page.locator(".row").count()) < 100, "only rows in sight are in the document");
+
+      // Twice as much as is held: the oldest lines leave.
+      api.emit(
+        Array.from({ length: 30_000 }, (_, i) => makeLine(total + i + 1, Date.now(), { line: `n${total + i + 1};` })),
+      );
+      await open.row(`n${total + 30_000};`);
+      await open.page.getByText("50,000 loaded").waitFor();
+
+      // Held: what is read stays, although memory is full.
+      await open.page.keyboard.press("k");
+      const text = await open.page.locator('.row[aria-selected="true"]').textContent();
+      const place = async () => (await open.page.locator('.row[aria-selected="true"]').boundingBox())?.y;
+      const y = await place();
+      api.emit(Array.from({ length: 2000 }, (_, i) => makeLine(90_000 + i, Date.now(), { line: `m${i};` })));
+      await open.page.getByText("2K new lines").waitFor();
+      assert.equal(await open.page.locator('.row[aria-selected="true"]').textContent(), text);
+      assert.equal(await place(), y);
+      await open.page.keyboard.press("G");
+      await open.row("m1999;");
+    } finally {
+      await browser.close();
+    }
+  });
+});
+
+/** Measures frames, and arrival to paint; runs in the browser. */
+function observe(): void {
+  window.arrived = new Map();
+  window.painted = [];
+  window.longestGap = 0;
+  window.frameCount = 0;
+  // The page's own parsing of a message is where its lines arrive; a message event itself reaches only its listeners.
+  const parse = JSON.parse;
+  JSON.parse = (text: string, reviver?: (this: unknown, key: string, value: unknown) => unknown): unknown => {
+    const at = performance.now();
+    const value: unknown = parse(text, reviver);
+    if (Array.isArray(value)) window.arrived.set(String((value.at(-1) as { line: string }).line.split(" ").at(-1)), at);
+    return value;
+  };
+  let before = performance.now();
+  const frame = (): void => {
+    const now = performance.now();
+    window.longestGap = Math.max(window.longestGap, now - before);
+    window.frameCount += 1;
+    before = now;
+    // After the frame's drawing: the first task that follows it.
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => {
+      const done = performance.now();
+      const text = [...document.querySelectorAll(".row-text")].at(-1)?.textContent?.split(" ").at(-1) ?? "";
+      const at = window.arrived.get(text);
+      if (at !== undefined) {
+        window.painted.push(done - at);
+        window.arrived.clear();
+      }
+    };
+    channel.port2.postMessage(null);
+    requestAnimationFrame(frame);
+  };
+  requestAnimationFrame(frame);
+}
