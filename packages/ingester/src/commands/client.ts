@@ -1,0 +1,80 @@
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { Agent, request as httpsRequest } from "node:https";
+import { join } from "node:path";
+import { getCACertificates } from "node:tls";
+import type { ErrorAnswer } from "@logdna-agent/protocol";
+import { readIfThere } from "../private_files.ts";
+import { SECRET_FILES } from "./serve.ts";
+
+/** Where the terminal commands find a server, and how they may read from it. */
+export interface ClientOptions {
+  readonly url: string;
+  readonly dataDir: string;
+  readonly tokenFile: string | undefined;
+  readonly caFile: string | undefined;
+}
+
+/** Asks the read API of a server. */
+export class Client {
+  readonly #url: string;
+  readonly #token: string;
+  readonly #agent: Agent | undefined;
+
+  /** @throws {Error} when there is no token to read with. */
+  constructor({ url, dataDir, tokenFile, caFile }: ClientOptions) {
+    this.#url = url;
+    const file = tokenFile ?? join(dataDir, SECRET_FILES.token);
+    const token = process.env.LOGDNA_INGESTER_TOKEN ?? readIfThere(file)?.trim();
+    if (token === undefined || token === "")
+      throw new Error(
+        `There is no read token: ${file} is missing. Name it with --token-file, or set LOGDNA_INGESTER_TOKEN.`,
+      );
+    this.#token = token;
+    const authority = readIfThere(caFile ?? join(dataDir, "ca.pem"));
+    if (url.startsWith("https:")) {
+      const ca = authority === undefined ? {} : { ca: [...getCACertificates("default"), authority] };
+      this.#agent = new Agent({ ...ca, minVersion: "TLSv1.2" });
+    }
+  }
+
+  /** @throws {Error} that says what the server answered. */
+  async get<T>(path: string, parameters: URLSearchParams): Promise<T> {
+    const response = await this.#open(`${path}?${parameters}`);
+    let text = "";
+    for await (const chunk of response.setEncoding("utf8")) text += chunk;
+    const answer: T | ErrorAnswer = JSON.parse(text);
+    if (response.statusCode !== 200)
+      throw new Error(`The server answered ${response.statusCode}: ${(answer as ErrorAnswer).error}`);
+    return answer as T;
+  }
+
+  /** Server-sent events, until the connection ends. */
+  async *events(path: string, parameters: URLSearchParams): AsyncGenerator<{ event: string; data: string }> {
+    const response = await this.#open(`${path}?${parameters}`);
+    if (response.statusCode !== 200) throw new Error(`The server answered ${response.statusCode}.`);
+    let buffered = "";
+    for await (const chunk of response.setEncoding("utf8")) {
+      buffered += chunk;
+      for (let end = buffered.indexOf("\n\n"); end >= 0; end = buffered.indexOf("\n\n")) {
+        const fields = buffered.slice(0, end).split("\n");
+        buffered = buffered.slice(end + 2);
+        const of = (name: string): string =>
+          fields.flatMap((field) => (field.startsWith(`${name}: `) ? [field.slice(name.length + 2)] : [])).join("\n");
+        if (of("data") !== "") yield { event: of("event"), data: of("data") };
+      }
+    }
+  }
+
+  #open(path: string): Promise<IncomingMessage> {
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const url = new URL(path, this.#url);
+    const headers = { authorization: `Bearer ${this.#token}` };
+    const request =
+      this.#agent === undefined
+        ? httpRequest(url, { headers }, resolve)
+        : httpsRequest(url, { headers, agent: this.#agent }, resolve);
+    request.on("error", (error) => reject(new Error(`Cannot ask ${this.#url}: ${error.message}`)));
+    request.end();
+    return promise;
+  }
+}

@@ -1,0 +1,46 @@
+import type { LinesAnswer, StoredLine, TailSkipped } from "@logdna-agent/protocol";
+import type { Client } from "./client.ts";
+import { lineText } from "./line_text.ts";
+
+export interface ShowOptions {
+  /** One JSON object a line instead of text. */
+  readonly json: boolean;
+  readonly colours: boolean;
+  readonly write: (text: string) => void;
+}
+
+const PAGE = 1000;
+
+/** Prints the newest lines that fit, oldest of them first; says nothing when there are none. */
+export async function search(
+  client: Client,
+  parameters: URLSearchParams,
+  limit: number,
+  options: ShowOptions,
+): Promise<void> {
+  const found: StoredLine[] = [];
+  let cursor: string | null = null;
+  do {
+    const page = new URLSearchParams(parameters);
+    page.set("order", "desc");
+    page.set("limit", String(Math.min(PAGE, limit - found.length)));
+    if (cursor !== null) page.set("cursor", cursor);
+    const answer: LinesAnswer = await client.get("/api/v1/lines", page);
+    found.push(...answer.lines);
+    cursor = answer.next;
+  } while (cursor !== null && found.length < limit);
+  for (const line of found.toReversed()) show(line, options);
+}
+
+/** Prints lines as they are stored, until the server or the user ends it. */
+export async function tail(client: Client, parameters: URLSearchParams, options: ShowOptions): Promise<void> {
+  for await (const { event, data } of client.events("/api/v1/tail", parameters)) {
+    if (event === "lines") for (const line of JSON.parse(data) as StoredLine[]) show(line, options);
+    if (event === "skipped" && !options.json)
+      options.write(`… ${(JSON.parse(data) as TailSkipped).count} lines skipped: more than can be shown\n`);
+  }
+}
+
+function show(line: StoredLine, { json, colours, write }: ShowOptions): void {
+  write(json ? `${JSON.stringify(line)}\n` : lineText(line, colours));
+}

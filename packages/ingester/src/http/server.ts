@@ -1,0 +1,153 @@
+import { createServer as createHttpServer, type Server } from "node:http";
+import { createServer as createHttpsServer, Server as HttpsServer } from "node:https";
+import { ENDPOINTS, type ErrorAnswer } from "@logdna-agent/protocol";
+import type { PageFile } from "@logdna-agent/web";
+import { type FastifyError, fastify } from "fastify";
+import type { Receiver } from "../receive/receive.ts";
+import { Refusal } from "../receive/refusal.ts";
+import { QueryTooSlow } from "../store/store.ts";
+import { StoreUnavailable } from "../store/writer.ts";
+import type { ServerIdentity } from "../tls/authority.ts";
+import { addReadApi, type ReadApiOptions } from "./read_api.ts";
+
+export interface WebServerOptions extends ReadApiOptions {
+  readonly receiver: Receiver;
+  readonly page: ReadonlyMap<string, PageFile>;
+  /** Undefined for plain HTTP. */
+  readonly identity: ServerIdentity | undefined;
+  /** Something failed that is no fault of the request. */
+  readonly onError: (what: string, error: Error) => void;
+}
+
+export interface WebServer {
+  /** Starts to listen; resolves with the port. @throws {Error} that names the address. */
+  listen(host: string, port: number): Promise<number>;
+  /** Uses another certificate for new connections. */
+  useIdentity(identity: ServerIdentity): void;
+  /** Takes no new requests, answers those in hand, ends the tails. */
+  close(): Promise<void>;
+}
+
+/** Everything that the page may do: load its own files and talk to its own origin. */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  "img-src 'self' data:",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+const SECURITY_HEADERS = {
+  "content-security-policy": CONTENT_SECURITY_POLICY,
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  "cross-origin-resource-policy": "same-origin",
+  "cross-origin-opener-policy": "same-origin",
+  "cache-control": "no-store",
+} as const;
+
+/** Milliseconds for the head of a request, and for all of it: a client that trickles bytes holds a connection no longer. */
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 60_000;
+const KEEP_ALIVE_MS = 75_000;
+const MAX_HEADER_BYTES = 16 * 1024;
+
+/** The HTTP side of the server: ingestion, read API, page, health. */
+export function createWebServer(options: WebServerOptions): WebServer {
+  const { receiver, page, identity, onError } = options;
+  const limits = {
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxHeaderSize: MAX_HEADER_BYTES,
+  };
+  let listener: Server | HttpsServer | undefined;
+  const server = fastify({
+    serverFactory: (handler) => {
+      listener =
+        identity === undefined
+          ? createHttpServer(limits, handler)
+          : createHttpsServer({ ...limits, ...identity, minVersion: "TLSv1.2" }, handler);
+      return listener;
+    },
+    forceCloseConnections: true,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+  });
+  let stopping = false;
+
+  server.addHook("onRequest", async (_, reply) => {
+    reply.headers(
+      identity === undefined
+        ? SECURITY_HEADERS
+        : { ...SECURITY_HEADERS, "strict-transport-security": "max-age=31536000" },
+    );
+  });
+
+  server.register(async (ingestion) => {
+    // The receiver reads the body itself, with its own limits.
+    ingestion.removeAllContentTypeParsers();
+    ingestion.addContentTypeParser("*", (_request, _payload, done) => done(null));
+    for (const path of ENDPOINTS) {
+      ingestion.post(path, async (request) => {
+        await receiver.receive(request.raw);
+        return { status: "ok" };
+      });
+    }
+  });
+  addReadApi(server, options);
+
+  server.get("/health/live", async () => ({ status: "ok" }));
+  server.get("/health/ready", async (_, reply) =>
+    stopping ? reply.code(503).send({ error: "The server is stopping." }) : { status: "ok" },
+  );
+  for (const [path, { type, body }] of page)
+    server.get(path, async (_, reply) => reply.type(type).send(Buffer.from(body)));
+
+  server.setNotFoundHandler(async (_, reply) => reply.code(404).send({ error: "Not found." } satisfies ErrorAnswer));
+  server.setErrorHandler(async (error: FastifyError, request, reply) => {
+    const { status, message } = answerTo(error);
+    if (status >= 500) onError(`${request.method} ${new URL(request.url, "http://server").pathname}`, error);
+    // What is left of a body that was refused is not read; the connection cannot be used again.
+    if (status === 413) reply.header("connection", "close");
+    return reply.code(status).send({ error: message } satisfies ErrorAnswer);
+  });
+
+  return {
+    async listen(host, port) {
+      try {
+        await server.listen({ host, port });
+      } catch (error) {
+        throw new Error(
+          `Cannot listen on ${host}:${port}: ${error instanceof Error ? error.message : error}. Give another address with --listen.`,
+        );
+      }
+      const address = server.server.address();
+      return typeof address === "object" && address !== null ? address.port : port;
+    },
+    useIdentity(next) {
+      if (listener instanceof HttpsServer) listener.setSecureContext({ ...next, minVersion: "TLSv1.2" });
+    },
+    async close() {
+      stopping = true;
+      await server.close();
+    },
+  };
+}
+
+function answerTo(error: FastifyError | Error): { status: number; message: string } {
+  if (error instanceof Refusal) return { status: error.status, message: error.message };
+  if (error instanceof QueryTooSlow) return { status: 504, message: error.message };
+  if (error instanceof StoreUnavailable) {
+    const full = /NOT_ENOUGH_SPACE|No space left|RESERVE|Cannot reserve/i.test(error.message);
+    return full
+      ? { status: 507, message: "The server's disk is full." }
+      : { status: 503, message: "The store cannot take lines now." };
+  }
+  const status = "statusCode" in error ? Number(error.statusCode) : 500;
+  return status >= 400 && status < 500
+    ? { status, message: error.message }
+    : { status: 500, message: "The server failed to answer." };
+}

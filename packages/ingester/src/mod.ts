@@ -1,0 +1,1 @@
+export { renderOptionsMarkdown } from "./options.ts";

@@ -1,0 +1,43 @@
+import { randomBytes } from "node:crypto";
+import { chmodSync, lstatSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+
+/** Makes a directory that only its owner may enter. @throws {Error} that says what to do when it cannot be used. */
+export function makePrivateDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    const stat = lstatSync(path);
+    if (!stat.isDirectory()) throw new Error("it is not a directory");
+    if ((stat.mode & 0o077) !== 0) chmodSync(path, 0o700);
+  } catch (error) {
+    throw new Error(
+      `Cannot use the data directory ${path}: ${error instanceof Error ? error.message : error}. Give another with --data-dir.`,
+    );
+  }
+}
+
+/** Writes a file that only its owner may read, whole or not at all. */
+export function writePrivate(path: string, content: string): void {
+  const temporary = `${path}.new`;
+  writeFileSync(temporary, content, { mode: 0o600, flush: true });
+  chmodSync(temporary, 0o600);
+  renameSync(temporary, path);
+}
+
+/** The content of a file; undefined when there is none. */
+export function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** A secret that is kept in a file, made when there is none. */
+export function keptSecret(path: string): string {
+  const kept = readIfThere(path)?.trim();
+  if (kept !== undefined && kept !== "") return kept;
+  const secret = randomBytes(24).toString("base64url");
+  writePrivate(path, `${secret}\n`);
+  return secret;
+}

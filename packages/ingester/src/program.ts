@@ -1,0 +1,103 @@
+import { readFileSync } from "node:fs";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Client } from "./commands/client.ts";
+import { type ShowOptions, search, tail } from "./commands/search.ts";
+import { serve } from "./commands/serve.ts";
+import { OPTIONS, OptionError, type OptionRow, readSettings } from "./options.ts";
+
+/** Exit status for a command line or environment that is not right (EINVAL). */
+const USAGE_STATUS = 22;
+
+const { version }: { version: string } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+
+interface ReadFlags {
+  readonly url: string;
+  readonly dataDir: string;
+  readonly tokenFile?: string;
+  readonly caFile?: string;
+  readonly json: boolean;
+  readonly since?: number;
+  readonly limit?: number;
+}
+
+/** The program `logdna-ingester`. @returns the exit status. */
+export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  let status = 0;
+  const program = new Command("logdna-ingester")
+    .description(
+      "Receives log lines over the LogDNA ingestion protocol, stores them, searches them and shows them live.",
+    )
+    .version(version, "--version")
+    .showSuggestionAfterError()
+    .allowExcessArguments(false)
+    .exitOverride()
+    .action(async (flags: Record<string, unknown>) => {
+      status = await serve(readSettings(flags, env));
+    });
+  for (const [name, row] of Object.entries(OPTIONS)) program.addOption(optionOf(name, row));
+
+  addReadOptions(program.command("search"), env)
+    .description("Print stored lines that fit a query, the newest last.")
+    .option("--limit <n>", "lines to print at most", whole, 200)
+    .option("--since <minutes>", "only lines of the last minutes", whole)
+    .action(async (query: readonly string[], flags: ReadFlags) => {
+      const parameters = new URLSearchParams({ q: query.join(" ") });
+      if (flags.since !== undefined) parameters.set("from", String(Date.now() - flags.since * 60_000));
+      await search(clientOf(flags), parameters, flags.limit ?? 200, showing(flags));
+    });
+  addReadOptions(program.command("tail"), env)
+    .description("Print lines that fit a query as they arrive.")
+    .action((query: readonly string[], flags: ReadFlags) =>
+      tail(clientOf(flags), new URLSearchParams({ q: query.join(" ") }), showing(flags)),
+    );
+
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return status;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_STATUS;
+    process.stderr.write(`logdna-ingester: ${error instanceof Error ? error.message : error}\n`);
+    return error instanceof OptionError ? USAGE_STATUS : 1;
+  }
+}
+
+/** Words of a query come as they are; `-word` would look like a flag, so everything behind `--` is query. */
+function addReadOptions(command: Command, env: NodeJS.ProcessEnv): Command {
+  return command
+    .exitOverride()
+    .argument(
+      "[query...]",
+      'words, "phrases", -word and host:, app:, file:, level:, tag: terms; put -- before a query with -word',
+    )
+    .option("--url <url>", "the server", env.LOGDNA_INGESTER_URL ?? "https://localhost:8443")
+    .option(
+      "--data-dir <dir>",
+      "the server's data directory, for its token and authority",
+      env[OPTIONS.dataDir.env] ?? OPTIONS.dataDir.fallback,
+    )
+    .option("--token-file <file>", "file with the read token; or LOGDNA_INGESTER_TOKEN")
+    .option("--ca-file <file>", "authority of the server's certificate")
+    .option("--json", "one JSON object a line", false);
+}
+
+function optionOf(name: string, row: OptionRow): Option {
+  const usage = row.value === undefined ? row.flag : `${row.flag} <${row.value}>`;
+  const fallback = row.fallback === undefined ? "" : ` Default: ${row.fallback}.`;
+  const option = new Option(usage, `${row.description} Also: ${row.env}.${fallback}`);
+  // The table's name is where the value is looked for, whatever the flag is called.
+  option.attributeName = () => name;
+  return option;
+}
+
+function clientOf({ url, dataDir, tokenFile, caFile }: ReadFlags): Client {
+  return new Client({ url, dataDir, tokenFile, caFile });
+}
+
+function showing({ json }: ReadFlags): ShowOptions {
+  return { json, colours: process.stdout.isTTY === true, write: (text) => void process.stdout.write(text) };
+}
+
+function whole(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("It must be a whole number above 0.");
+  return Number(text);
+}

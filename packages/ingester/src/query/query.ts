@@ -1,0 +1,69 @@
+import type { LineFilter } from "@logdna-agent/protocol";
+
+/** Fields that a filter can ask for, by the names that they have in the store. */
+export const FIELDS = ["host", "app", "file", "level", "tag"] as const;
+export type Field = (typeof FIELDS)[number];
+
+/** A filter as both back ends take it: the SQL of the store and the matcher of the live tail. Everything must hold. */
+export interface Query {
+  /** Lower-case texts that the line must contain. */
+  readonly contains: readonly string[];
+  /** Lower-case texts that the line must not contain. */
+  readonly lacks: readonly string[];
+  /** Any one of the values of each field. */
+  readonly fields: readonly { readonly field: Field; readonly values: readonly string[]; readonly not: boolean }[];
+  /** Inclusive, milliseconds since the epoch. */
+  readonly from: number | undefined;
+  /** Exclusive, milliseconds since the epoch. */
+  readonly to: number | undefined;
+}
+
+/**
+ * Reads a filter. `q` holds words and "quoted phrases" that must all occur, `-` before one that must not, and
+ * `field:value` terms; several terms of one field mean any of their values.
+ */
+export function readQuery(filter: LineFilter): Query {
+  const contains: string[] = [];
+  const lacks: string[] = [];
+  const wanted = new Map<Field, string[]>();
+  const unwanted = new Map<Field, string[]>();
+  for (const { text, field, not } of terms(filter.q ?? "")) {
+    if (field === undefined) (not ? lacks : contains).push(lowerAscii(text));
+    else append(not ? unwanted : wanted, field, text);
+  }
+  for (const field of FIELDS) for (const value of filter[field] ?? []) append(wanted, field, value);
+  const fields = [
+    ...Array.from(wanted, ([field, values]) => ({ field, values, not: false })),
+    ...Array.from(unwanted, ([field, values]) => ({ field, values, not: true })),
+  ];
+  return { contains, lacks, fields, from: filter.from, to: filter.to };
+}
+
+/** Lower case of A to Z alone: what the store's index and the matcher both do, whatever the language of a line. */
+export function lowerAscii(text: string): string {
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}
+
+interface Term {
+  readonly text: string;
+  readonly field: Field | undefined;
+  readonly not: boolean;
+}
+
+const TERM = /(-)?(?:(host|app|file|level|tag):)?(?:"((?:[^"\\]|\\.)*)"?|(\S+))/g;
+
+function terms(q: string): Term[] {
+  const found: Term[] = [];
+  for (const [, minus, field, quoted, word] of q.matchAll(TERM)) {
+    const text = quoted === undefined ? (word ?? "") : quoted.replaceAll(/\\(.)/g, "$1");
+    if (text === "") continue;
+    found.push({ text, field: FIELDS.find((name) => name === field), not: minus !== undefined });
+  }
+  return found;
+}
+
+function append(map: Map<Field, string[]>, field: Field, value: string): void {
+  const values = map.get(field);
+  if (values === undefined) map.set(field, [value]);
+  else values.push(value);
+}

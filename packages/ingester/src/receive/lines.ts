@@ -1,0 +1,137 @@
+import { Buffer } from "node:buffer";
+import type { StoredLine } from "@logdna-agent/protocol";
+import { lineId } from "../store/line_id.ts";
+import { levelIn, normalLevel } from "./level.ts";
+import { Refusal } from "./refusal.ts";
+
+/** What the request says of all its lines. */
+export interface Sender {
+  readonly hostname: string;
+  readonly tags: readonly string[];
+  /** When the request was received, in milliseconds since the epoch. */
+  readonly received: number;
+  readonly batch: string;
+}
+
+/** Bytes of one name, such as a host's or a file's. */
+const MAX_NAME = 4096;
+/** Timestamps below this are seconds: as milliseconds they would be before April 1973. */
+const SECONDS_BELOW = 100_000_000_000;
+/** What DateTime64(3) holds: 1900 to 2299. */
+const EARLIEST = -2_208_988_800_000;
+const LATEST = 10_413_791_999_999;
+
+/**
+ * Reads the lines of a body.
+ * @throws {Refusal} 400 that says which line has what wrong.
+ */
+export function readLines(body: Buffer, sender: Sender): StoredLine[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body.toString("utf8"));
+  } catch {
+    throw new Refusal(400, "The body is not valid JSON.");
+  }
+  if (!isRecord(parsed) || !Array.isArray(parsed.lines))
+    throw new Refusal(400, 'The body must be an object with an array "lines".');
+  return parsed.lines.map((line: unknown, idx) => readLine(line, idx, sender));
+}
+
+/** Lines as the store takes them: JSON arrays in the order of its columns, one a line. */
+export function rowsOf(lines: readonly StoredLine[], batch: string): Buffer {
+  const rows: string[] = [];
+  for (const [idx, line] of lines.entries()) {
+    const { timestamp, received, host, app, file, level, env, tags, line: text, meta, label, annotation } = line;
+    rows.push(
+      JSON.stringify([
+        timestamp,
+        received,
+        host,
+        app,
+        file,
+        level,
+        env,
+        tags,
+        text,
+        meta,
+        label,
+        annotation,
+        batch,
+        idx,
+      ]),
+    );
+  }
+  rows.push("");
+  return Buffer.from(rows.join("\n"));
+}
+
+function readLine(value: unknown, idx: number, sender: Sender): StoredLine {
+  if (!isRecord(value)) throw wrong(idx, "is not an object");
+  const { line } = value;
+  if (typeof line !== "string") throw wrong(idx, 'has no text "line"');
+  const app = text(value.app, idx, "app");
+  const file = text(value.file, idx, "file");
+  if (app === "" && file === "") throw wrong(idx, 'needs "app" or "file"');
+  const timestamp = timeOf(value.timestamp, idx, sender.received);
+  const level = text(value.level, idx, "level");
+  const tags = value.tags === undefined ? sender.tags : [...new Set([...sender.tags, ...tagsOf(value.tags, idx)])];
+  return {
+    id: lineId({ timestamp, batch: sender.batch, idx }),
+    timestamp,
+    received: sender.received,
+    host: text(value.host, idx, "host") || sender.hostname,
+    app,
+    file,
+    level: level === "" ? levelIn(line) : normalLevel(level),
+    env: text(value.env, idx, "env"),
+    tags,
+    line,
+    meta: value.meta === undefined || value.meta === null ? "" : JSON.stringify(value.meta),
+    label: strings(value.label, idx, "label"),
+    annotation: strings(value.annotation, idx, "annotation"),
+  };
+}
+
+/** Tags as senders write them: a list, or one text with commas. */
+export function splitTags(tags: string): string[] {
+  return tags
+    .split(",")
+    .map((tag) => tag.trim())
+    .filter((tag) => tag !== "");
+}
+
+function tagsOf(value: unknown, idx: number): string[] {
+  if (value === null) return [];
+  if (typeof value === "string") return splitTags(value);
+  if (Array.isArray(value) && value.every((tag) => typeof tag === "string")) return value.flatMap(splitTags);
+  throw wrong(idx, 'has "tags" that are neither a text nor a list of texts');
+}
+
+function timeOf(value: unknown, idx: number, received: number): number {
+  if (value === undefined || value === null) return received;
+  const number = typeof value === "string" && value !== "" ? Number(value) : value;
+  if (typeof number !== "number" || !Number.isFinite(number)) throw wrong(idx, 'has a "timestamp" that is no number');
+  const ms = Math.round(Math.abs(number) < SECONDS_BELOW ? number * 1000 : number);
+  return Math.min(LATEST, Math.max(EARLIEST, ms));
+}
+
+function text(value: unknown, idx: number, name: string): string {
+  if (value === undefined || value === null) return "";
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  if (typeof value !== "string") throw wrong(idx, `has a "${name}" that is no text`);
+  return value.length > MAX_NAME ? value.slice(0, MAX_NAME) : value;
+}
+
+function strings(value: unknown, idx: number, name: string): Record<string, string> {
+  if (value === undefined || value === null) return {};
+  if (!isRecord(value)) throw wrong(idx, `has a "${name}" that is no object`);
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, text(entry, idx, `${name}.${key}`)]));
+}
+
+function wrong(idx: number, what: string): Refusal {
+  return new Refusal(400, `Line ${idx} ${what}.`);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

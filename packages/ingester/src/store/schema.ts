@@ -1,0 +1,50 @@
+/**
+ * The table of lines.
+ *
+ * - Sorted by time, then batch and place in it: ids of one agent's batches sort in the order of their lines, so lines of a
+ *   file keep their order even when batches arrive out of order or within the same millisecond.
+ * - A partition holds one day of arrivals. A batch has one time of arrival, so it is never split over partitions, and
+ *   retention drops whole partitions.
+ * - Every insert is on disk before it returns: file and directory are synced.
+ */
+export const CREATE_LINES = `
+CREATE TABLE IF NOT EXISTS lines (
+  timestamp DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+  received DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+  host LowCardinality(String),
+  app LowCardinality(String),
+  file LowCardinality(String),
+  level LowCardinality(String),
+  env LowCardinality(String),
+  tags Array(LowCardinality(String)),
+  line String CODEC(ZSTD(1)),
+  meta String CODEC(ZSTD(1)),
+  label Map(LowCardinality(String), String),
+  annotation Map(LowCardinality(String), String),
+  batch String CODEC(ZSTD(1)),
+  idx UInt32 CODEC(Delta(4), ZSTD(1)),
+  INDEX words lower(line) TYPE ngrambf_v1(4, 32768, 2, 0) GRANULARITY 4,
+  INDEX batches batch TYPE bloom_filter(0.001) GRANULARITY 4
+) ENGINE = MergeTree
+PARTITION BY toYYYYMMDD(received)
+ORDER BY (timestamp, batch, idx)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
+  min_compressed_bytes_to_fsync_after_merge = 1, index_granularity = 8192`;
+
+/** The columns that an insert gives, in its order. */
+export const COLUMNS = [
+  "timestamp",
+  "received",
+  "host",
+  "app",
+  "file",
+  "level",
+  "env",
+  "tags",
+  "line",
+  "meta",
+  "label",
+  "annotation",
+  "batch",
+  "idx",
+] as const;
