@@ -2,6 +2,7 @@ import type { LineFilter, LinesAnswer, StoredLine } from "@logdna-agent/protocol
 import { batch, type ReadonlySignal, signal } from "@preact/signals";
 import { ApiError, fetchLines, isAbort, tailAddress } from "./api.ts";
 import { LineBuffer } from "./line_buffer.ts";
+import { missedLines } from "./missed_lines.ts";
 import { Tail } from "./tail.ts";
 import { type View, viewFilter } from "./view.ts";
 
@@ -10,9 +11,6 @@ const MAX_LINES = 50_000;
 /** Characters held in memory, for lines of a megabyte. */
 const MAX_CHARS = 64 * 1024 * 1024;
 const PAGE = 300;
-/** A missed period is filled up to this many requests of this size; past that the view starts anew with the newest lines. */
-const FILL_PAGES = 10;
-const FILL_PAGE = 1000;
 /** A line may be stored out of order by about this much; milliseconds. */
 const FILL_OVERLAP = 1000;
 
@@ -325,22 +323,11 @@ export class Feed {
     const newest = this.buffer.at(this.buffer.end - 1);
     const from = newest === undefined ? this.#filter.from : newest.timestamp - FILL_OVERLAP;
     const filter = { ...this.#filter, ...(from === undefined ? {} : { from }) };
-    const known = this.buffer.ids();
-    const missed: StoredLine[] = [];
-    let cursor: string | null = null;
-    for (let page = 0; page === 0 || cursor !== null; page++) {
-      if (page === FILL_PAGES) {
-        if (this.following.value) return this.reload();
-        // What is on the screen stays; the way to the newest line is to load anew.
-        this.#beyond += missed.length;
-        return this.#release();
-      }
-      const request = { limit: FILL_PAGE, order: "asc", ...(cursor === null ? {} : { cursor }) } as const;
-      const answer: LinesAnswer = await fetchLines(filter, request, signal);
-      for (const line of answer.lines) if (!known.has(line.id)) missed.push(line);
-      cursor = answer.next;
-    }
-    this.#add(missed);
+    const missed = await missedLines(filter, this.buffer.ids(), signal);
+    if (missed.complete) this.#add(missed.lines);
+    // Where too much was missed and nobody is reading, the newest lines; else what is on the screen stays.
+    else if (this.following.value) return this.reload();
+    else this.#beyond += missed.lines.length;
     this.#release();
   }
 
