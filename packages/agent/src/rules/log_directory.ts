@@ -43,7 +43,7 @@ export class LogDirectory {
       return path.startsWith(this.root === "/" ? "/" : `${this.root}/`) ? "beneath" : "outside";
     }
     if (matches(path)) return "named";
-    return ancestors(path).some(matches) ? "beneath" : "outside";
+    return ancestors(path).some((directory) => matches(directory)) ? "beneath" : "outside";
   }
 
   /** Whether the pattern may name a file beneath this directory. */

@@ -1,0 +1,38 @@
+/** What is to be known about configuration beside the single options; the head of `docs/configuration.md`. */
+export const CONFIGURATION_GUIDE = `
+## Where options come from
+
+A flag counts before an environment variable, that before the configuration file, that before the default.
+
+- **Environment**: every variable exists as \`MZ_X\` and as \`LOGDNA_X\`; where both are set and differ, \`MZ_X\` counts, with a
+  warning. An empty variable is as good as none. Lists are separated by commas; a comma that belongs to an item is written
+  \`\\u002C\` or \`\\,\`. Old names still count, with a warning. A variable with one of the prefixes that is no option is
+  answered with a warning.
+- **File**: \`/etc/logdna/config.yaml\` (YAML 1.2), and \`/etc/logdna.conf\` (the properties file of the v1 agent) under it.
+  \`--config\` or \`CONFIG_FILE\` names one file instead of both, of either form. In a value of the YAML file \`\${NAME}\` stands
+  for that environment variable, and \`$\${NAME}\` for itself. In the v1 file every option exists under the name of its
+  variable in lower case.
+- **Lists** from flags or the environment *add to* the list of the file, or to the default, as in the v2 agent; flags take the
+  place of the environment. A list in the YAML file *replaces* the default, so \`log.dirs: [/srv/app]\` follows nothing but
+  \`/srv/app\`. In the v1 file lists replace the default too, except exclusions, which add to it. This is what users of
+  either agent have relied on: with any other rule a host would ship less, or more, after the change of agents.
+
+Everything that is wrong is told at once, with the file, line and column, the variable or the flag, and the agent exits with
+status 22. \`--list\` prints the effective configuration as a file that can be used again, with the key masked. SIGHUP reads
+everything again; with errors the old configuration stays in force.
+
+## Which files ship
+
+A file ships if it is in a log directory, an inclusion matches it, and no exclusion does. An entry of \`LOG_DIRS\` may also
+be a single file or a glob pattern (\`*\` stays within one directory there, \`**\` crosses, a leading dot must be written, as
+in v1); a file that is named so ships whatever the inclusions say, unless it is excluded. A pattern that names a directory
+stands for that directory.
+
+- **Globs** match the whole path, and \`*\` crosses \`/\`: \`*.log\` is any path that ends in \`.log\`, \`/var/log/**\`
+  everything beneath, \`!(*.*)\` a path without a dot, \`{a,b}\` either, \`[ab]\` and \`?\` one character, which is not \`/\`.
+- **Regular expressions** are those of Rust's \`regex\` crate, searched for anywhere in the path: Unicode classes, \`(?i)\`,
+  \`(?x)\`, \`(?P<name>…)\`, \`[[:alpha:]]\`, \`[a-z&&[^aeiou]]\`, \`\\A\`, \`\\z\`. There are no look-arounds and no back-references.
+  Not taken: \`(?R)\`, \`~~\` in classes, \`!=\` in properties.
+- The v1 agent also shipped files without an extension. Where \`/var/log/syslog\` and the like are to ship, add \`!(*.*)\` to
+  the inclusions, or name them in \`LOG_DIRS\`.
+`;

@@ -1,0 +1,187 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { rustRegExp, rustRegexProblem } from "./rust_regex.ts";
+
+/** Expression, texts that it is found in, texts that it is not found in (docs.rs/regex, "Syntax"). */
+const CASES: readonly (readonly [pattern: string, found: readonly string[], notFound: readonly string[]])[] = [
+  ["abc", ["xabcx"], ["ab"]],
+  ["", ["", "x"], []],
+  ["(?i)error", ["ERROR", "an Error"], ["eror"]],
+  ["(?i:err)or", ["ERRor"], ["ERROR"]],
+  ["a(?i)b|c", ["aB", "C"], ["AB"]],
+  ["(?:a(?i)b|c)d", ["aBd", "Cd"], ["aBD", "ABd"]],
+  ["(?i)a(?-i)b", ["Ab"], ["AB"]],
+  ["(?i-s:A)b", ["ab"], ["aB"]],
+  ["(?P<name>x+)-(?<other>y)", ["xx-y"], ["-y"]],
+  ["(?P<a.b[0]>x)", ["x"], ["y"]],
+  ["^a$", ["a"], ["a\n", "b\na", "ab"]],
+  ["(?m)^a$", ["b\na\nc", "a"], ["ba", "ab"]],
+  ["\\Aa\\z", ["a"], ["a\n", "\na"]],
+  ["(?m)\\Aa\\z", ["a"], ["b\na"]],
+  ["a.b", ["axb", "a😀b", "a\rb"], ["a\nb"]],
+  ["(?s)a.b", ["a\nb"], ["ab"]],
+  ["(?s:a.)b.", ["a\nbx"], ["a\nb\n"]],
+  ["^.$", ["😀"], ["ab"]],
+  ["\\d", ["5", "٣"], ["a"]],
+  ["(?-u)\\d", ["5"], ["٣"]],
+  ["\\w+é", ["cafeé"], ["é"]],
+  ["^\\w$", ["é", "_", "‿"], ["-"]],
+  ["^\\s$", ["\u00a0", "\u0085"], ["x"]],
+  ["\\bé\\b", ["un é ici"], ["née"]],
+  ["\\Bb", ["ab"], ["b"]],
+  ["\\<foo\\>", ["a foo b"], ["foobar"]],
+  ["\\b{start}foo", ["a foobar"], ["xfoo"]],
+  ["[[:alpha:]]+[[:^digit:]]", ["ab"], ["1"]],
+  ["[[:alpha:]_]", ["_"], ["-"]],
+  ["[a-z&&[^aeiou]]", ["b"], ["a", "B"]],
+  ["^[a-z0-9&&[^aeiou1]]+$", ["b2"], ["a2", "b1"]],
+  ["^[a-z--[m-p]]$", ["a"], ["n"]],
+  ["^[a-c[x-z]]$", ["b", "y"], ["m"]],
+  ["^[]a]$", ["]", "a"], ["b"]],
+  ["^[^]a]$", ["b"], ["]", "a"]],
+  ["^[a-]$", ["-", "a"], ["b"]],
+  ["^[-a]$", ["-", "a"], ["b"]],
+  ["^[.*+(){}/|^$]$", [".", "(", "/", "|", "^", "$"], ["a"]],
+  ["^[\\]\\[\\\\]$", ["]", "[", "\\"], ["a"]],
+  ["^[\\x41-\\x{43}]$", ["A", "C"], ["D"]],
+  ["^[\\d\\s]$", ["1", " "], ["a"]],
+  ["^[^\\d]$", ["a"], ["1"]],
+  ["\\p{Greek}", ["α"], ["a"]],
+  ["\\p{greek}", ["α"], ["a"]],
+  ["\\p{script=Greek}", ["α"], ["a"]],
+  ["^\\pL\\PL$", ["a1"], ["11"]],
+  ["^\\p{^Lu}$", ["a"], ["A"]],
+  ["^\\p{uppercase_letter}$", ["A"], ["a"]],
+  ["(?x) a  b # comment\n c", ["abc"], ["a b"]],
+  ["(?x)a\\ b", ["a b"], ["ab"]],
+  ["(?x)[a b]c", ["ac"], [" c"]],
+  ["^a{2}$", ["aa"], ["a"]],
+  ["^a{2,}$", ["aaa"], ["a"]],
+  ["^a{2,3}$", ["aa"], ["aaaa"]],
+  ["^a{,2}$", ["", "aa"], ["aaa"]],
+  ["^a**$", ["", "aa"], ["b"]],
+  ["\\u{1F600}", ["😀"], ["x"]],
+  ["\\u0041\\x42\\U00000043", ["ABC"], ["abc"]],
+  ["\\.\\/\\-\\#\\&\\~\\ \\%", ["./-#&~ %"], ["x"]],
+  ["a/b", ["a/b"], ["ab"]],
+  ["}", ["}"], ["{"]],
+  ["]", ["]"], ["["]],
+  ["\\a\\f\\t\\n\\r\\v", ["\u0007\f\t\n\r\v"], ["a"]],
+];
+
+for (const [pattern, found, notFound] of CASES) {
+  test(`the expression ${JSON.stringify(pattern)}`, () => {
+    const regex = rustRegExp(pattern);
+    for (const text of found) assert.ok(regex.test(text), `is not found in ${JSON.stringify(text)}: ${regex.source}`);
+    for (const text of notFound) assert.ok(!regex.test(text), `is found in ${JSON.stringify(text)}: ${regex.source}`);
+  });
+}
+
+test("greed is swapped by (?U)", () => {
+  assert.equal(rustRegExp("a+").exec("aaa")?.[0], "aaa");
+  assert.equal(rustRegExp("(?U)a+").exec("aaa")?.[0], "a");
+  assert.equal(rustRegExp("(?U)a+?").exec("aaa")?.[0], "aaa");
+});
+
+/** What Rust refuses too, or what cannot be translated: each with a word that the message must hold. */
+const PROBLEMS: readonly (readonly [pattern: string, word: string])[] = [
+  ["(?=a)", "look-around"],
+  ["(?!a)", "look-around"],
+  ["(?<=a)b", "look-around"],
+  ["(a)\\1", "back-references"],
+  ["(?P=name)", "back-references"],
+  ["(?>a)", "atomic"],
+  ["(a", "not closed"],
+  ["a)", "without"],
+  ["[a", "not closed"],
+  ["[]", "not closed"],
+  ["*a", "nothing to repeat"],
+  ["a|*", "nothing to repeat"],
+  ["a{3,2}", "least"],
+  ["a{}", "repetition"],
+  ["a{x}", "repetition"],
+  ["a{99999}", "too large"],
+  ["[z-a]", "wrong way"],
+  ["[a-\\d]", "range"],
+  ["[[:nope:]]", "no class"],
+  ["\\p{Nope}", "no Unicode property"],
+  ["\\y", "no escape"],
+  ["a\\", "last backslash"],
+  ["(?q)a", "no flag"],
+  ["(?R)a", "CRLF"],
+  ["(?P<a>x)(?P<a>y)", "two groups"],
+  ["(?P<1>x)", "name"],
+  ["[a~~b]", "symmetric"],
+  ["\\x{110000}", "no character"],
+  ["\\x{d800}", "no character"],
+  ["(".repeat(300) + ")".repeat(300), "nested"],
+  ["[".repeat(300), "nested"],
+];
+
+for (const [pattern, word] of PROBLEMS) {
+  test(`the expression ${JSON.stringify(pattern.slice(0, 40))} is refused with a reason`, () => {
+    const problem = rustRegexProblem(pattern);
+    assert.ok(problem?.includes(word), String(problem));
+  });
+}
+
+test("any text is an expression or is refused with a reason, and never anything else", () => {
+  const piece = fc.constantFrom(
+    "a",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "?",
+    "*",
+    "+",
+    "|",
+    "^",
+    "$",
+    ".",
+    "\\",
+    "-",
+    "&&",
+    "--",
+  );
+  const more = fc.constantFrom(
+    "(?i)",
+    "(?x)",
+    "(?P<n>",
+    "[:alpha:]",
+    "\\d",
+    "\\p{L}",
+    "\\b",
+    ",",
+    "2",
+    ":",
+    "#",
+    " ",
+    "é",
+  );
+  const anyText = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.array(fc.oneof(piece, more), { maxLength: 25 }).map((all) => all.join("")),
+  );
+  fc.assert(
+    fc.property(anyText, (pattern) => {
+      const problem = rustRegexProblem(pattern);
+      assert.ok(problem === undefined || problem.length > 0);
+    }),
+    { numRuns: 5000 },
+  );
+});
+
+test("a text that is escaped is found in itself", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "grapheme" }), (text) => {
+      const escaped = text.replace(/[^0-9A-Za-z\u0080-\u{10ffff}]/gu, (character) =>
+        character < " " || character === "\u007f" ? `\\x{${character.charCodeAt(0).toString(16)}}` : `\\${character}`,
+      );
+      assert.ok(rustRegExp(`^${escaped.replaceAll("\\<", "<").replaceAll("\\>", ">")}$`).test(text));
+    }),
+  );
+});
