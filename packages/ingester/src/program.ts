@@ -30,6 +30,7 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
     .version(version, "--version")
     .showSuggestionAfterError()
     .allowExcessArguments(false)
+    .enablePositionalOptions()
     .exitOverride()
     .action(async (flags: Record<string, unknown>) => {
       status = await serve(readSettings(flags, env));

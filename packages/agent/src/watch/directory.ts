@@ -72,7 +72,7 @@ export function decodeName(rawName: string): string | undefined {
 
 /** The raw bytes of a name, as a latin1 string. */
 export function encodeName(name: string): string {
-  return isAscii(name) ? name : Buffer.from(name, "utf8").latin1Slice();
+  return isAscii(name) ? name : Buffer.from(name, "utf8").toString("latin1");
 }
 
 function isAscii(text: string): boolean {

@@ -309,6 +309,6 @@ export class Inotify implements Notifier {
     const first = at + HEADER;
     let end = first + length;
     while (end > first && this.#buffer[end - 1] === 0) end--;
-    return this.#buffer.latin1Slice(first, end);
+    return this.#buffer.toString("latin1", first, end);
   }
 }

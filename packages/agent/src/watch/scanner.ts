@@ -14,6 +14,8 @@ export class Scanner {
   readonly #report: (event: WatchReport) => void;
   readonly #queue: Directory[] = [];
   readonly #scanning = new Set<Directory>();
+  /** Directories that are to be scanned once more when the scan under way has ended. */
+  readonly #again = new Set<Directory>();
   #running = 0;
   #closed = false;
   #whenIdle: (() => void)[] = [];
@@ -66,8 +68,8 @@ export class Scanner {
   async scan(directory: Directory, why: "scan" | "sweep"): Promise<void> {
     if (!this.#wanted(directory)) return;
     if (this.#scanning.has(directory)) {
-      // The listing under way may be older than the reason for this one.
-      this.enqueue(directory);
+      // The listing under way may be older than the reason for this one: another follows when it has ended.
+      this.#again.add(directory);
       return;
     }
     this.#scanning.add(directory);
@@ -79,6 +81,7 @@ export class Scanner {
     } finally {
       this.#scanning.delete(directory);
       directory.touched = undefined;
+      if (this.#again.delete(directory)) this.enqueue(directory);
     }
   }
 
