@@ -5,6 +5,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { json as jsonBody } from "node:stream/consumers";
 import {
   type FacetsAnswer,
   type HistogramAnswer,
@@ -109,13 +110,7 @@ export class FakeApi implements AsyncDisposable {
       response.end(file.body);
       return;
     }
-    if (url.pathname === "/api/v1/session" && request.method === "POST") {
-      this.forgetful = false;
-      if (request.headers.authorization !== `Bearer ${TOKEN}`) return json(response, 401, { error: "unknown token" });
-      response.writeHead(204, { "set-cookie": "session=1; HttpOnly; SameSite=Strict; Path=/" });
-      response.end();
-      return;
-    }
+    if (url.pathname === "/api/v1/session") return await this.#session(request, response);
     if (this.forgetful || !(request.headers.cookie ?? "").includes("session=1"))
       return json(response, 401, { error: "no token" });
     if (url.pathname === "/api/v1/lines") {
@@ -134,6 +129,19 @@ export class FakeApi implements AsyncDisposable {
       return;
     }
     json(response, 404, { error: `no such address: ${url.pathname}` });
+  }
+
+  async #session(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const flags = "HttpOnly; SameSite=Strict; Path=/";
+    if (request.method === "DELETE") {
+      response.setHeader("set-cookie", `session=; Max-Age=0; ${flags}`);
+      return json(response, 200, { status: "ok" });
+    }
+    const body = (await jsonBody(request)) as { readonly token?: unknown };
+    if (body.token !== TOKEN) return json(response, 401, { error: "The token is not right." });
+    this.forgetful = false;
+    response.setHeader("set-cookie", `session=1; ${flags}`);
+    json(response, 200, { status: "ok" });
   }
 
   #page(params: URLSearchParams): LinesAnswer | null {

@@ -36,6 +36,10 @@ describe("the page", { skip: noBrowser }, () => {
       await open.page.reload();
       await open.row("line number 1");
       assert.ok(await open.page.evaluate((token) => !JSON.stringify({ ...localStorage }).includes(token), TOKEN));
+      await open.page.getByRole("button", { name: "Sign out" }).click();
+      await open.page.getByLabel("Read token").waitFor();
+      await open.page.reload();
+      await open.page.getByLabel("Read token").waitFor();
     });
   });
 

@@ -47,8 +47,13 @@ export function tailAddress(filter: LineFilter): string {
 
 /** Trades the read token for a session cookie, which scripts cannot read. */
 export async function signIn(token: string): Promise<void> {
-  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+  const headers = { "content-type": "application/json" };
   await answered("Signing in", fetch("/api/v1/session", { method: "POST", headers, body: JSON.stringify({ token }) }));
+}
+
+/** Ends the session of this browser. */
+export async function signOut(): Promise<void> {
+  await answered("Signing out", fetch("/api/v1/session", { method: "DELETE" }));
 }
 
 async function get<T>(what: string, url: string, signal: AbortSignal): Promise<T> {

@@ -1,6 +1,7 @@
 /** The one state of the page: the view, its lines, its overview; and the way from one view to the next. */
 import type { LineFilter } from "@logdna-agent/protocol";
 import { effect, signal } from "@preact/signals";
+import { ApiError, signOut } from "./api.ts";
 import { Feed } from "./feed.ts";
 import { Overview } from "./overview.ts";
 import { parseView, type View, viewAddress, viewFilter } from "./view.ts";
@@ -69,6 +70,19 @@ export async function copy(text: string, what: string): Promise<void> {
   } catch {
     tell("The browser does not allow copying here: it needs HTTPS or localhost");
   }
+}
+
+/** Ends the session and shows the sign-in form. */
+export async function leave(): Promise<void> {
+  try {
+    await signOut();
+  } catch (error) {
+    if (error instanceof ApiError) tell(error.message);
+    return;
+  }
+  feed.close();
+  overview.close();
+  session.value = "out";
 }
 
 function openView(): void {

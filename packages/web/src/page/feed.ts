@@ -14,6 +14,8 @@ const PAGE = 300;
 /** A line may be stored out of order by about this much; milliseconds. */
 const FILL_OVERLAP = 1000;
 
+const GONE = "The line of this link is not stored here, or no longer: old lines are deleted after a time.";
+
 export type Loading = "loading" | "ready" | "failed";
 export type Connection = "off" | "connecting" | "live" | "reconnecting";
 export type Edge = "more" | "loading" | "end";
@@ -263,7 +265,9 @@ export class Feed {
       if (signal.aborted) return;
       this.loading.value = "failed";
       this.#waiting = null;
-      this.#failed(error);
+      this.buffer.clear();
+      if (view.line !== null && error instanceof ApiError && error.status === 404) this.problem.value = GONE;
+      else this.#failed(error);
     }
     this.#changed();
   }
@@ -289,15 +293,6 @@ export class Feed {
     if (seq !== undefined) {
       this.select(seq, { open: true });
       this.reveal.value = { seq, centre: true };
-    } else if (around) {
-      batch(() => {
-        this.loading.value = "failed";
-        this.older.value = "end";
-        this.newer.value = "end";
-        this.problem.value =
-          "The line of this link is not stored here, or no longer: old lines are deleted after a time.";
-      });
-      this.buffer.clear();
     }
   }
 

@@ -38,8 +38,8 @@ export function SignIn(): VNode {
         <label for="token">Read token</label>
         <input ref={input} id="token" name="token" type="password" autoComplete="current-password" spellcheck={false} />
         <p class="quiet">
-          The server prints it when it starts. Signing in keeps a session in this browser; the token itself is not
-          stored.
+          The server prints a link that signs in when it starts on a terminal; the token itself is in the file
+          read-token of its data directory. It is not stored in this browser, which keeps a session instead.
         </p>
         <p class="sign-in-problem" role="alert">
           {problem.value || notice.value}

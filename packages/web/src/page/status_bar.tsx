@@ -1,5 +1,5 @@
 import type { VNode } from "preact";
-import { feed, notice, overview } from "./app_state.ts";
+import { feed, leave, notice, overview } from "./app_state.ts";
 import { countText } from "./time_text.ts";
 
 /** How the page is connected, and what it has. */
@@ -35,6 +35,9 @@ export function StatusBar(): VNode {
         {notice.value}
       </span>
       <span class="status-loaded">{countText(held)} loaded</span>
+      <button type="button" class="link-button" onClick={() => void leave()}>
+        Sign out
+      </button>
     </footer>
   );
 }
