@@ -12,7 +12,7 @@ export const ACTIONS = {
   version: { flags: "-V, --version", description: "Print the version and exit." },
 } as const;
 
-export type Action = keyof typeof ACTIONS;
+type Action = keyof typeof ACTIONS;
 
 /** What the command line gives. */
 export interface FlagReading extends Reading {

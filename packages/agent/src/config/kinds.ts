@@ -21,7 +21,7 @@ export interface Kind<T> {
 }
 
 /** A value, or what is wrong with the text where `expected` does not say it all. */
-export type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem?: string };
+type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem?: string };
 
 const WRONG = { ok: false } as const;
 

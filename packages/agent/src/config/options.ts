@@ -36,7 +36,7 @@ interface Naming {
 }
 
 /** What the program does with an option. */
-export type Support =
+type Support =
   /** It acts on it. */
   | "now"
   /** It accepts it so that a fleet's configuration loads, and says that it does not act on it yet. */
@@ -67,7 +67,7 @@ export interface ListOption<T> extends Naming {
 }
 
 export const GROUPS = ["Server", "Delivery", "This host", "Files", "Lines", "Agent", "Not supported yet"] as const;
-export type Group = (typeof GROUPS)[number];
+type Group = (typeof GROUPS)[number];
 
 type Given<O> = Omit<O, "many" | "support">;
 

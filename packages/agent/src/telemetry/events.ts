@@ -2,7 +2,7 @@ import type { LogLevel } from "./level.ts";
 import type { CounterName, GaugeName } from "./registry.ts";
 
 /** Where an event counts. */
-export interface Counting {
+interface Counting {
   add(counter: CounterName, by: number): void;
   set(gauge: GaugeName, value: number): void;
 }
@@ -279,10 +279,10 @@ export const EVENTS = {
   }),
 } as const;
 
-export type EventName = keyof typeof EVENTS;
+type EventName = keyof typeof EVENTS;
 
 /** The fields of one event. */
-export type EventFields<N extends EventName> = (typeof EVENTS)[N] extends EventDefinition<infer F> ? F : never;
+type EventFields<N extends EventName> = (typeof EVENTS)[N] extends EventDefinition<infer F> ? F : never;
 
 /** One thing that happened: a name of `EVENTS` and its fields. */
 export type AgentEvent = { [N in EventName]: { readonly name: N } & Readonly<EventFields<N>> }[EventName];

@@ -1,5 +1,5 @@
 /** What the counters count. Names are those of the agent's metrics, without their prefix. */
-export const COUNTERS = {
+const COUNTERS = {
   bytes_read: "Bytes read from log files.",
   bytes_shipped: "Bytes of log files whose lines the server has acknowledged.",
   bytes_empty: "Bytes of line ends and empty lines, which are not shipped.",
@@ -26,7 +26,7 @@ export const COUNTERS = {
 } as const;
 
 /** What the gauges show. */
-export const GAUGES = {
+const GAUGES = {
   files_followed: "Files that are followed.",
   files_open: "Files that are open because they have bytes to read.",
   directories_watched: "Directories with a kernel watch.",
