@@ -109,6 +109,7 @@ describe("the page", { skip: noBrowser }, () => {
       await using open = await OpenPage.open(browser, api, { path: "/?host=web-1&line=id-700" });
       await open.page.locator(".detail-line", { hasText: "n700;" }).waitFor();
       assert.equal(await open.page.locator('.row[aria-selected="true"] .row-text').textContent(), "n700;");
+      assert.equal(await open.page.locator(".jump").count(), 0, "no way to the newest but the one out of the link");
       await open.row("n699;");
       await open.row("n701;");
       assert.ok(await open.page.locator('.row[aria-selected="true"]').isVisible());
@@ -153,6 +154,12 @@ describe("the page", { skip: noBrowser }, () => {
       await open.page.getByRole("button", { name: "Copy line" }).click();
       await open.page.getByText("Line copied").waitFor();
       assert.equal(await open.page.evaluate(() => navigator.clipboard.readText()), "line number 1");
+      await open.page.getByRole("button", { name: "Show around it" }).click();
+      await open.page.getByText("Not live").waitFor();
+      await open.page.locator(".jump").waitFor({ state: "detached" });
+      assert.equal(open.page.url(), link);
+      await open.page.goto(api.origin);
+      await open.page.locator(".status-live").waitFor();
       await open.page.goto(link);
       await open.page.locator(".detail-line", { hasText: "line number 1" }).waitFor();
     });

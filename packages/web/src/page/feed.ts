@@ -49,6 +49,7 @@ export class Feed {
   /** Asks the list to bring a line into sight. */
   readonly reveal = signal<{ readonly seq: number; readonly centre: boolean } | null>(null);
 
+  readonly #live = signal(false);
   readonly #onSignedOut: () => void;
   readonly #tail: Tail;
   #view: View | null = null;
@@ -89,14 +90,16 @@ export class Feed {
       : this.buffer.end;
   }
 
+  /** Whether the view ends now; a signal's value, so what is drawn from it stays true. */
   get isLive(): boolean {
-    return this.#view !== null && this.#view.range.kind === "last" && this.#view.line === null;
+    return this.#live.value;
   }
 
   /** Shows another view from its beginning. */
   open(view: View): void {
     this.#view = view;
     batch(() => {
+      this.#live.value = view.range.kind === "last" && view.line === null;
       this.paused.value = false;
       this.skipped.value = 0;
       this.selected.value = null;
