@@ -7,7 +7,7 @@
  * `--http` serves the page without TLS, on loopback only, for a browser that should not ask about the private certificate.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -18,7 +18,6 @@ interface Ready {
   readonly caFile?: string;
   readonly keyFile: string;
   readonly tokenFile: string;
-  readonly pageUrl?: string;
 }
 
 const root = join(import.meta.dirname, "..");
@@ -92,7 +91,8 @@ start(
   "inherit",
 );
 
-const page = ready.pageUrl ?? ready.url;
+// Signing in with the token in the fragment: it is not sent to the server as part of the address, nor logged by it.
+const page = `${ready.url}/#token=${readFileSync(ready.tokenFile, "utf8").trim()}`;
 process.stdout.write(`
   The page:      ${page}
   Shipping:      ${values["log-dirs"]}

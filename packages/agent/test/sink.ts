@@ -30,7 +30,10 @@ export interface Sink {
   readonly accepted: readonly Arrival[];
   /** Every request, accepted or not. */
   readonly requests: readonly Arrival[];
-  /** Lines of accepted batches, each batch id counted once, as a server of this protocol stores them. */
+  /**
+   * Lines of accepted batches as our server gives them back: each batch id once, in the order of the ids. Several requests are
+   * under way at once, so the order of arrival is not the order of the lines.
+   */
   lines(): WireLine[];
   /** Texts of these lines, of one file or of all. */
   texts(file?: string): string[];
@@ -90,7 +93,8 @@ export async function startSink(
     requests,
     lines() {
       const seen = new Set<string>();
-      return accepted.flatMap((arrival) => {
+      const ordered = accepted.toSorted((a, b) => (a.batchId < b.batchId ? -1 : a.batchId > b.batchId ? 1 : 0));
+      return ordered.flatMap((arrival) => {
         if (seen.has(arrival.batchId)) return [];
         seen.add(arrival.batchId);
         return arrival.lines;
