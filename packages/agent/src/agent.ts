@@ -3,7 +3,6 @@ import { JsonEncoder } from "./batch/json_encoder.ts";
 import type { Chunk } from "./chunk.ts";
 import type { Config } from "./config/mod.ts";
 import { Transport } from "./delivery/transport.ts";
-import type { LineLimits } from "./lines/pieces.ts";
 import { Pipeline } from "./pipeline.ts";
 import { LogDirectory } from "./rules/log_directory.ts";
 import { createPathRules } from "./rules/path_rules.ts";
@@ -21,10 +20,6 @@ const BACKOFF = { baseMs: 100, capMs: 2000 } as const;
 const SLOW_RETRY_MS = 10_000;
 /** How often the state is told that the agent is alive; what is born later counts as new after a restart. */
 const ALIVE_MS = 30_000;
-/** Bytes that a line can take in a body for each byte that it has in its file: a control character becomes `\u0001`. */
-const WORST_ESCAPE = 6;
-/** Bytes of a body that are not the text of its lines, at most: names of 4,096 bytes escaped, and the rest. */
-const BODY_OVERHEAD_BYTES = 2048;
 
 /**
  * The agent as it runs with one configuration: the watcher tells the files, the pipeline asks them for chunks and moves
@@ -76,7 +71,7 @@ export class Agent {
       roots: rules.roots,
       includes: rules.includes,
       lookback,
-      limits: lineLimits(config),
+      limits: { maxPart: config.lineMaxPart, maxLine: config.lineMax },
       maxOpenFiles: config.maxOpenFiles,
       state: this.#state,
       emit,
@@ -113,9 +108,8 @@ export class Agent {
     await this.#watcher.start();
     this.#files.scanned();
     for (const batch of this.#left) this.#pipeline.repeat(batch, this.#readAgain(batch));
-    const keepAlive = (): void => this.#state.setAlive(Date.now());
-    keepAlive();
-    this.#alive = setInterval(keepAlive, ALIVE_MS);
+    this.#stayAlive();
+    this.#alive = setInterval(() => this.#stayAlive(), ALIVE_MS);
     this.#pipeline.wake();
   }
 
@@ -129,9 +123,27 @@ export class Agent {
     await this.#watcher.close();
     this.#files.close();
     this.#transport.close();
-    this.#state.setAlive(Date.now());
+    this.#stayAlive();
     this.#state.close();
     return complete;
+  }
+
+  #stayAlive(): void {
+    const { gauge, emit } = this.#telemetry;
+    const { files, open } = this.#files.counts();
+    gauge("files_followed", files);
+    gauge("files_open", open);
+    gauge("directories_watched", this.#watcher.stats().directories);
+    gauge("requests_in_flight", this.#pipeline.inFlight);
+    try {
+      this.#state.setAlive(Date.now());
+    } catch (error) {
+      emit({
+        name: "checkpoint_failed",
+        attempt: "save the time",
+        reason: error instanceof Error ? error.message : "",
+      });
+    }
   }
 
   /** The ranges of a batch as chunks; what cannot be read any more is left out. */
@@ -178,12 +190,6 @@ export class Agent {
         return;
     }
   }
-}
-
-/** A part of a line must fit a body alone, whatever it consists of. */
-function lineLimits(config: Config): LineLimits {
-  const fits = Math.floor((config.ingestBufferSize - BODY_OVERHEAD_BYTES) / WORST_ESCAPE);
-  return { maxPart: Math.max(1, Math.min(config.lineMaxPart, config.lineMax, fits)), maxLine: config.lineMax };
 }
 
 /** A log directory under its real name, which is how the watcher tells the files in it. */

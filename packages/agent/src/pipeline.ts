@@ -71,6 +71,7 @@ export class Pipeline {
       encoder: options.encoder,
       nextId: () => this.#ids.next(),
       onBatch: (batch) => this.#send(batch),
+      emit: options.emit,
     });
     const { sender, maxInFlight, backoff, slowRetryMs, emit } = options;
     this.#deliverer = new Deliverer({

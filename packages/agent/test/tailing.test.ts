@@ -220,7 +220,10 @@ test("long lines come in marked parts, and what is beyond the limit is counted",
     [1000, { line_part: 1, line_offset: 2207, line_end: false }],
     [1000, { line_part: 2, line_offset: 2207, line_end: false }],
     [500, { line_part: 3, line_offset: 2207, line_end: false }],
-    ["[1500 more bytes of this line were dropped]", { line_part: 4, line_offset: 2207, line_end: true, line_dropped_bytes: 1500 }],
+    [
+      "[1500 more bytes of this line were dropped]",
+      { line_part: 4, line_offset: 2207, line_end: true, line_dropped_bytes: 1500 },
+    ],
     ["end", null],
   ]);
   await agent.stop();
@@ -269,7 +272,10 @@ for (const [lookback, expected] of [
 ] as const) {
   test(`lookback ${lookback ?? "not set"}: which lines of files that are there at the start are read`, async (t) => {
     const follow = (place: Place, ...glob: string[]): void =>
-      writeFileSync(join(place.root, "config.yaml"), JSON.stringify({ log: { dirs: [place.logs], include: { glob } } }));
+      writeFileSync(
+        join(place.root, "config.yaml"),
+        JSON.stringify({ log: { dirs: [place.logs], include: { glob } } }),
+      );
     const { sink, log, agent, place } = await bench(t, {}, (empty) => follow(empty, "*.txt"));
     writeFileSync(log("small.log"), "old small\n");
     writeFileSync(log("large.log"), `old ${"x".repeat(9000)}\n`);

@@ -136,6 +136,24 @@ describe("the page", { skip: noBrowser }, () => {
       await open.row("n999;");
     });
 
+    it("stay in order where more came in a moment than the first page holds", async () => {
+      const now = Date.now();
+      const lines = Array.from({ length: 1000 }, (_, i) =>
+        makeLine(i, now - 500 + Math.floor(i / 4), { received: now }),
+      );
+      await using api = await FakeApi.start(lines);
+      await using open = await OpenPage.open(browser, api);
+      await open.page.locator(".status-live").waitFor();
+      await open.row("line number 999");
+      api.emit([makeLine(1000, now)]);
+      await open.row("line number 1000");
+      await open.page.getByText("301 loaded").waitFor();
+      assert.deepEqual(
+        (await open.page.locator(".row-text").allTextContents()).slice(-4),
+        [997, 998, 999, 1000].map((n) => `line number ${n}`),
+      );
+    });
+
     it("that came while the connection was down are filled in", async () => {
       const now = Date.now();
       await using api = await FakeApi.start([makeLine(1, now - 1000)]);

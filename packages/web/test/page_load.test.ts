@@ -53,6 +53,20 @@ describe("the page under load", { skip: noBrowser }, () => {
       await open.row(`n${total + 30_000};`);
       await open.page.getByText("50,000 loaded").waitFor();
 
+      // What left is read again, without a gap where memory had ended.
+      await open.page.keyboard.press("g");
+      await open.page.waitForFunction(() => (document.querySelector(".list-scroll")?.scrollTop ?? 0) >= 300 * 20);
+      const numbers = (await open.page.locator(".row-text").allTextContents()).map((text) =>
+        Number(/n(\d+);/.exec(text)?.[1]),
+      );
+      assert.ok(numbers.length > 30);
+      assert.deepEqual(
+        numbers,
+        numbers.map((_, i) => total + 30_000 - 50_000 + 1 + i - numbers.indexOf(total + 30_000 - 50_000 + 1)),
+      );
+      await open.page.keyboard.press("G");
+      await open.row(`n${total + 30_000};`);
+
       // Held: what is read stays, although memory is full.
       await open.page.keyboard.press("k");
       const text = await open.page.locator('.row[aria-selected="true"]').textContent();

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import type { Chunk, ChunkSource, SentRange } from "../chunk.ts";
 import type { Piece } from "../lines/pieces.ts";
+import type { AgentEvent } from "../telemetry/events.ts";
 import type { BodyEncoder, EncodedBody, LineContext } from "./encoder.ts";
 
 /** A body, and the ranges of the sources that are in it. */
@@ -27,6 +28,7 @@ export interface BatcherOptions {
   readonly encoder: BodyEncoder;
   readonly nextId: () => string;
   readonly onBatch: (batch: Batch) => void;
+  readonly emit: (event: AgentEvent) => void;
 }
 
 /** A run is not cut below this to fill a body. */
@@ -61,6 +63,8 @@ export class Batcher {
           line_offset: piece.lineStart,
           line_end: piece.last,
         });
+        if (piece.number === 1)
+          this.#options.emit({ name: "line_cut", path: chunk.file, bytes: piece.to - piece.from });
         this.#addRun(chunk, piece.from, piece.to, context);
       } else this.#addDropped(chunk, piece);
     }
@@ -116,6 +120,7 @@ export class Batcher {
   /** Bytes beyond the limit on a line: counted, and once the line has ended said in a line of their own. */
   #addDropped(chunk: Chunk, piece: Extract<Piece, { kind: "dropped" }>): void {
     if (piece.total !== undefined) {
+      this.#options.emit({ name: "line_dropped_bytes", path: chunk.file, bytes: piece.total });
       const context = contextOf(chunk, {
         line_part: piece.number,
         line_offset: piece.lineStart,

@@ -217,7 +217,7 @@ export class Feed {
       const cursor = this.#newerCursor === null ? {} : { cursor: this.#newerCursor };
       const answer = await fetchLines(filter, { limit: PAGE, order: "asc", ...cursor }, signal);
       const known = this.buffer.ids();
-      for (const line of answer.lines) if (!known.has(line.id)) this.buffer.append(line);
+      for (const line of answer.lines) if (!known.has(line.id)) this.#append(line);
       // The filter starts at the newest line, so the cursor only serves for more lines of that same millisecond.
       this.#newerCursor = answer.lines.every((line) => line.timestamp === newest?.timestamp) ? answer.next : null;
       this.newer.value = answer.next === null ? "end" : "more";
@@ -322,11 +322,20 @@ export class Feed {
     const from = newest === undefined ? this.#filter.from : newest.timestamp - FILL_OVERLAP;
     const filter = { ...this.#filter, ...(from === undefined ? {} : { from }) };
     const missed = await missedLines(filter, this.buffer.ids(), signal);
-    if (missed.complete) this.#add(missed.lines);
+    const lines = missed.lines.filter((line) => this.#isNew(line));
+    if (missed.complete) this.#add(lines);
     // Where too much was missed and nobody is reading, the newest lines; else what is on the screen stays.
     else if (this.following.value) return this.reload();
-    else this.#beyond += missed.lines.length;
+    else this.#beyond += lines.length;
     this.#release();
+  }
+
+  /** Whether a line that is not held was stored after those that are, rather than being older than the first page. */
+  #isNew(line: StoredLine): boolean {
+    const oldest = this.buffer.at(this.buffer.first);
+    const newest = this.buffer.at(this.buffer.end - 1);
+    if (oldest === undefined || newest === undefined || this.older.value === "end") return true;
+    return line.timestamp > oldest.timestamp || line.received > newest.received;
   }
 
   #release(): void {
@@ -348,11 +357,18 @@ export class Feed {
     const following = this.following.value;
     for (const line of lines) {
       // Past a gap nothing may be added, or the gap would not show.
-      if (following || (this.#beyond === 0 && !this.buffer.isFull)) this.buffer.append(line);
+      if (following || (this.#beyond === 0 && !this.buffer.isFull)) this.#append(line);
       else this.#beyond += 1;
     }
     if (following) this.#readEnd = this.buffer.end;
     this.#changed();
+  }
+
+  #append(line: StoredLine): void {
+    if (this.buffer.append(line) === 0) return;
+    // What left memory can be read again, from the oldest line that is left: a cursor from before would leave a gap.
+    this.#olderCursor = null;
+    if (this.older.value === "end") this.older.value = "more";
   }
 
   async #down(): Promise<void> {

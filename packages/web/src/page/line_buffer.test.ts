@@ -46,7 +46,9 @@ describe("LineBuffer", () => {
           const lines = Array.from({ length: count }, () => line(next++));
           const ids = lines.map(({ id }) => id);
           if (kind === "append") {
-            for (const each of lines) buffer.append(each);
+            const before = model.length;
+            const dropped = lines.reduce((sum, each) => sum + buffer.append(each), 0);
+            assert.equal(dropped, Math.max(0, before + count - capacity));
             model = [...model, ...ids].slice(-capacity);
           } else if (kind === "prepend") {
             // Of too many older lines the nearest ones are kept.

@@ -42,13 +42,15 @@ export class LineBuffer {
     return seq >= this.#first && seq < this.#end ? this.#slots[this.#slot(seq)] : undefined;
   }
 
-  /** Adds the newest line; the oldest ones go where there is no room. */
-  append(line: StoredLine): void {
-    if (this.length === this.#slots.length) this.#dropFirst();
+  /** Adds the newest line; returns how many of the oldest went to make room. */
+  append(line: StoredLine): number {
+    let dropped = 0;
+    if (this.length === this.#slots.length) dropped += this.#dropFirst();
     this.#slots[this.#slot(this.#end)] = line;
     this.#end += 1;
     this.#chars += size(line);
-    while (this.#chars > this.#maxChars && this.length > 1) this.#dropFirst();
+    while (this.#chars > this.#maxChars && this.length > 1) dropped += this.#dropFirst();
+    return dropped;
   }
 
   /** Puts older lines, given oldest first, in front; returns how many of the newest went to make room. */
@@ -87,9 +89,10 @@ export class LineBuffer {
     return ids;
   }
 
-  #dropFirst(): void {
+  #dropFirst(): number {
     this.#take(this.#first);
     this.#first += 1;
+    return 1;
   }
 
   #dropLast(): number {

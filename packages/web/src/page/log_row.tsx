@@ -32,14 +32,8 @@ export class LogRow extends Component<RowProps> {
   override render({ line, seq, selected, withDay, words }: RowProps): VNode {
     const kind = levelKind(line.level);
     return (
-      <div
-        id={`row-${seq}`}
-        data-seq={seq}
-        class={`row level-${kind}`}
-        role="option"
-        aria-selected={selected}
-        tabIndex={-1}
-      >
+      // biome-ignore lint/a11y/useFocusableInteractive: the list has the focus, and names its active row
+      <div id={`row-${seq}`} data-seq={seq} class={`row level-${kind}`} role="option" aria-selected={selected}>
         <span class="row-time">
           {withDay && <span class="row-day">{monthDay(line.timestamp)} </span>}
           {clockTime(line.timestamp)}

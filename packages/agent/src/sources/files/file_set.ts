@@ -414,6 +414,10 @@ export class FileSet implements WatchSink {
     if (file.presence === presence) return;
     file.presence = presence;
     file.activeAt = this.#clock();
+    if (presence === "rotated") this.#options.emit({ name: "file_rotated", path: file.path, to: [...file.names][0] });
+    const unread = file.size - file.position.offset;
+    if (presence === "deleted" && file.fd < 0 && unread > 0)
+      this.#options.emit({ name: "file_lost_unread", path: file.path, bytes: unread });
     if (file.fd >= 0 || file.names.size > 0) this.#wake(file);
     else this.#forget(file);
   }
