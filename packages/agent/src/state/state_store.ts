@@ -1,4 +1,15 @@
-import { chmodSync, closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  statfsSync,
+  unlinkSync,
+} from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 
@@ -50,7 +61,7 @@ export class StateError extends Error {
 const SCHEMA_VERSION = 1;
 const SCHEMA = `
 CREATE TABLE files (
-  id INTEGER PRIMARY KEY, dev TEXT NOT NULL, ino TEXT NOT NULL, path TEXT NOT NULL,
+  id INTEGER PRIMARY KEY AUTOINCREMENT, dev TEXT NOT NULL, ino TEXT NOT NULL, path TEXT NOT NULL,
   head_length INTEGER NOT NULL, head_crc INTEGER NOT NULL,
   "offset" INTEGER NOT NULL, anchor BLOB NOT NULL, line_start INTEGER NOT NULL, part INTEGER NOT NULL,
   UNIQUE (dev, ino)
@@ -73,6 +84,7 @@ PRAGMA user_version = ${SCHEMA_VERSION};
  * second agent on the same directory is refused.
  */
 export class StateStore {
+  readonly #directory: string;
   readonly #database: DatabaseSync;
   readonly #insertFile: StatementSync;
   readonly #updateFile: StatementSync;
@@ -86,7 +98,8 @@ export class StateStore {
   readonly #setFact: StatementSync;
   #closed = false;
 
-  private constructor(database: DatabaseSync) {
+  private constructor(directory: string, database: DatabaseSync) {
+    this.#directory = directory;
     this.#database = database;
     this.#insertFile = database.prepare(
       `INSERT INTO files (dev, ino, path, head_length, head_crc, "offset", anchor, line_start, part) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -132,7 +145,7 @@ export class StateStore {
         );
       // An exclusive lock is taken with the first write, so that a second agent fails here and not later.
       database.exec("BEGIN IMMEDIATE; INSERT OR REPLACE INTO facts (name, value) VALUES ('opened', 0); COMMIT;");
-      return new StateStore(database);
+      return new StateStore(directory, database);
     } catch (error) {
       throw error instanceof StateError ? error : new StateError(explainOpening(path, error), { cause: error });
     }
@@ -234,6 +247,23 @@ export class StateStore {
 
   setAlive(now: number): void {
     this.#setFact.run("alive", now);
+  }
+
+  /**
+   * An empty file beside the state, open for reading and writing, that has no name and is gone with its descriptor.
+   * @throws a system error.
+   */
+  scratchFile(): number {
+    const path = join(this.#directory, `scratch-${randomUUID()}`);
+    const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+    unlinkSync(path);
+    return fd;
+  }
+
+  /** Bytes that may be put into scratch files: half of what is free. */
+  scratchRoom(): number {
+    const { bavail, bsize } = statfsSync(this.#directory);
+    return (bavail * bsize) / 2;
   }
 
   /** Runs writes as one: all of them are kept or none. */

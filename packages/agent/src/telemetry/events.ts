@@ -158,6 +158,13 @@ export const EVENTS = {
     count: (_, counting) => counting.add("truncations", 1),
     key: byPath,
   }),
+  file_restored: event<{ path: string; from: string; bytes: number }>({
+    level: "info",
+    message: (e) =>
+      `${e.path} was rotated and compressed before it was read to its end; ${plural(e.bytes, "byte")} are read from ${e.from}.`,
+    count: (_, counting) => counting.add("files_restored", 1),
+    key: byPath,
+  }),
   file_lost_unread: event<{ path: string; bytes: number }>({
     level: "error",
     message: (e) => `${e.path} vanished with ${plural(e.bytes, "byte")} unread; they are lost.`,

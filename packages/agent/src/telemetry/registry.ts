@@ -10,6 +10,7 @@ const COUNTERS = {
   lines_cut: "Lines that were shipped in parts because they are longer than one part.",
   files_found: "Files that began to be followed.",
   files_closed: "Files that were closed again.",
+  files_restored: "Files that were read to their end from a compressed form of them.",
   files_lost: "Files that vanished before they were read to their end.",
   files_refused: "Names that were refused: unreadable, no regular file, or outside the log directories.",
   rotations: "Files that were renamed away or replaced.",

@@ -1,15 +1,17 @@
 import { closeSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { openLog } from "./open_log.ts";
-import { hasAnchor, hasHead, inodeKey, type TailedFile } from "./tailed_file.ts";
+import { compareHead, hasAnchor, inodeKey, type TailedFile } from "./tailed_file.ts";
 
-/** An open file that holds, up to a position and beyond, the same bytes as another one. */
+/** An open file that is a copy of another one. */
 export interface FoundCopy {
   readonly fd: number;
   readonly path: string;
   readonly dev: bigint;
   readonly ino: bigint;
   readonly size: number;
+  /** It has the other's bytes up to its position at least; otherwise it ends before, and holds nothing that was not read. */
+  readonly reaches: boolean;
 }
 
 const COMPRESSED = /\.(?:gz|xz|bz2|zst|lz4|Z)$/;
@@ -34,13 +36,19 @@ export function rotatedFrom(name: string): string[] {
 
 /**
  * Looks beside a file that was truncated for the copy that a "copy and truncate" rotation made of it: it begins with
- * the same bytes, has the same bytes before the position that reading had come to, and reaches beyond it.
- * What the agent had not read yet when the file was truncated is read from there.
+ * the same bytes and, where it is as long, has the same bytes before the position that reading had come to. What the agent
+ * had not read yet when the file was truncated is read from there.
+ *
+ * @param isFollowed whether a file of this inode key is followed already: such a one is no new copy.
  */
-export function findCopy(file: TailedFile, roots: readonly string[]): FoundCopy | undefined {
+export function findCopy(
+  file: TailedFile,
+  roots: readonly string[],
+  isFollowed: (key: string) => boolean,
+): FoundCopy | undefined {
   if (file.head.length === 0) return undefined;
   const directories = new Set([...file.names, file.path].map(dirname));
-  let newest: (FoundCopy & { readonly changed: bigint }) | undefined;
+  let best: (FoundCopy & { readonly changed: bigint }) | undefined;
   for (const directory of directories) {
     for (const name of namesIn(directory)) {
       if (!looksRotatedFrom(name, basename(file.path))) continue;
@@ -48,26 +56,43 @@ export function findCopy(file: TailedFile, roots: readonly string[]): FoundCopy 
       const opened = openLog(path, roots);
       if (!("fd" in opened)) continue;
       const { fd, stat } = opened;
-      const better = newest === undefined || stat.ctimeNs > newest.changed;
-      if (better && inodeKey(stat.dev, stat.ino) !== file.key && isCopyOf(fd, Number(stat.size), file)) {
-        if (newest !== undefined) closeSync(newest.fd);
-        newest = { fd, path, dev: stat.dev, ino: stat.ino, size: Number(stat.size), changed: stat.ctimeNs };
+      const { dev, ino, ctimeNs: changed } = stat;
+      const key = inodeKey(dev, ino);
+      const size = Number(stat.size);
+      const reach = key === file.key || isFollowed(key) ? undefined : reachOfCopy(fd, size, file);
+      const found = reach && { fd, path, dev, ino, size, reaches: reach === "beyond", changed };
+      if (found !== undefined && isBetter(found, best)) {
+        if (best !== undefined) closeSync(best.fd);
+        best = found;
       } else closeSync(fd);
     }
   }
-  return newest;
+  return best;
 }
 
-/** True when an open file of `size` bytes holds what `file` held up to its position. */
-export function isCopyOf(fd: number, size: number, file: TailedFile): boolean {
+function isBetter(
+  found: FoundCopy & { readonly changed: bigint },
+  best: (FoundCopy & { readonly changed: bigint }) | undefined,
+): boolean {
+  if (best === undefined) return true;
+  return found.reaches === best.reaches ? found.changed > best.changed : found.reaches;
+}
+
+/**
+ * How far an open file of `size` bytes is a copy of `file`: beyond the position of that, short of it, or not at all.
+ */
+export function reachOfCopy(fd: number, size: number, file: TailedFile): "beyond" | "short" | undefined {
   try {
-    return size >= file.position.offset && hasHead(fd, file.head) && hasAnchor(fd, file.position);
+    if (compareHead(fd, size, file.head) !== "same") return undefined;
+    if (size < file.position.offset) return "short";
+    return hasAnchor(fd, file.position) ? "beyond" : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 
-function namesIn(directory: string): string[] {
+/** Names in a directory; none when it cannot be listed. */
+export function namesIn(directory: string): string[] {
   try {
     return readdirSync(directory);
   } catch {

@@ -1,8 +1,8 @@
 import { closeSync, fstatSync } from "node:fs";
-import { type FoundCopy, isCopyOf } from "./copies.ts";
-import { hasHead, type TailedFile } from "./tailed_file.ts";
+import { type FoundCopy, reachOfCopy } from "./copies.ts";
+import { compareHead, type TailedFile } from "./tailed_file.ts";
 
-/** How long a new file that may be a copy is held back before it counts as a file of its own. */
+/** How long a new file that may be a copy is held back, after it last grew, before it counts as a file of its own. */
 const DECIDE_MS = 5000;
 
 interface Suspect {
@@ -11,7 +11,9 @@ interface Suspect {
   readonly dev: bigint;
   readonly ino: bigint;
   readonly original: TailedFile;
-  readonly since: number;
+  /** When it was found or last grew; milliseconds of a monotonic clock. */
+  since: number;
+  size: number;
 }
 
 /**
@@ -32,23 +34,21 @@ export class CopyWatch {
   }
 
   /** Takes over an open descriptor. */
-  add(suspect: Suspect): void {
+  add(suspect: Omit<Suspect, "size">): void {
     this.#release(suspect.path);
-    this.#suspects.set(suspect.path, suspect);
+    this.#suspects.set(suspect.path, { ...suspect, size: 0 });
   }
 
-  /**
-   * The copy of a file that was found truncated; the caller owns its descriptor then. A copy that ends before the
-   * position of the original holds nothing that was not read, but is one all the same.
-   */
+  /** The copy of a file that was found truncated; the caller owns its descriptor then. */
   take(original: TailedFile): FoundCopy | undefined {
     for (const suspect of this.#suspects.values()) {
       if (suspect.original !== original || original.head.length === 0) continue;
-      const size = Number(fstatSync(suspect.fd, { bigint: true }).size);
-      const shorter = size < original.position.offset && size >= original.head.length && matches(suspect);
-      if (!shorter && !isCopyOf(suspect.fd, size, original)) continue;
+      const size = sizeOf(suspect);
+      const reach = reachOfCopy(suspect.fd, size, original);
+      if (reach === undefined) continue;
       this.#suspects.delete(suspect.path);
-      return { fd: suspect.fd, path: suspect.path, dev: suspect.dev, ino: suspect.ino, size };
+      const { fd, path, dev, ino } = suspect;
+      return { fd, path, dev, ino, size, reaches: reach === "beyond" };
     }
     return undefined;
   }
@@ -57,9 +57,12 @@ export class CopyWatch {
   decided(now: number): string[] {
     const paths: string[] = [];
     for (const suspect of this.#suspects.values()) {
-      const size = Number(fstatSync(suspect.fd, { bigint: true }).size);
-      const differs = size >= suspect.original.head.length && !matches(suspect);
-      if (differs || now - suspect.since > DECIDE_MS) {
+      const size = sizeOf(suspect);
+      if (size !== suspect.size) {
+        suspect.size = size;
+        suspect.since = now;
+      }
+      if (differs(suspect) || now - suspect.since > DECIDE_MS) {
         this.#release(suspect.path);
         paths.push(suspect.path);
       }
@@ -87,10 +90,14 @@ export class CopyWatch {
   }
 }
 
-function matches(suspect: Suspect): boolean {
+function sizeOf(suspect: Suspect): number {
+  return Number(fstatSync(suspect.fd, { bigint: true }).size);
+}
+
+function differs(suspect: Suspect): boolean {
   try {
-    return hasHead(suspect.fd, suspect.original.head);
+    return compareHead(suspect.fd, suspect.size, suspect.original.head) === "other";
   } catch {
-    return false;
+    return true;
   }
 }

@@ -1,4 +1,4 @@
-import { type BigIntStats, closeSync, fstatSync, lstatSync, realpathSync } from "node:fs";
+import { type BigIntStats, closeSync, fstatSync, ftruncateSync, lstatSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Chunk } from "../../chunk.ts";
 import type { LineLimits } from "../../lines/pieces.ts";
@@ -6,9 +6,10 @@ import type { KnownFile, StateStore } from "../../state/state_store.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
 import type { WatchSink } from "../../watch/sink.ts";
 import { ChunkReader } from "./chunk_reader.ts";
+import { CompressedForms, type GoneLog } from "./compressed.ts";
 import { type FoundCopy, findCopy, rotatedFrom } from "./copies.ts";
 import { CopyWatch } from "./copy_watch.ts";
-import { type AgentLife, endPosition, fromBeginning, type Lookback } from "./first_position.ts";
+import { type AgentLife, endOfFile, endPosition, fromBeginning, type Lookback } from "./first_position.ts";
 import { errnoName, isInside, type OpenRefusal, openLog, typeName } from "./open_log.ts";
 import {
   BEGINNING,
@@ -77,6 +78,9 @@ export class FileSet implements WatchSink {
   /** Devices that followed files are on. */
   readonly #devices = new Set<bigint>();
   readonly #copies = new CopyWatch();
+  readonly #compressed: CompressedForms;
+  /** Ends the reading of compressed files. */
+  readonly #closing = new AbortController();
   #ready: TailedFile[] = [];
   #readyFrom = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -89,6 +93,7 @@ export class FileSet implements WatchSink {
     this.#clock = options.clock ?? (() => performance.now());
     this.#wallClock = options.wallClock ?? Date.now;
     this.#reader = new ChunkReader(options.limits, this.#wallClock);
+    this.#compressed = new CompressedForms(options.roots);
     this.#life = { startedAt: this.#wallClock(), lastAlive: options.state.lastAlive() };
     for (const file of options.state.files()) this.#stored.set(inodeKey(file.dev, file.ino), file);
   }
@@ -117,9 +122,8 @@ export class FileSet implements WatchSink {
       for (const [key, known] of this.#stored) {
         // A file that is gone while its directory is there will not come back; a missing directory may be mounted later.
         if (!isDirectory(dirname(known.path))) continue;
-        this.#options.state.removeFile(known.id);
         this.#stored.delete(key);
-        this.#options.emit({ name: "file_gone_while_down", path: known.path });
+        this.#gone(known);
       }
     });
     this.#unsaved.length = 0;
@@ -212,6 +216,7 @@ export class FileSet implements WatchSink {
   /** Closes every file. */
   close(): void {
     clearTimeout(this.#timer);
+    this.#closing.abort();
     this.#copies.close();
     for (const file of this.#hot) file.close();
     this.#hot.clear();
@@ -264,13 +269,12 @@ export class FileSet implements WatchSink {
     const { lookback, limits, emit } = this.#options;
     const size = Number(stat.size);
     this.#stored.delete(inodeKey(stat.dev, stat.ino));
-    const file = new TailedFile({
+    const file = this.#follow({
       dev: stat.dev,
       ino: stat.ino,
       path: stored !== undefined && !included ? stored.path : path,
       head: readHead(fd),
       position: BEGINNING,
-      onAcknowledged: (acknowledged) => this.#acknowledged(acknowledged),
     });
     file.fd = fd;
     file.size = size;
@@ -298,7 +302,6 @@ export class FileSet implements WatchSink {
     file.checkpoint = file.position;
     this.#attach(path, file);
     if (realPath !== path) this.#attach(realPath, file);
-    this.#byInode.set(file.key, file);
     this.#devices.add(file.dev);
     this.#hot.add(file);
     if (!included) this.#leave(file, "rotated");
@@ -415,11 +418,8 @@ export class FileSet implements WatchSink {
     file.presence = presence;
     file.activeAt = this.#clock();
     if (presence === "rotated") this.#options.emit({ name: "file_rotated", path: file.path, to: [...file.names][0] });
-    const unread = file.size - file.position.offset;
-    if (presence === "deleted" && file.fd < 0 && unread > 0)
-      this.#options.emit({ name: "file_lost_unread", path: file.path, bytes: unread });
     if (file.fd >= 0 || file.names.size > 0) this.#wake(file);
-    else this.#forget(file);
+    else this.#restore(file, () => this.#lost(file));
   }
 
   #isIncluded(file: TailedFile): boolean {
@@ -567,7 +567,11 @@ export class FileSet implements WatchSink {
   /** A file that waits for delivery is not read, but its truncation must be seen while the copy of it still exists. */
   #notice(file: TailedFile): void {
     if (file.fd < 0 || file.presence !== "present") return;
-    if (Number(fstatSync(file.fd, { bigint: true }).size) < file.position.offset) this.#rewritten(file);
+    const size = Number(fstatSync(file.fd, { bigint: true }).size);
+    if (size < file.position.offset) return this.#rewritten(file);
+    // The head is what a copy is recognised by, should this be truncated before it is read.
+    if (file.head.length < HEAD_BYTES && size > file.head.length && hasHead(file.fd, file.head))
+      file.head = readHead(file.fd);
   }
 
   /** Closes a quiet file after one last read; forgets a deleted one. */
@@ -648,12 +652,12 @@ export class FileSet implements WatchSink {
    * followed so far, with its position and everything on its way, as if it had been renamed; the file itself begins anew.
    */
   #rewritten(file: TailedFile): void {
-    const { state, emit, roots } = this.#options;
+    const { emit, roots } = this.#options;
     const { dev, ino, fd, position } = file;
     const names = [...file.names];
-    const copy = this.#copies.take(file) ?? findCopy(file, roots);
-    const useful =
-      copy !== undefined && copy.size >= position.offset && !this.#byInode.has(inodeKey(copy.dev, copy.ino));
+    const isFollowed = (key: string): boolean => this.#byInode.has(key);
+    const copy = this.#copies.take(file) ?? findCopy(file, roots, isFollowed);
+    const useful = copy?.reaches === true && !isFollowed(inodeKey(copy.dev, copy.ino));
     emit({
       name: "file_truncated",
       path: file.path,
@@ -668,28 +672,18 @@ export class FileSet implements WatchSink {
     this.#hot.delete(file);
     file.fd = -1;
     file.verified = false;
-    if (copy !== undefined && useful) this.#becomeCopy(file, copy);
-    else {
-      // The row goes to the file that begins here; what is on its way of the old content is acknowledged to nobody.
-      file.id = 0;
-      file.presence = "deleted";
-      if (copy !== undefined) closeSync(copy.fd);
-    }
-    const fresh = new TailedFile({
-      dev,
-      ino,
-      path: file.path,
-      head: fd >= 0 ? readHead(fd) : EMPTY_HEAD,
-      position: BEGINNING,
-      onAcknowledged: (acknowledged) => this.#acknowledged(acknowledged),
-    });
+    file.presence = "deleted";
+    if (useful) this.#becomeCopy(file, copy);
+    else if (copy !== undefined) {
+      this.#abandon(file);
+      this.#followCopy(copy);
+    } else this.#restore(file, () => this.#abandon(file));
+    const head = fd >= 0 ? readHead(fd) : EMPTY_HEAD;
+    const fresh = this.#follow({ dev, ino, path: file.path, head, position: BEGINNING });
     fresh.fd = fd;
     if (fd >= 0) this.#hot.add(fresh);
-    fresh.activeAt = this.#clock();
     for (const name of names) this.#attach(name, fresh);
-    this.#byInode.set(fresh.key, fresh);
-    if (this.#scanning) this.#unsaved.push(fresh);
-    else fresh.id = state.addFile(stored(fresh));
+    this.#keep(fresh);
     this.#enqueue(fresh);
   }
 
@@ -706,6 +700,111 @@ export class FileSet implements WatchSink {
     this.#attach(copy.path, file);
     this.#hot.add(file);
     this.#enqueue(file);
+  }
+
+  /** What was read of a file is acknowledged to nobody any more. */
+  #abandon(file: TailedFile): void {
+    if (file.id !== 0) this.#options.state.removeFile(file.id);
+    file.id = 0;
+  }
+
+  /** Deleted while nobody held it open. */
+  #lost(file: TailedFile): void {
+    const unread = file.size - file.position.offset;
+    if (unread > 0) this.#options.emit({ name: "file_lost_unread", path: file.path, bytes: unread });
+    this.#forget(file);
+  }
+
+  /** A file of an earlier run that is not there any more. */
+  #gone(known: KnownFile): void {
+    const { dev, ino, path, checkpoint, id } = known;
+    const head = { length: known.headLength, crc: known.headCrc };
+    const file = new TailedFile({
+      dev,
+      ino,
+      path,
+      head,
+      position: checkpoint,
+      onAcknowledged: (acknowledged) => this.#acknowledged(acknowledged),
+    });
+    file.id = id;
+    file.presence = "deleted";
+    this.#restore(file, () => {
+      this.#abandon(file);
+      this.#options.emit({ name: "file_gone_while_down", path });
+    });
+  }
+
+  /**
+   * Looks for what a file held behind its position in compressed forms of it, which a rotation may have made before it
+   * was read: meanwhile, and when it is found, the file has no name and is known by the inode of what is found.
+   */
+  #restore(file: TailedFile, onNothing: () => void): void {
+    const { state, emit } = this.#options;
+    const { head, position } = file;
+    const log = { paths: new Set([file.path, ...file.names]), head, position };
+    if (this.#closing.signal.aborted || !this.#compressed.mayExist(log)) return onNothing();
+    let fd = -1;
+    try {
+      fd = state.scratchFile();
+      const { dev, ino } = fstatSync(fd, { bigint: true });
+      if (file.id !== 0) state.moveFile(file.id, dev, ino);
+      if (this.#byInode.get(file.key) === file) this.#byInode.delete(file.key);
+      file.dev = dev;
+      file.ino = ino;
+    } catch (error) {
+      if (fd >= 0) closeSync(fd);
+      emit({ name: "file_unreadable", path: file.path, code: errnoName(error), attempt: "restore" });
+      return onNothing();
+    }
+    void this.#fill(file, log, fd).then((restored) => {
+      if (restored) return;
+      closeSync(fd);
+      if (!this.#closing.signal.aborted) onNothing();
+    });
+  }
+
+  async #fill(file: TailedFile, log: GoneLog, fd: number): Promise<boolean> {
+    const { state, emit } = this.#options;
+    const { signal } = this.#closing;
+    const { path } = file;
+    try {
+      const found = await this.#compressed.restore(log, fd, state.scratchRoom(), signal);
+      if (found === undefined || signal.aborted) return false;
+      ftruncateSync(fd, found.size);
+      emit({ name: "file_restored", path, from: found.path, bytes: found.size - log.position.offset });
+      file.fd = fd;
+      file.verified = true;
+      file.size = found.size;
+      file.activeAt = this.#clock();
+      this.#byInode.set(file.key, file);
+      this.#hot.add(file);
+      this.#enqueue(file);
+      return true;
+    } catch (error) {
+      if (!signal.aborted) emit({ name: "file_unreadable", path, code: errnoName(error), attempt: "restore" });
+      return false;
+    }
+  }
+
+  /** Follows a copy that holds nothing new from its end on, so that it is known whenever it is met. */
+  #followCopy(copy: FoundCopy): void {
+    const { fd, path, dev, ino, size } = copy;
+    if (!this.#options.includes(path) || this.#byInode.has(inodeKey(dev, ino))) return closeSync(fd);
+    const position = endOfFile(fd, size);
+    const file = this.#follow({ dev, ino, path, head: readHead(fd), position });
+    file.fd = fd;
+    file.size = size;
+    this.#attach(path, file);
+    this.#hot.add(file);
+    this.#keep(file);
+  }
+
+  #follow(init: Omit<ConstructorParameters<typeof TailedFile>[0], "onAcknowledged">): TailedFile {
+    const file = new TailedFile({ ...init, onAcknowledged: (acknowledged) => this.#acknowledged(acknowledged) });
+    file.activeAt = this.#clock();
+    this.#byInode.set(file.key, file);
+    return file;
   }
 
   // --- state -----------------------------------------------------------------------------------------------------

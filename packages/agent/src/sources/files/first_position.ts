@@ -76,3 +76,11 @@ export function endPosition(fd: number, size: number, maxLine: number): Checkpoi
   const anchor = new Uint8Array(tail.subarray(Math.max(0, behind - ANCHOR_BYTES), behind));
   return { offset, anchor, lineStart: offset, part: 0 };
 }
+
+/** The position behind every byte of an open file, whether the last line has ended or not. @throws a system error. */
+export function endOfFile(fd: number, size: number): Checkpoint {
+  const length = Math.min(size, ANCHOR_BYTES);
+  const anchor = new Uint8Array(length);
+  readSync(fd, anchor, 0, length, size - length);
+  return { offset: size, anchor, lineStart: size, part: 0 };
+}

@@ -15,6 +15,8 @@ export const BEGINNING: Checkpoint = { offset: 0, anchor: new Uint8Array(0), lin
 export interface Head {
   readonly length: number;
   readonly crc: number;
+  /** The bytes themselves, while the file is open and has fewer than {@link HEAD_BYTES}: a copy of it may have fewer still. */
+  readonly bytes?: Uint8Array;
 }
 
 export const EMPTY_HEAD: Head = { length: 0, crc: 0 };
@@ -118,6 +120,7 @@ export class TailedFile implements ChunkSource {
     if (this.fd >= 0) closeSync(this.fd);
     this.fd = -1;
     this.verified = false;
+    this.head = { length: this.head.length, crc: this.head.crc };
   }
 }
 
@@ -162,7 +165,16 @@ const scratch = Buffer.allocUnsafeSlow(HEAD_BYTES);
 /** Reads the head of an open file, of at most `length` bytes. @throws a system error. */
 export function readHead(fd: number, length = HEAD_BYTES): Head {
   const bytes = scratch.subarray(0, readSync(fd, scratch, 0, Math.min(length, HEAD_BYTES), 0));
-  return { length: bytes.length, crc: crc32(bytes) };
+  const head = { length: bytes.length, crc: crc32(bytes) };
+  return bytes.length < HEAD_BYTES ? { ...head, bytes: new Uint8Array(bytes) } : head;
+}
+
+/** How an open file of `size` bytes compares with a head, which may be of more bytes than it has. @throws a system error. */
+export function compareHead(fd: number, size: number, head: Head): "same" | "other" | "unknown" {
+  if (size >= head.length) return hasHead(fd, head) ? "same" : "other";
+  if (head.bytes === undefined) return "unknown";
+  const { bytes = head.bytes } = readHead(fd, size);
+  return Buffer.compare(bytes, head.bytes.subarray(0, bytes.length)) === 0 ? "same" : "other";
 }
 
 /** True when an open file begins with the bytes that `head` was made of. @throws a system error. */
