@@ -6,7 +6,7 @@ import { Transport } from "./delivery/transport.ts";
 import { Pipeline } from "./pipeline.ts";
 import { LogDirectory } from "./rules/log_directory.ts";
 import { createPathRules } from "./rules/path_rules.ts";
-import { FileSet } from "./sources/files/file_set.ts";
+import { FileSet, type NamelessFile } from "./sources/files/file_set.ts";
 import type { Lookback } from "./sources/files/first_position.ts";
 import { inodeKey } from "./sources/files/tailed_file.ts";
 import { StateStore, type StoredBatch } from "./state/state_store.ts";
@@ -37,9 +37,15 @@ export class Agent {
 
   /**
    * @param lookback where reading begins in files that are there.
+   * @param nameless what an agent that ended before this one in the same process held open.
    * @throws {StateError | TransportError} when the state or the CA file cannot be used.
    */
-  constructor(config: Config, telemetry: Telemetry, lookback: Lookback = config.lookback) {
+  constructor(
+    config: Config,
+    telemetry: Telemetry,
+    lookback: Lookback = config.lookback,
+    nameless: readonly NamelessFile[] = [],
+  ) {
     this.#telemetry = telemetry;
     const { emit } = telemetry;
     const dirs = config.logDirs.map(withRealRoot);
@@ -70,6 +76,7 @@ export class Agent {
     this.#files = new FileSet({
       roots: rules.roots,
       includes: rules.includes,
+      prunes: rules.prunes,
       lookback,
       limits: { maxPart: config.lineMaxPart, maxLine: config.lineMax },
       maxOpenFiles: config.maxOpenFiles,
@@ -78,6 +85,7 @@ export class Agent {
       onReady: () => this.#pipeline.wake(),
       excludedInodes: ownLog(),
     });
+    this.#files.adopt(nameless);
     this.#pipeline = new Pipeline(
       {
         queue: this.#files,
@@ -115,17 +123,18 @@ export class Agent {
 
   /**
    * Reads nothing more and waits for the answers to what is in hand.
-   * @returns whether all of it was acknowledged within the time.
+   * @param goesOn another agent follows in this process: files that have no name any more are left open for it.
+   * @returns whether all of it was acknowledged within the time, and those files.
    */
-  async stop(timeoutMs: number): Promise<boolean> {
+  async stop(timeoutMs: number, goesOn = false): Promise<{ complete: boolean; nameless: readonly NamelessFile[] }> {
     clearInterval(this.#alive);
     const complete = await this.#pipeline.finish(timeoutMs);
     await this.#watcher.close();
-    this.#files.close();
+    const nameless = this.#files.close(goesOn);
     this.#transport.close();
     this.#stayAlive();
     this.#state.close();
-    return complete;
+    return { complete, nameless };
   }
 
   #stayAlive(): void {
@@ -152,7 +161,7 @@ export class Agent {
       const file = this.#files.byId(range.fileId);
       if (file?.position.offset !== range.start) continue;
       while (file.position.offset < range.end) {
-        const chunk = this.#files.readAgain(file, range.end);
+        const chunk = this.#files.readAgain(file, range);
         if (chunk === undefined) break;
         yield chunk;
       }

@@ -37,8 +37,8 @@ export interface SentRange {
   readonly fileId: number | undefined;
   readonly start: number;
   readonly end: number;
+  /** Offset at which the line begins that the end stands in; the end itself when no line is cut there. */
   readonly lineStart: number;
-  readonly part: number;
   /** The source's checkpoint is behind the range. */
   readonly settled: boolean;
   /** Moves the end of the range, when more of the same source goes into the same batch. */

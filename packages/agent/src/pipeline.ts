@@ -1,9 +1,9 @@
 import { BatchIds } from "./batch/batch_ids.ts";
-import { type Batch, Batcher } from "./batch/batcher.ts";
+import { type Batch, type BatchBytes, Batcher } from "./batch/batcher.ts";
 import type { BodyEncoder } from "./batch/encoder.ts";
 import type { Chunk } from "./chunk.ts";
 import type { BackoffOptions } from "./delivery/backoff.ts";
-import { Deliverer, type Sender } from "./delivery/deliverer.ts";
+import { Deliverer, type Refused, type Sender } from "./delivery/deliverer.ts";
 import type { StateStore, StoredBatch } from "./state/state_store.ts";
 import type { AgentEvent } from "./telemetry/events.ts";
 
@@ -80,7 +80,8 @@ export class Pipeline {
       backoff,
       slowRetryMs,
       emit,
-      onSettled: (batch, dropped) => this.#settled(batch, dropped),
+      onSettled: (batch, refused) => this.#settled(batch, refused),
+      onRoom: () => this.wake(),
     });
   }
 
@@ -103,7 +104,9 @@ export class Pipeline {
   repeat(stored: StoredBatch, chunks: Iterable<Chunk>): void {
     this.#repeated = stored.id;
     for (const chunk of chunks) this.#batcher.add(chunk);
-    this.#batcher.flush(stored.id);
+    // Of a batch whose files are gone nothing can be sent again.
+    if (this.#batcher.empty) this.#write("forget a batch", () => this.#options.state.removeBatch(stored.id));
+    else this.#batcher.flush(stored.id);
     this.#repeated = undefined;
   }
 
@@ -177,18 +180,18 @@ export class Pipeline {
   #send(batch: Batch): void {
     if (batch.lines === 0) {
       // Nothing but empty or dropped lines: there is nothing to send.
-      this.#settled(batch, 0);
+      this.#settled(batch, { lines: 0, bytes: 0 });
       return;
     }
     const repeated = batch.id === this.#repeated;
-    const ranges = batch.ranges.flatMap(({ fileId, start, end, lineStart, part }) =>
-      fileId === undefined || fileId === 0 ? [] : [{ fileId, start, end, lineStart, part }],
+    const ranges = batch.ranges.flatMap(({ fileId, start, end, lineStart }) =>
+      fileId === undefined || fileId === 0 ? [] : [{ fileId, start, end, lineStart }],
     );
     if (!repeated) this.#write("note a batch", () => this.#options.state.addBatch({ id: batch.id, ranges }));
     this.#deliverer.submit(batch, repeated);
   }
 
-  #settled(batch: Batch, dropped: number): void {
+  #settled(batch: Batch, refused: Refused): void {
     for (const range of batch.ranges) range.acknowledge();
     this.#ahead.add(batch);
     const passed = [...this.#ahead].filter(({ ranges }) => ranges.every(({ settled }) => settled));
@@ -201,7 +204,12 @@ export class Pipeline {
       queue.checkpointsSaved();
       for (const done of passed) this.#ahead.delete(done);
     });
-    this.#options.emit({ name: "batch_settled", ...batch.bytes, lines: batch.lines - dropped, refused: dropped });
+    this.#options.emit({
+      name: "batch_settled",
+      ...withRefused(batch, refused),
+      lines: batch.lines - refused.lines,
+      refused: refused.lines,
+    });
     this.wake();
     if (!this.#stopped) this.#planFlush();
   }
@@ -214,4 +222,10 @@ export class Pipeline {
       this.#options.emit({ name: "checkpoint_failed", attempt, reason: error instanceof Error ? error.message : "" });
     }
   }
+}
+
+/** Bytes of a batch, those of refused lines with the dropped ones. Their texts tell them but for the kind of line end. */
+function withRefused({ lines, bytes }: Batch, refused: Refused): BatchBytes {
+  const moved = refused.lines === lines ? bytes.shipped : Math.min(refused.bytes, bytes.shipped);
+  return { shipped: bytes.shipped - moved, empty: bytes.empty, dropped: bytes.dropped + moved };
 }

@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
 import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
-import { mountsRefused } from "../src/watch/recorder.ts";
+import { mountAt, mountsRefused, TMPFS } from "../src/watch/mounting.ts";
 import { makePlace, startedAgent } from "./agent.ts";
 import { startSink } from "./sink.ts";
 
@@ -53,7 +51,7 @@ test("the files of a mount that appears ship, and what it hid once it is gone", 
   mkdirSync(point);
   writeFileSync(join(point, "before.log"), "");
   const agent = await startedAgent(t, { place, port: sink.port });
-  execFileSync("mount", ["-t", "tmpfs", "tmpfs", point]);
+  const unmount = mountAt(point, ...TMPFS);
   try {
     writeFileSync(join(point, "within.log"), "within\n");
     await sink.until(() => sink.texts().includes("within"));
@@ -61,25 +59,13 @@ test("the files of a mount that appears ship, and what it hid once it is gone", 
     writeFileSync(join(point, "deep/within.log"), "deep within\n");
     await sink.until(() => sink.texts().includes("deep within"));
   } finally {
-    await unmounted(point);
+    await unmount();
   }
   appendFileSync(join(point, "before.log"), "uncovered\n");
   await sink.until(() => sink.texts().includes("uncovered"));
   assert.deepEqual(sink.texts(), ["within", "deep within", "uncovered"]);
   assert.equal(await agent.stop(), 0);
 });
-
-/** Unmounts once no file there is open any more: the agent closes what is quiet. */
-async function unmounted(point: string): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (spawnSync("umount", [point]).status !== 0) {
-    if (performance.now() > deadline) {
-      execFileSync("umount", ["--lazy", point]);
-      throw new Error(`${point} was busy for 20 s`);
-    }
-    await delay(50);
-  }
-}
 
 test("more events than the kernel queues: every line of every file arrives once", async (t) => {
   const place = makePlace(t);
@@ -95,6 +81,8 @@ test("more events than the kernel queues: every line of every file arrives once"
     expected.push(...lines);
   };
   for (let n = 0; n < 300; n++) write(`d${n % 10}/${n}.log`, `${n} first`);
+  // All directories are watched once all first lines have arrived.
+  await sink.until(() => sink.texts().length >= expected.length, "the first lines");
   // Stopped, it reads no events; each pair of writes to two files is two events.
   agent.child.kill("SIGSTOP");
   const turns = Math.ceil(queued / 300) + 4;
@@ -104,7 +92,7 @@ test("more events than the kernel queues: every line of every file arrives once"
   renameSync(join(place.logs, "d0"), join(place.logs, "moved"));
   write("moved/0.log", "0 moved");
   agent.child.kill("SIGCONT");
-  await agent.logged(({ event }) => event === "watch_overflow", "watch_overflow");
+  await agent.logged(({ event }) => event === "queue_overflow", "queue_overflow");
   await sink.until(() => sink.texts().length >= expected.length, `${expected.length} lines`, 60_000);
   assert.deepEqual(sink.texts().toSorted(), expected.toSorted());
   for (let n = 0; n < 50; n++) write(`new${n}/deep/a.log`, `later ${n}`);

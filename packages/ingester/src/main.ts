@@ -1,4 +1,6 @@
 /** The server's program. */
 import { run } from "./program.ts";
 
-process.exit(await run(process.argv.slice(2), process.env));
+const status = await run(process.argv.slice(2), process.env);
+// A pipe takes 64 KiB at a time; what it has not taken yet is lost when the process exits.
+process.stdout.write("", () => process.exit(status));

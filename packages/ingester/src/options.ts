@@ -126,8 +126,10 @@ export function readSettings(flags: Readonly<Record<string, unknown>>, env: Node
   const problems: string[] = [];
   const textOf = (name: keyof typeof OPTIONS): string | undefined => {
     const row: OptionRow = OPTIONS[name];
-    const value = flags[name] ?? env[row.env] ?? row.fallback;
-    return value === undefined || value === "" ? undefined : String(value);
+    // An empty value is none, as of a variable that a unit file sets to nothing: a default must not become "everything".
+    for (const value of [flags[name], env[row.env], row.fallback])
+      if (value !== undefined && value !== "") return String(value);
+    return undefined;
   };
   const read = <T>(
     name: keyof typeof OPTIONS,
@@ -139,7 +141,9 @@ export function readSettings(flags: Readonly<Record<string, unknown>>, env: Node
     const value = parse(text);
     if (value === undefined) {
       const { flag, env: variable } = OPTIONS[name];
-      problems.push(`${flags[name] === undefined ? variable : flag}: "${text}" is not ${takes}.`);
+      const given = flags[name] === undefined || flags[name] === "" ? variable : flag;
+      // A URL may hold a password.
+      problems.push(`${given}${name === "clickhouseUrl" ? "" : `: "${text}"`} is not ${takes}.`);
     }
     return value;
   };
@@ -152,12 +156,17 @@ export function readSettings(flags: Readonly<Record<string, unknown>>, env: Node
   if ((tlsCert === undefined) !== (tlsKey === undefined)) problems.push("--tls-cert and --tls-key go together.");
   const days = read("maxAge", (text) => positive(Number(text)), "a number of days above 0");
   const maxBytes = read("maxSize", parseSize, "a size such as 500MB or 20GB");
+  const clickhouseUrl = read(
+    "clickhouseUrl",
+    (text) => (isHttpUrl(text) ? text : undefined),
+    "a URL such as http://localhost:8123",
+  );
   if (problems.length > 0) throw new OptionError(problems.join("\n"));
   return {
     dataDir: textOf("dataDir") ?? "",
     host: listen?.host ?? "",
     port: listen?.port ?? 0,
-    clickhouseUrl: textOf("clickhouseUrl"),
+    clickhouseUrl,
     http,
     tlsCert,
     tlsKey,
@@ -175,6 +184,11 @@ function parseAddress(text: string): { host: string; port: number } | undefined 
   return match === null || port > 65_535 ? undefined : { host: match[1] ?? match[2] ?? "", port };
 }
 
+/** True for what can be asked over HTTP or HTTPS. */
+export function isHttpUrl(text: string): boolean {
+  return /^https?:$/.test(URL.parse(text)?.protocol ?? "");
+}
+
 function parseFlag(text: string): boolean | undefined {
   if (/^(true|1|yes)$/i.test(text)) return true;
   return /^(false|0|no)$/i.test(text) ? false : undefined;
@@ -183,10 +197,10 @@ function parseFlag(text: string): boolean | undefined {
 const UNITS: Readonly<Record<string, number>> = { "": 1, K: 1e3, M: 1e6, G: 1e9, T: 1e12 };
 
 function parseSize(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?$/i.exec(text);
+  const match = /^(\d+(?:\.\d+)?)\s*(?:([KMGT])(i?))?B?$/i.exec(text);
   if (match === null) return undefined;
   const unit = (match[2] ?? "").toUpperCase();
-  const base = match[3] === "" ? (UNITS[unit] ?? 1) : 1024 ** Math.max(0, " KMGT".indexOf(unit));
+  const base = (match[3] ?? "") === "" ? (UNITS[unit] ?? 1) : 1024 ** Math.max(0, " KMGT".indexOf(unit));
   return positive(Number(match[1]) * base);
 }
 

@@ -1,9 +1,10 @@
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { Client } from "./commands/client.ts";
 import { type ShowOptions, search, tail } from "./commands/search.ts";
 import { serve } from "./commands/serve.ts";
-import { OPTIONS, OptionError, type OptionRow, readSettings } from "./options.ts";
+import { isHttpUrl, OPTIONS, OptionError, type OptionRow, readSettings } from "./options.ts";
 
 /** Exit status for a command line or environment that is not right (EINVAL). */
 const USAGE_STATUS = 22;
@@ -91,11 +92,18 @@ function optionOf(name: string, row: OptionRow): Option {
 }
 
 function clientOf({ url, dataDir, tokenFile, caFile }: ReadFlags): Client {
+  if (!isHttpUrl(url)) throw new OptionError(`--url: "${url}" is not a URL such as https://localhost:8443.`);
   return new Client({ url, dataDir, tokenFile, caFile });
 }
 
 function showing({ json }: ReadFlags): ShowOptions {
-  return { json, colours: process.stdout.isTTY === true, write: (text) => void process.stdout.write(text) };
+  const { stdout } = process;
+  // Whoever read the output has gone, as `head` does: nothing is left to do.
+  stdout.on("error", () => process.exit(0));
+  const write = async (text: string): Promise<void> => {
+    if (!stdout.write(text)) await once(stdout, "drain");
+  };
+  return { json, colours: stdout.isTTY === true, write };
 }
 
 function whole(text: string): number {

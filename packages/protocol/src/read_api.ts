@@ -33,7 +33,8 @@ export const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"] as co
  * What lines are asked for; the query string of every read request.
  *
  * `q` holds words and "quoted phrases" that must all occur in the line (case-insensitive substrings), `-word` that must
- * not, and `host:x app:x file:x level:x tag:x` terms. The other fields are exact values; a repeated one means any of them.
+ * not, and `host:x app:x file:x level:x tag:x` terms; within quotes `\"` and `\\` stand for a
+ * quote and a backslash. The other fields are exact values; a repeated one means any of them.
  */
 export interface LineFilter {
   readonly q?: string;

@@ -25,7 +25,7 @@ export interface WireLine {
   readonly annotation?: Readonly<Record<string, string>>;
 }
 
-/** A request body, before compression. */
+/** A request body, before compression. LogDNA's npm clients name the list `ls`: `{"e":"ls","ls":[…]}`. A server takes both. */
 export interface WireBody {
   readonly lines: readonly WireLine[];
 }

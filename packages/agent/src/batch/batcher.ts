@@ -103,6 +103,7 @@ export class Batcher {
       this.#shipped += run.length - added.emptyBytes;
       this.#cover(chunk, from, to);
     } else if (!this.#addHalves(chunk, from, to, context)) {
+      this.#options.emit({ name: "line_too_large", path: chunk.file, bytes: run.length });
       this.#dropped += run.length;
       this.#cover(chunk, from, to);
     }
@@ -128,11 +129,12 @@ export class Batcher {
         line_dropped_bytes: piece.total,
       });
       const note = Buffer.from(`[${piece.total} more bytes of this line were dropped]\n`);
-      if (this.#options.encoder.add(note, context) === undefined) {
+      let added = this.#options.encoder.add(note, context);
+      if (added === undefined) {
         this.flush();
-        this.#options.encoder.add(note, context);
+        added = this.#options.encoder.add(note, context);
       }
-      this.#lines += 1;
+      this.#lines += added?.lines ?? 0;
     }
     this.#dropped += piece.to - piece.from;
     this.#cover(chunk, piece.from, piece.to);

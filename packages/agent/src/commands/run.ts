@@ -1,6 +1,7 @@
 import { Agent } from "../agent.ts";
 import { CONFIG_ERROR_STATUS, type Config, type LoadResult, loadConfig } from "../config/mod.ts";
 import { TransportError } from "../delivery/transport.ts";
+import type { NamelessFile } from "../sources/files/file_set.ts";
 import { StateError } from "../state/state_store.ts";
 import { createTelemetry, type Telemetry } from "../telemetry/mod.ts";
 import { VERSION } from "../version.ts";
@@ -84,7 +85,7 @@ class RunningAgent {
     const { shutdownTimeout } = this.#loaded.config;
     emit({ name: "shutdown_started", signal, timeoutMs: shutdownTimeout });
     const begun = performance.now();
-    const complete = (await this.#agent?.stop(shutdownTimeout)) ?? true;
+    const complete = (await this.#agent?.stop(shutdownTimeout))?.complete ?? true;
     emit({ name: "agent_counters", ...this.#telemetry.snapshot().counters });
     emit({ name: "shutdown_complete", complete, durationMs: performance.now() - begun });
   }
@@ -98,14 +99,14 @@ class RunningAgent {
     }
     const before = this.#loaded;
     conceal(next.config.key.reveal());
-    await this.#agent?.stop(before.config.shutdownTimeout);
+    const nameless = (await this.#agent?.stop(before.config.shutdownTimeout, true))?.nameless;
     try {
       // What was followed goes on where it was, also where `lookback` skips what was written while the agent was down.
-      await this.#begin(next.config, resumed(next.config));
+      await this.#begin(next.config, resumed(next.config), inStateOf(next.config, before.config, nameless));
     } catch (error) {
       if (!(error instanceof StateError || error instanceof TransportError)) throw error;
       emit({ name: "config_reload_failed", errors: [error.message] });
-      await this.#begin(before.config, resumed(before.config));
+      await this.#begin(before.config, resumed(before.config), nameless);
       return;
     }
     this.#loaded = next;
@@ -114,8 +115,8 @@ class RunningAgent {
     emit({ name: "config_reloaded", changed: changes(before.config, next.config) });
   }
 
-  async #begin(config: Config, lookback = config.lookback): Promise<void> {
-    this.#agent = new Agent(config, this.#telemetry, lookback);
+  async #begin(config: Config, lookback = config.lookback, nameless: readonly NamelessFile[] = []): Promise<void> {
+    this.#agent = new Agent(config, this.#telemetry, lookback, nameless);
     await this.#agent.start();
   }
 
@@ -145,6 +146,12 @@ class SignalQueue {
       this.#wake = Promise.withResolvers();
     }
   }
+}
+
+/** Files that an agent with another state has held open: in the next one's state they have no place yet. */
+function inStateOf(next: Config, before: Config, files: readonly NamelessFile[] = []): readonly NamelessFile[] {
+  if (next.dbPath === before.dbPath) return files;
+  return files.map(({ fd, known }) => ({ fd, known: { ...known, id: 0 } }));
 }
 
 function resumed(config: Config): Config["lookback"] {

@@ -1,81 +1,18 @@
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { makeAuthority } from "../../test/certificates.ts";
-import { type Sink, startSink } from "../../test/sink.ts";
-import type { Batch } from "../batch/batcher.ts";
-import type { AgentEvent } from "../telemetry/events.ts";
-import { Deliverer } from "./deliverer.ts";
-import { type Destination, Transport } from "./transport.ts";
-
-interface Bench {
-  readonly deliverer: Deliverer;
-  readonly events: AgentEvent[];
-  readonly settled: { id: string; dropped: number }[];
-  submit(id: string, ...lines: string[]): void;
-  drained(): Promise<void>;
-}
-
-function deliver(t: TestContext, sink: Sink, destination: Partial<Destination> = {}): Bench {
-  const events: AgentEvent[] = [];
-  const settled: { id: string; dropped: number }[] = [];
-  const transport = new Transport({
-    host: "localhost",
-    port: sink.port,
-    endpoint: "/logs/agent",
-    useSsl: false,
-    key: () => "a-key",
-    hostname: "host & name",
-    ip: undefined,
-    mac: undefined,
-    tags: ["a", "b"],
-    timeoutMs: 2000,
-    maxSockets: 4,
-    userAgent: "test",
-    caFile: undefined,
-    ...destination,
-  });
-  const deliverer = new Deliverer({
-    sender: transport,
-    maxInFlight: 4,
-    backoff: { baseMs: 2, capMs: 20 },
-    slowRetryMs: 40,
-    emit: (event) => events.push(event),
-    onSettled: (batch, dropped) => settled.push({ id: batch.id, dropped }),
-  });
-  t.after(async () => {
-    deliverer.stop();
-    transport.close();
-    await sink.close();
-  });
-  return {
-    deliverer,
-    events,
-    settled,
-    submit(id, ...lines) {
-      const bytes = Buffer.from(JSON.stringify({ lines: lines.map((line) => ({ line, file: "/x.log" })) }));
-      const batch: Batch = {
-        id,
-        ranges: [],
-        lines: lines.length,
-        bytes: { shipped: 0, empty: 0, dropped: 0 },
-        body: Promise.resolve({ bytes, encoding: undefined, plainSize: bytes.length }),
-      };
-      deliverer.submit(batch);
-    },
-    drained: () => deliverer.drained(AbortSignal.timeout(15_000)),
-  };
-}
+import { deliver } from "../../test/deliver.ts";
+import { startSink } from "../../test/sink.ts";
 
 test("a batch goes out once, with the documented parameters and headers", async (t) => {
   const sink = await startSink();
   const bench = deliver(t, sink);
   bench.submit("id-1", "one", "two");
   await bench.drained();
-  assert.deepEqual(bench.settled, [{ id: "id-1", dropped: 0 }]);
+  assert.deepEqual(bench.settled, [{ id: "id-1", lines: 0, bytes: 0 }]);
   const [arrival] = sink.accepted;
   assert.equal(arrival?.url.pathname, "/logs/agent");
   const { now, ...query } = Object.fromEntries(arrival?.url.searchParams ?? []);
@@ -149,40 +86,6 @@ test("while the server fails, one batch at a time is tried, and all arrive in or
   assert.ok(bench.events.some(({ name }) => name === "delivery_recovered"));
 });
 
-test("a line that the server refuses is found and left out, the others arrive", async (t) => {
-  const sink = await startSink();
-  sink.behave((_, response, arrival) => {
-    if (!arrival.lines.some(({ line }) => line === "poison")) return false;
-    response.writeHead(400).end('{"error":"bad line"}');
-    return true;
-  });
-  const bench = deliver(t, sink);
-  bench.submit("fine", "zero");
-  await bench.drained();
-  bench.submit("mixed", "one", "two", "poison", "three", "four");
-  await bench.drained();
-  assert.deepEqual(sink.texts(), ["zero", "one", "two", "three", "four"]);
-  assert.deepEqual(bench.settled, [
-    { id: "fine", dropped: 0 },
-    { id: "mixed", dropped: 1 },
-  ]);
-});
-
-test("a server that refuses everything from the start costs nothing: the batch is kept", async (t) => {
-  const sink = await startSink();
-  let refusals = 12;
-  sink.behave((_, response) => {
-    if (refusals === 0) return false;
-    refusals -= 1;
-    response.writeHead(400).end('{"error":"Missing param hostname."}');
-    return true;
-  });
-  const bench = deliver(t, sink);
-  bench.submit("id", "one", "two", "three");
-  await bench.drained();
-  assert.deepEqual(sink.texts(), ["one", "two", "three"]);
-});
-
 test("an answer that does not come, and a connection that breaks, are failures that are tried again", async (t) => {
   const sink = await startSink();
   let turn = 0;
@@ -213,7 +116,7 @@ test("an endless answer is cut off", async (t) => {
   const bench = deliver(t, sink);
   bench.submit("id", "one");
   await bench.drained();
-  assert.deepEqual(bench.settled, [{ id: "id", dropped: 0 }]);
+  assert.deepEqual(bench.settled, [{ id: "id", lines: 0, bytes: 0 }]);
 });
 
 test("certificates are verified: nothing is sent to a server that cannot prove its name", async (t) => {

@@ -21,6 +21,15 @@ export function halve(body: EncodedBody): readonly [CountedBody, CountedBody] | 
   return [build(lines.slice(0, middle), body), build(lines.slice(middle), body)];
 }
 
+/** UTF-8 length of the texts of all lines, each with one byte for its line end: about what they took in their files. */
+export function textBytes(body: EncodedBody): number {
+  return linesOf(body).reduce<number>((sum, line) => sum + 1 + Buffer.byteLength(textOf(line)), 0);
+}
+
+function textOf(line: unknown): string {
+  return typeof line === "object" && line !== null && "line" in line && typeof line.line === "string" ? line.line : "";
+}
+
 function linesOf(body: EncodedBody): unknown[] {
   const plain = body.encoding === "gzip" ? gunzipSync(body.bytes) : body.bytes;
   const parsed: unknown = JSON.parse(plain.toString("utf8"));

@@ -49,6 +49,11 @@ export class TransportError extends Error {
 
 /** Bytes of an answer that are read before the connection is given up. */
 const MAX_ANSWER_BYTES = 64 * 1024;
+/**
+ * The longest wait that a server can ask for. An answer must not silence an agent for days, or, as a number that a timer
+ * cannot hold, make it try without a pause; a server that still needs rest after this asks again.
+ */
+const MAX_RETRY_AFTER_MS = 5 * 60_000;
 
 /**
  * One keep-alive pool of connections to the one host that the agent talks to. TLS 1.2 at least, certificates always
@@ -72,53 +77,59 @@ export class Transport {
   /**
    * Sends one body.
    * @param attempt 1 when this batch id is sent for the first time.
-   * @throws {TransportError} when there is no answer in time.
+   * @throws {TransportError} when there is no answer in time, or the signal says so.
    */
-  send(batchId: string, attempt: number, body: EncodedBody, signal: AbortSignal): Promise<Answer> {
-    return this.#exchange(batchId, attempt, body, signal, false);
+  async send(batchId: string, attempt: number, body: EncodedBody, signal: AbortSignal): Promise<Answer> {
+    const { timeoutMs } = this.#destination;
+    const cut = Promise.withResolvers<never>();
+    cut.promise.catch(() => undefined);
+    const timer = setTimeout(
+      () => cut.reject(new TransportError("ETIMEDOUT", `none was complete within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
+    const abort = (): void => cut.reject(new TransportError("ABORTED", "the agent is stopping"));
+    signal.addEventListener("abort", abort, { once: true });
+    if (signal.aborted) abort();
+    try {
+      return await this.#exchange(batchId, attempt, body, cut.promise);
+    } catch (error) {
+      throw error instanceof Error ? explain(error, this.#destination) : error;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", abort);
+    }
   }
 
   close(): void {
     this.#agent.destroy();
   }
 
-  #exchange(id: string, attempt: number, body: EncodedBody, signal: AbortSignal, again: boolean): Promise<Answer> {
-    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    const { timeoutMs } = this.#destination;
+  /** One request, or two where a connection turns out to be closed; `cut` ends it whatever the server does. */
+  async #exchange(id: string, attempt: number, body: EncodedBody, cut: Promise<never>, again = false): Promise<Answer> {
     const request = this.#request(this.#requestOptions(id, attempt, body));
-    const fail = (error: Error): void => reject(explain(error, this.#destination));
-    const timer = setTimeout(
-      () => request.destroy(new TransportError("ETIMEDOUT", `no answer within ${timeoutMs} ms`)),
-      timeoutMs,
-    );
-    const abort = (): void => void request.destroy(new TransportError("ABORTED", "the agent is stopping"));
-    signal.addEventListener("abort", abort, { once: true });
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", abort);
-    };
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    let responded = false;
     request.on("response", (response) => {
-      readAnswer(response).then(
-        (answer) => {
-          done();
-          resolve(answer);
-        },
-        (error: Error) => {
-          done();
-          fail(error);
-        },
-      );
+      responded = true;
+      readAnswer(response).then(resolve, reject);
     });
-    request.on("error", (error: Error & { code?: string }) => {
-      done();
+    request.on("error", reject);
+    // Not every end is an error for Node: after an answer of 101 it only closes the connection.
+    request.on("close", () => {
+      if (!responded) reject(new TransportError("ECONNRESET", "it closed the connection without an answer"));
+    });
+    request.end(body.bytes);
+    try {
+      const answer = await Promise.race([promise, cut]);
+      // An answer to half a request: the server may never read the other half.
+      if (!request.writableFinished) request.destroy();
+      return answer;
+    } catch (error) {
+      request.destroy();
       // A server may close an idle connection at the very moment that it is used again: that is no failure of the server.
-      if (request.reusedSocket && !again && (error.code === "ECONNRESET" || error.code === "EPIPE")) {
-        this.#exchange(id, attempt + 1, body, signal, true).then(resolve, reject);
-      } else fail(error);
-    });
-    if (signal.aborted) abort();
-    else request.end(body.bytes);
-    return promise;
+      if (request.reusedSocket && !again && isReset(error)) return this.#exchange(id, attempt + 1, body, cut, true);
+      throw error;
+    }
   }
 
   #requestOptions(id: string, attempt: number, body: EncodedBody): RequestOptions {
@@ -183,7 +194,11 @@ async function readAnswer(response: IncomingMessage): Promise<Answer> {
 function retryAfter(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
-  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
+  return Number.isNaN(ms) ? undefined : Math.max(0, Math.min(ms, MAX_RETRY_AFTER_MS));
+}
+
+function isReset(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE");
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -208,8 +223,9 @@ const REASONS: Readonly<Record<string, string>> = {
 
 function explain(error: Error & { code?: string }, destination: Destination): TransportError {
   const code = error.code ?? "UNKNOWN";
-  const reason = REASONS[code] ?? error.message;
-  return new TransportError(code, `Cannot deliver to ${destination.host}:${destination.port}: ${reason}.`);
+  const reason =
+    REASONS[code] ?? (code.startsWith("HPE_") ? `what answers there is not HTTP (${code})` : error.message);
+  return new TransportError(code, `no answer from ${destination.host}:${destination.port}: ${reason}`);
 }
 
 function messageOf(error: unknown): string {

@@ -28,7 +28,7 @@ test("what was written is there after a kill -9", (t) => {
     const state = StateStore.open(${JSON.stringify(directory)});
     const id = state.addFile({ dev: ${file.dev}n, ino: ${file.ino}n, path: "/var/log/a.log", headLength: 12, headCrc: 4000000000,
       checkpoint: { offset: 2 ** 45, anchor: new Uint8Array([1, 2, 0]), lineStart: 7, part: 2 } });
-    state.addBatch({ id: "b", ranges: [{ fileId: id, start: 1, end: 2, lineStart: 0, part: 0 }] });
+    state.addBatch({ id: "b", ranges: [{ fileId: id, start: 1, end: 2, lineStart: 0 }] });
     state.addBatch({ id: "a", ranges: [] });
     process.kill(process.pid, "SIGKILL");
   `;
@@ -47,7 +47,7 @@ test("what was written is there after a kill -9", (t) => {
   );
   assert.deepEqual(state.batches(), [
     { id: "a", ranges: [] },
-    { id: "b", ranges: [{ fileId: id, start: 1, end: 2, lineStart: 0, part: 0 }] },
+    { id: "b", ranges: [{ fileId: id, start: 1, end: 2, lineStart: 0 }] },
   ]);
 });
 
@@ -55,7 +55,7 @@ test("another file with the same inode number takes the place, and ranges of the
   const state = StateStore.open(temporary(t));
   t.after(() => state.close());
   const first = state.addFile(file);
-  state.addBatch({ id: "a", ranges: [{ fileId: first, start: 1, end: 2, lineStart: 0, part: 0 }] });
+  state.addBatch({ id: "a", ranges: [{ fileId: first, start: 1, end: 2, lineStart: 0 }] });
   assert.equal(state.addFile({ ...file, path: "/var/log/b.log" }), first);
   assert.deepEqual(state.batches(), [{ id: "a", ranges: [] }]);
   assert.deepEqual(

@@ -43,8 +43,8 @@ export interface StoredRange {
   readonly fileId: number;
   readonly start: number;
   readonly end: number;
+  /** Offset at which the line begins that the end stands in; the end itself when no line is cut there. */
   readonly lineStart: number;
-  readonly part: number;
 }
 
 /** A batch that was handed to delivery and not acknowledged. */
@@ -69,7 +69,7 @@ CREATE TABLE files (
 CREATE TABLE batches (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE ranges (
   batch TEXT NOT NULL REFERENCES batches (id) ON DELETE CASCADE, file INTEGER NOT NULL,
-  "start" INTEGER NOT NULL, "end" INTEGER NOT NULL, line_start INTEGER NOT NULL, part INTEGER NOT NULL,
+  "start" INTEGER NOT NULL, "end" INTEGER NOT NULL, line_start INTEGER NOT NULL,
   PRIMARY KEY (batch, file)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -113,7 +113,7 @@ export class StateStore {
     this.#deleteFile = database.prepare("DELETE FROM files WHERE id = ?");
     this.#insertBatch = database.prepare("INSERT OR IGNORE INTO batches (id) VALUES (?)");
     this.#insertRange = database.prepare(
-      'INSERT OR REPLACE INTO ranges (batch, file, "start", "end", line_start, part) VALUES (?, ?, ?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO ranges (batch, file, "start", "end", line_start) VALUES (?, ?, ?, ?, ?)',
     );
     this.#forgetRanges = database.prepare(
       "DELETE FROM ranges WHERE file = (SELECT id FROM files WHERE dev = ? AND ino = ?)",
@@ -182,7 +182,6 @@ export class StateStore {
         start: Number(row.start),
         end: Number(row.end),
         lineStart: Number(row.line_start),
-        part: Number(row.part),
       });
     }
     return Array.from(byId, ([id, ranges]) => ({ id, ranges }));
@@ -231,7 +230,7 @@ export class StateStore {
     this.transaction(() => {
       this.#insertBatch.run(batch.id);
       for (const range of batch.ranges)
-        this.#insertRange.run(batch.id, range.fileId, range.start, range.end, range.lineStart, range.part);
+        this.#insertRange.run(batch.id, range.fileId, range.start, range.end, range.lineStart);
     });
   }
 

@@ -228,6 +228,19 @@ export const EVENTS = {
       `A line of ${e.path} is over the limit (LINE_MAX): its last ${plural(e.bytes, "byte")} are dropped.`,
     key: byPath,
   }),
+  line_too_large: event<{ path: string; bytes: number }>({
+    level: "warn",
+    message: (e) =>
+      `A line of ${e.path} does not fit a request even alone (INGEST_BUFFER_SIZE): its ${plural(e.bytes, "byte")} are dropped.`,
+    count: (_, counting) => counting.add("lines_too_large", 1),
+    key: byPath,
+  }),
+  line_held: event<{ batch: string; detail: string; retryInMs: number }>({
+    level: "error",
+    message: (e) =>
+      `The server refuses a line that is sent alone (${e.detail}), and nothing shows that it accepts others. If it accepts none, check host, endpoint and parameters, and any proxy on the way. The line is kept and tried again in ${seconds(e.retryInMs)}.`,
+    key: (e) => e.detail,
+  }),
   line_refused: event<{ batch: string; detail: string; files: number }>({
     level: "error",
     message: (e) => `The server refuses a line for good (${e.detail}), sent alone in batch ${e.batch}; it is dropped.`,
@@ -258,7 +271,8 @@ export const EVENTS = {
   }),
   batch_refused: event<{ batch: string; status: number; detail: string }>({
     level: "warn",
-    message: (e) => `The server answered ${e.status}${e.detail === "" ? "" : ` (${e.detail})`} to a batch.`,
+    message: (e) =>
+      `The server answered ${e.status}${e.detail === "" ? "" : ` (${e.detail})`} to a batch; what it does not take in there is looked for.`,
     count: (_, counting) => counting.add("requests_refused", 1),
     key: (e) => String(e.status),
   }),
@@ -267,6 +281,7 @@ export const EVENTS = {
     message: (e) =>
       `Cannot deliver: ${e.reason}. Next attempt in ${seconds(e.retryInMs)}; meanwhile reading waits and nothing is lost.`,
     count: (_, counting) => counting.add("requests_failed", 1),
+    key: (e) => e.reason,
   }),
   delivery_recovered: event<{ attempts: number; afterMs: number }>({
     level: "info",

@@ -38,6 +38,8 @@ export class Directory {
   singles: Set<string> | undefined;
   /** Names that events told of since the running scan began: the events know better than its listing. */
   touched: Set<string> | undefined;
+  /** A directory in here was not found at its path, which is no proof: this one may have been renamed, untold as yet. */
+  missesChild = false;
   /** A scan is queued. */
   queued = false;
   unreadableReported = false;

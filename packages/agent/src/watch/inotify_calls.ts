@@ -27,7 +27,7 @@ const POLLPRI = 0x0002;
 const POLLERR = 0x0008;
 
 /** A system call's result: a value, or the errno name. */
-export type CallResult = { readonly value: number } | { readonly code: string };
+type CallResult = { readonly value: number } | { readonly code: string };
 
 /** The few system calls that Node has no function for. */
 export interface InotifyCalls {

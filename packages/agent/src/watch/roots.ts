@@ -10,7 +10,9 @@ interface Root {
   state: "unknown" | "missing" | "directory" | "file" | "link";
   /** A directory on the way could not be watched: only looking again shows a change. */
   blind: boolean;
-  checking: boolean;
+  /** The check under way. */
+  check: Promise<void> | undefined;
+  /** Something came or went since the check began to look. */
   again: boolean;
 }
 
@@ -36,20 +38,12 @@ export class Roots {
     return this.#roots.some((root) => root.blind);
   }
 
-  /** The directories that are roots and known. */
-  *directories(): Generator<Directory> {
-    for (const root of this.#roots) {
-      const directory = this.#find(root.path);
-      if (directory?.tree === true) yield directory;
-    }
-  }
-
   async start(given: readonly string[]): Promise<void> {
     for (const one of given) {
       const path = await realPath(resolve(one));
       if (path !== one) this.#report({ name: "root_resolved", given: one, path });
       if (this.#roots.some((root) => root.path === path)) continue;
-      this.#roots.push({ path, state: "unknown", blind: false, checking: false, again: false });
+      this.#roots.push({ path, state: "unknown", blind: false, check: undefined, again: false });
     }
     await this.checkAll();
   }
@@ -68,17 +62,25 @@ export class Roots {
     for (const root of this.#roots) await this.#check(root);
   }
 
-  async #check(root: Root): Promise<void> {
+  /** Resolves when no check is under way. */
+  async idle(): Promise<void> {
+    for (const root of this.#roots) await root.check;
+  }
+
+  #check(root: Root): Promise<void> {
     root.again = true;
-    if (root.checking) return;
-    root.checking = true;
+    root.check ??= this.#checkUntilQuiet(root);
+    return root.check;
+  }
+
+  async #checkUntilQuiet(root: Root): Promise<void> {
     try {
       while (root.again && !this.#closed) {
         root.again = false;
         await this.#checkOnce(root);
       }
     } finally {
-      root.checking = false;
+      root.check = undefined;
     }
   }
 
@@ -97,6 +99,8 @@ export class Roots {
       return;
     }
     if (kind === "directory") {
+      // It was a file before, and no event may have said that this is gone.
+      if (parent !== null) this.#tree.removeEntry(parent, name);
       const directory = parent === null ? this.#tree.top : this.#tree.child(parent, name, root.path);
       if (!directory.tree) {
         directory.tree = true;
@@ -152,13 +156,6 @@ export class Roots {
     else if (kind === "link") this.#report({ name: "root_is_link", root: root.path });
     else if ((kind === "directory" || kind === "file") && before !== "unknown")
       this.#report({ name: "root_appeared", root: root.path, kind });
-  }
-
-  #find(path: string): Directory | undefined {
-    let directory: Directory | undefined = this.#tree.top;
-    if (path === "/") return directory;
-    for (const part of path.slice(1).split("/")) directory = directory?.children.get(encodeName(part));
-    return directory;
   }
 }
 

@@ -140,7 +140,10 @@ export class Scanner {
     if (refusal.kind === "gone") {
       // Renamed meanwhile: look under the new name. Otherwise it is gone; if it was replaced or renamed, that is told yet.
       if (directory.path !== path) this.enqueue(directory);
-      else this.#tree.drop(directory);
+      else {
+        if (directory.parent !== null) directory.parent.missesChild = true;
+        this.#tree.drop(directory);
+      }
       return;
     }
     directory.state = "failed";

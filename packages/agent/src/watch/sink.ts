@@ -1,5 +1,5 @@
 /** Why a directory entry is told. Only "created" says that the name is new for certain. */
-export type EntryReason = "scan" | "created" | "changed" | "attributes" | "sweep";
+type EntryReason = "scan" | "created" | "changed" | "attributes" | "sweep";
 
 /**
  * What the watcher tells its owner. Calls come on the main thread, in the kernel's order within one directory, and never

@@ -97,6 +97,9 @@ export class Tree implements NotificationSink {
     this.#each(id, (directory) => {
       const path = pathIn(directory.path, name);
       const kind = path === undefined ? undefined : this.#around.look(path);
+      // A directory may have been replaced by another, whose watch ended with it: look, whatever was known.
+      const child = directory.children.get(name);
+      if (kind === "directory" && child !== undefined) child.state = "new";
       if (kind !== undefined) this.#created(directory, name, kind === "directory", false);
       else {
         this.#deleted(directory, name, false);
@@ -333,7 +336,8 @@ export class Tree implements NotificationSink {
       if (this.#around.prune(childPath) || !child.tree) this.drop(child);
       else this.#repath(child, childPath);
     }
-    if (directory.state !== "scanned") this.#around.enqueue(directory);
+    if (directory.state !== "scanned" || directory.missesChild) this.#around.enqueue(directory);
+    directory.missesChild = false;
   }
 
   /** The name is no longer there, if it was. */

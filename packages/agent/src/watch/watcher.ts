@@ -34,6 +34,7 @@ class DirectoryWatcher implements Watcher {
   readonly #mounts: MountTable;
   #started = false;
   #closed = false;
+  #closing: Promise<void> | undefined;
   #limitReported = false;
   #overflows = 0;
   #sweeps = 0;
@@ -83,14 +84,9 @@ class DirectoryWatcher implements Watcher {
     this.#armShortSweep(0);
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
-    clearInterval(this.#sweepTimer);
-    clearInterval(this.#mountTimer);
-    clearTimeout(this.#shortTimer);
-    this.#roots.close();
-    await Promise.all([this.#notifier.close(), this.#scanner.close()]);
-    this.#mounts.close();
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   sweepNow(): Promise<void> {
@@ -111,12 +107,22 @@ class DirectoryWatcher implements Watcher {
   stats(): WatchStats {
     let directories = 0;
     let unwatched = 0;
-    for (const directory of this.#all(this.#tree.top)) {
+    for (const directory of this.#told()) {
       directories++;
       if (directory.watch === -1) unwatched++;
     }
     const { watches, events } = this.#notifier;
     return { directories, watches, unwatched, events, overflows: this.#overflows, sweeps: this.#sweeps };
+  }
+
+  async #close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#sweepTimer);
+    clearInterval(this.#mountTimer);
+    clearTimeout(this.#shortTimer);
+    this.#roots.close();
+    await Promise.all([this.#notifier.close(), this.#scanner.close()]);
+    this.#mounts.close();
   }
 
   #makeNotifier(calls: InotifyCalls | string): Notifier {
@@ -131,15 +137,21 @@ class DirectoryWatcher implements Watcher {
   };
 
   *#all(directory: Directory): Generator<Directory> {
-    if (directory.tree) yield directory;
+    yield directory;
     for (const child of directory.children.values()) yield* this.#all(child);
+  }
+
+  /** The directories whose entries are told: all but those that only lead to a root. */
+  *#told(): Generator<Directory> {
+    for (const directory of this.#all(this.#tree.top)) if (directory.tree) yield directory;
   }
 
   async #sweepAll(): Promise<void> {
     this.#sweeps++;
     await this.#roots.checkAll();
-    await this.#sweepThese([...this.#all(this.#tree.top)]);
-    // What the sweep found new is scanned by the scanner.
+    await this.#sweepThese([...this.#told()]);
+    // What the sweep found new is scanned by the scanner; where it found a root replaced, the roots look first.
+    await this.#roots.idle();
     await this.#scanner.idle();
     this.#afterSweep();
   }
@@ -172,8 +184,8 @@ class DirectoryWatcher implements Watcher {
     if (this.#tree.carried.size > 0) {
       this.#sweeps++;
       await this.#sweepThese([...this.#tree.carried]);
-      this.#afterSweep();
     }
+    this.#afterSweep();
     this.#armShortSweep(performance.now() - begun);
   }
 
@@ -181,6 +193,8 @@ class DirectoryWatcher implements Watcher {
     this.#overflows++;
     this.#report({ name: "overflow" });
     this.#options.sink.overflow();
+    // A watch may have ended untold: its directory deleted, and another made under the same name and inode number.
+    for (const directory of this.#told()) if (directory.state === "scanned") directory.state = "new";
     void this.sweepNow();
   }
 
@@ -195,9 +209,7 @@ class DirectoryWatcher implements Watcher {
     if (points.length === 0) return;
     this.#scanner.remote.forget();
     // Roots at or below a mount point, and directories of a tree at or below it, may be others now.
-    const touched = [...this.#all(this.#tree.top)].filter((directory) =>
-      points.some((point) => isAtOrBelow(directory.path, point)),
-    );
+    const touched = [...this.#told()].filter((directory) => points.some((point) => isAtOrBelow(directory.path, point)));
     const roots = points.filter((point) => this.#options.roots.some((root) => isAtOrBelow(root, point)));
     if (touched.length === 0 && roots.length === 0) return;
     this.#report({ name: "mounts_changed", paths: points });

@@ -1,6 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent, request as httpsRequest } from "node:https";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { getCACertificates } from "node:tls";
 import type { ErrorAnswer } from "@logdna-agent/protocol";
 import { readIfThere } from "../private_files.ts";
@@ -40,20 +41,14 @@ export class Client {
   /** @throws {Error} that says what the server answered. */
   async get<T>(path: string, parameters: URLSearchParams): Promise<T> {
     const response = await this.#open(`${path}?${parameters}`);
-    let text = "";
-    for await (const chunk of response.setEncoding("utf8")) text += chunk;
-    const answer: T | ErrorAnswer = JSON.parse(text);
-    if (response.statusCode !== 200)
-      throw new Error(`The server answered ${response.statusCode}: ${(answer as ErrorAnswer).error}`);
-    return answer as T;
+    return JSON.parse(await text(response)) as T;
   }
 
-  /** Server-sent events, until the connection ends. */
+  /** Server-sent events, without end. @throws {Error} that says what the server answered, or that it ended them. */
   async *events(path: string, parameters: URLSearchParams): AsyncGenerator<{ event: string; data: string }> {
     const response = await this.#open(`${path}?${parameters}`);
-    if (response.statusCode !== 200) throw new Error(`The server answered ${response.statusCode}.`);
     let buffered = "";
-    for await (const chunk of response.setEncoding("utf8")) {
+    for await (const chunk of untilClosed(response)) {
       buffered += chunk;
       for (let end = buffered.indexOf("\n\n"); end >= 0; end = buffered.indexOf("\n\n")) {
         const fields = buffered.slice(0, end).split("\n");
@@ -63,9 +58,17 @@ export class Client {
         if (of("data") !== "") yield { event: of("event"), data: of("data") };
       }
     }
+    throw new Error(`The server ended the tail: ${this.#url}.`);
   }
 
-  #open(path: string): Promise<IncomingMessage> {
+  async #open(path: string): Promise<IncomingMessage> {
+    const response = await this.#ask(path);
+    if (response.statusCode === 200) return response;
+    const { error }: Partial<ErrorAnswer> = JSON.parse(await text(response));
+    throw new Error(`The server answered ${response.statusCode}: ${error}`);
+  }
+
+  #ask(path: string): Promise<IncomingMessage> {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const url = new URL(path, this.#url);
     const headers = { authorization: `Bearer ${this.#token}` };
@@ -76,5 +79,14 @@ export class Client {
     request.on("error", (error) => reject(new Error(`Cannot ask ${this.#url}: ${error.message}`)));
     request.end();
     return promise;
+  }
+}
+
+/** What comes until the connection ends, by whichever side and in whichever way. */
+async function* untilClosed(response: IncomingMessage): AsyncGenerator<string> {
+  try {
+    yield* response.setEncoding("utf8") as AsyncIterable<string>;
+  } catch (error) {
+    if (!response.destroyed) throw error;
   }
 }

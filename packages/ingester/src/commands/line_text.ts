@@ -1,7 +1,9 @@
 import type { StoredLine } from "@logdna-agent/protocol";
 
 /** SGR colours of levels (ECMA-48, 8.3.117). */
-const COLOURS: Readonly<Record<string, number>> = { trace: 90, debug: 90, info: 32, warn: 33, error: 31, fatal: 35 };
+const COLOURS: ReadonlyMap<string, number> = new Map(
+  Object.entries({ trace: 90, debug: 90, info: 32, warn: 33, error: 31, fatal: 35 }),
+);
 
 /** Everything that could act on a terminal: control characters, and marks that change the direction of text. */
 const UNSAFE = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
@@ -20,7 +22,7 @@ export function lineText(line: StoredLine, colours: boolean): string {
     paint(90, local),
     safe(line.host),
     paint(36, safe(origin)),
-    paint(COLOURS[line.level] ?? 37, safe(level)),
+    paint(COLOURS.get(line.level) ?? 37, safe(level)),
   ];
   return `${parts.join(" ")} ${safe(line.line)}\n`;
 }

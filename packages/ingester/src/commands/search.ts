@@ -6,7 +6,8 @@ export interface ShowOptions {
   /** One JSON object a line instead of text. */
   readonly json: boolean;
   readonly colours: boolean;
-  readonly write: (text: string) => void;
+  /** Resolves when more can be written. */
+  readonly write: (text: string) => Promise<void>;
 }
 
 const PAGE = 1000;
@@ -29,18 +30,18 @@ export async function search(
     found.push(...answer.lines);
     cursor = answer.next;
   } while (cursor !== null && found.length < limit);
-  for (const line of found.toReversed()) show(line, options);
+  for (const line of found.toReversed()) await show(line, options);
 }
 
-/** Prints lines as they are stored, until the server or the user ends it. */
+/** Prints lines as they are stored, until the user ends it. @throws {Error} when the server does. */
 export async function tail(client: Client, parameters: URLSearchParams, options: ShowOptions): Promise<void> {
   for await (const { event, data } of client.events("/api/v1/tail", parameters)) {
-    if (event === "lines") for (const line of JSON.parse(data) as StoredLine[]) show(line, options);
+    if (event === "lines") for (const line of JSON.parse(data) as StoredLine[]) await show(line, options);
     if (event === "skipped" && !options.json)
-      options.write(`… ${(JSON.parse(data) as TailSkipped).count} lines skipped: more than can be shown\n`);
+      await options.write(`… ${(JSON.parse(data) as TailSkipped).count} lines skipped: more than can be shown\n`);
   }
 }
 
-function show(line: StoredLine, { json, colours, write }: ShowOptions): void {
-  write(json ? `${JSON.stringify(line)}\n` : lineText(line, colours));
+function show(line: StoredLine, { json, colours, write }: ShowOptions): Promise<void> {
+  return write(json ? `${JSON.stringify(line)}\n` : lineText(line, colours));
 }

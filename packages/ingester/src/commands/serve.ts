@@ -1,16 +1,16 @@
-import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { buildPage } from "@logdna-agent/web";
 import { createWebServer } from "../http/server.ts";
 import { ReadAccess } from "../http/session.ts";
 import { isLoopback, type Settings } from "../options.ts";
-import { keptSecret, makePrivateDirectory } from "../private_files.ts";
+import { keptSecret, makePrivateDirectory, readIfThere } from "../private_files.ts";
 import { Receiver } from "../receive/receive.ts";
 import { openEmbedded, openServer } from "../store/connection.ts";
 import { Store } from "../store/store.ts";
 import { LiveTail } from "../tail/live_tail.ts";
 import { privateIdentity, type ServerIdentity } from "../tls/authority.ts";
+import { givenIdentity } from "../tls/given_identity.ts";
 
 const HOUR_MS = 3_600_000;
 const RETENTION_INTERVAL_MS = 600_000;
@@ -27,8 +27,10 @@ export async function serve(settings: Settings): Promise<number> {
   makePrivateDirectory(dataDir);
   const keyFile = settings.ingestionKeys ?? join(dataDir, SECRET_FILES.key);
   const tokenFile = settings.tokenFile ?? join(dataDir, SECRET_FILES.token);
-  const keys = settings.ingestionKeys === undefined ? [keptSecret(keyFile)] : secretsIn(keyFile);
-  const token = settings.tokenFile === undefined ? keptSecret(tokenFile) : (secretsIn(tokenFile)[0] ?? "");
+  const keys =
+    settings.ingestionKeys === undefined ? [keptSecret(keyFile)] : secretsIn(keyFile, "--ingestion-key-file");
+  const token =
+    settings.tokenFile === undefined ? keptSecret(tokenFile) : (secretsIn(tokenFile, "--token-file")[0] ?? "");
   const identity = await identityOf(settings);
   const page = await buildPage();
   const store = await Store.open(
@@ -45,6 +47,8 @@ export async function serve(settings: Settings): Promise<number> {
     onError: (what, error) => say("error", `${what}: ${error.message}`),
   });
   const port = await server.listen(settings.host, settings.port);
+  // Heard before it is said that the server is ready: whoever waits for that may stop it at once.
+  const stop = Promise.race([once("SIGTERM"), once("SIGINT")]);
   announce(settings, port, { keyFile, tokenFile, token, caFile: identity?.caFile });
 
   const retention = { maxAgeMs: settings.maxAgeMs, maxBytes: settings.maxBytes };
@@ -53,7 +57,7 @@ export async function serve(settings: Settings): Promise<number> {
     setInterval(() => void renew(settings, server.useIdentity), HOUR_MS),
   ];
   void retain(store, retention);
-  await Promise.race([once("SIGTERM"), once("SIGINT")]);
+  await stop;
   for (const timer of timers) clearInterval(timer);
   const stopped = (async () => {
     await server.close();
@@ -73,7 +77,7 @@ async function identityOf(settings: Settings): Promise<Identity | undefined> {
   const { http, tlsCert, tlsKey, dataDir, names, host } = settings;
   if (http) return undefined;
   if (tlsCert !== undefined && tlsKey !== undefined)
-    return { current: { cert: readFileSync(tlsCert, "utf8"), key: readFileSync(tlsKey, "utf8") }, caFile: undefined };
+    return { current: givenIdentity(tlsCert, tlsKey), caFile: undefined };
   const own = isLoopback(host) || host === "::" || host === "0.0.0.0" ? [] : [host];
   const all = [...new Set(["localhost", "127.0.0.1", "::1", hostname(), ...own, ...names])];
   const { caFile, identity } = await privateIdentity(dataDir, all);
@@ -99,11 +103,10 @@ async function retain(store: Store, retention: Parameters<Store["retain"]>[0]): 
   }
 }
 
-function secretsIn(file: string): string[] {
-  const secrets = readFileSync(file, "utf8")
-    .split("\n")
-    .flatMap((line) => (line.trim() === "" ? [] : [line.trim()]));
-  if (secrets.length === 0) throw new Error(`${file} holds no secret: write one a line into it.`);
+function secretsIn(file: string, flag: string): string[] {
+  const secrets = (readIfThere(file) ?? "").split("\n").flatMap((line) => (line.trim() === "" ? [] : [line.trim()]));
+  if (secrets.length === 0)
+    throw new Error(`${file} is missing or holds no secret: write one a line into it, or give another with ${flag}.`);
   return secrets;
 }
 

@@ -43,7 +43,8 @@ export function addReadApi(server: FastifyInstance, { store, tail, access }: Rea
       store.histogram(readQuery(filterOf(query(request))), bucketsOf(query(request))),
     );
     reading.get("/api/v1/facets", (request) => store.facets(readQuery(filterOf(query(request)))));
-    reading.get("/api/v1/tail", (request, reply) => {
+    // HEAD would be an answer that never ends.
+    reading.get("/api/v1/tail", { exposeHeadRoute: false }, (request, reply) => {
       const { from: _from, to: _to, ...filter } = filterOf(query(request));
       streamTail(tail, readQuery(filter), reply);
     });

@@ -1,8 +1,9 @@
+import { createHash } from "node:crypto";
 import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer, Server as HttpsServer } from "node:https";
 import { ENDPOINTS, type ErrorAnswer } from "@logdna-agent/protocol";
 import type { PageFile } from "@logdna-agent/web";
-import { type FastifyError, fastify } from "fastify";
+import { type FastifyError, type FastifyReply, fastify } from "fastify";
 import type { Receiver } from "../receive/receive.ts";
 import { Refusal } from "../receive/refusal.ts";
 import { QueryTooSlow } from "../store/store.ts";
@@ -64,6 +65,10 @@ export function createWebServer(options: WebServerOptions): WebServer {
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
   };
+  const headers =
+    identity === undefined
+      ? SECURITY_HEADERS
+      : { ...SECURITY_HEADERS, "strict-transport-security": "max-age=31536000" };
   let listener: Server | HttpsServer | undefined;
   const server = fastify({
     serverFactory: (handler) => {
@@ -73,17 +78,20 @@ export function createWebServer(options: WebServerOptions): WebServer {
           : createHttpsServer({ ...limits, ...identity, minVersion: "TLSv1.2" }, handler);
       return listener;
     },
+    // A path that cannot be decoded gets neither to the hooks nor to the error handler.
+    frameworkErrors: (_error, _request, reply: FastifyReply) => {
+      reply
+        .headers(headers)
+        .code(400)
+        .send({ error: "The path cannot be decoded." } satisfies ErrorAnswer);
+    },
     forceCloseConnections: true,
     requestTimeout: REQUEST_TIMEOUT_MS,
   });
   let stopping = false;
 
   server.addHook("onRequest", async (_, reply) => {
-    reply.headers(
-      identity === undefined
-        ? SECURITY_HEADERS
-        : { ...SECURITY_HEADERS, "strict-transport-security": "max-age=31536000" },
-    );
+    reply.headers(headers);
   });
 
   server.register(async (ingestion) => {
@@ -103,14 +111,21 @@ export function createWebServer(options: WebServerOptions): WebServer {
   server.get("/health/ready", async (_, reply) =>
     stopping ? reply.code(503).send({ error: "The server is stopping." }) : { status: "ok" },
   );
-  for (const [path, { type, body }] of page)
-    server.get(path, async (_, reply) => reply.type(type).send(Buffer.from(body)));
+  for (const [path, { type, body }] of page) {
+    const etag = `"${createHash("sha256").update(body).digest("base64url")}"`;
+    server.get(path, async (request, reply) => {
+      // Kept by browsers, but never shown without asking: after an update the page must fit the server.
+      reply.headers({ etag, "cache-control": "no-cache" });
+      if (request.headers["if-none-match"]?.includes(etag)) return reply.code(304).send();
+      return reply.type(type).send(Buffer.from(body));
+    });
+  }
 
   server.setNotFoundHandler(async (_, reply) => reply.code(404).send({ error: "Not found." } satisfies ErrorAnswer));
   server.setErrorHandler(async (error: FastifyError, request, reply) => {
     const { status, message } = answerTo(error);
     if (status >= 500) onError(`${request.method} ${new URL(request.url, "http://server").pathname}`, error);
-    // What is left of a body that was refused is not read; the connection cannot be used again.
+    // Only a bounded part of a refused body is read to its end; behind more than that the connection cannot be used again.
     if (status === 413) reply.header("connection", "close");
     return reply.code(status).send({ error: message } satisfies ErrorAnswer);
   });

@@ -20,7 +20,8 @@ export interface Query {
 
 /**
  * Reads a filter. `q` holds words and "quoted phrases" that must all occur, `-` before one that must not, and
- * `field:value` terms; several terms of one field mean any of their values.
+ * `field:value` terms, where within quotes `\"` and `\\` stand for a quote and a
+ * backslash; several terms of one field mean any of their values.
  */
 export function readQuery(filter: LineFilter): Query {
   const contains: string[] = [];
@@ -50,12 +51,12 @@ interface Term {
   readonly not: boolean;
 }
 
-const TERM = /(-)?(?:(host|app|file|level|tag):)?(?:"((?:[^"\\]|\\.)*)"?|(\S+))/g;
+const TERM = /(-)?(?:(host|app|file|level|tag):)?(?:"((?:[^"\\]|\\(?:.|$))*)"?|(\S+))/gs;
 
 function terms(q: string): Term[] {
   const found: Term[] = [];
   for (const [, minus, field, quoted, word] of q.matchAll(TERM)) {
-    const text = quoted === undefined ? (word ?? "") : quoted.replaceAll(/\\(.)/g, "$1");
+    const text = quoted === undefined ? (word ?? "") : quoted.replaceAll(/\\(["\\])/g, "$1");
     if (text === "") continue;
     found.push({ text, field: FIELDS.find((name) => name === field), not: minus !== undefined });
   }

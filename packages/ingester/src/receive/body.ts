@@ -6,6 +6,8 @@ import { MAX_BODY_BYTES } from "@logdna-agent/protocol";
 import { Refusal } from "./refusal.ts";
 
 const gunzipAsync = promisify(gunzip);
+/** Bytes of a refused body that are still read. */
+const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
 const TOO_LARGE = `The body is larger than ${MAX_BODY_BYTES} bytes.`;
 
 /**
@@ -19,11 +21,12 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
   if (Number(request.headers["content-length"] ?? 0) > MAX_BODY_BYTES) throw new Refusal(413, TOO_LARGE);
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  for await (const chunk of chunksOf(request)) {
     size += chunk.length;
     if (size > MAX_BODY_BYTES) throw new Refusal(413, TOO_LARGE);
     chunks.push(chunk);
   }
+  if (!request.complete) throw new Refusal(400, "The body was not sent to its end.");
   const body = Buffer.concat(chunks);
   if (encoding === "identity") return body;
   try {
@@ -33,5 +36,28 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
     if (error instanceof Error && "code" in error && error.code === "ERR_BUFFER_TOO_LARGE")
       throw new Refusal(413, TOO_LARGE);
     throw new Refusal(400, "The body is not valid gzip.");
+  }
+}
+
+/**
+ * Reads what is left of a refused request's body, within a bound. A client that is still writing when its connection is
+ * closed gets a reset instead of the answer, and would send the same body again and again.
+ */
+export async function discardBody(request: IncomingMessage): Promise<void> {
+  if (Number(request.headers["content-length"] ?? 0) > MAX_DISCARDED_BYTES) return;
+  let size = 0;
+  for await (const chunk of chunksOf(request)) {
+    size += chunk.length;
+    if (size > MAX_DISCARDED_BYTES) return;
+  }
+}
+
+/** What comes of a body, until its end or that of the connection. Leaving it early leaves the request as it is. */
+async function* chunksOf(request: IncomingMessage): AsyncGenerator<Buffer> {
+  if (request.readableEnded || request.destroyed) return;
+  try {
+    yield* request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+  } catch (error) {
+    if (request.complete) throw error;
   }
 }

@@ -1,31 +1,33 @@
 /** Names of severities as senders write them, and as the store keeps them. */
-const NAMES: Readonly<Record<string, string>> = {
-  trace: "trace",
-  trc: "trace",
-  verbose: "debug",
-  debug: "debug",
-  dbg: "debug",
-  info: "info",
-  information: "info",
-  notice: "info",
-  warn: "warn",
-  warning: "warn",
-  error: "error",
-  err: "error",
-  severe: "error",
-  fatal: "fatal",
-  critical: "fatal",
-  crit: "fatal",
-  alert: "fatal",
-  emerg: "fatal",
-  emergency: "fatal",
-  panic: "fatal",
-};
+const NAMES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    trace: "trace",
+    trc: "trace",
+    verbose: "debug",
+    debug: "debug",
+    dbg: "debug",
+    info: "info",
+    information: "info",
+    notice: "info",
+    warn: "warn",
+    warning: "warn",
+    error: "error",
+    err: "error",
+    severe: "error",
+    fatal: "fatal",
+    critical: "fatal",
+    crit: "fatal",
+    alert: "fatal",
+    emerg: "fatal",
+    emergency: "fatal",
+    panic: "fatal",
+  }),
+);
 
 /** A sender's level as the store keeps it: one of the known names, or as sent, in lower case. */
 export function normalLevel(level: string): string {
   const lower = level.trim().toLowerCase();
-  return NAMES[lower] ?? lower.slice(0, 32);
+  return NAMES.get(lower) ?? lower.slice(0, 32).toWellFormed();
 }
 
 /** Severities of syslog priorities, 0 to 7 (RFC 5424, 6.2.1). */
@@ -42,10 +44,10 @@ const BRACKETED = /\[(trace|debug|info|notice|warn|warning|error|err|fatal|criti
 /** The level that a line's text tells; empty when it tells none. */
 export function levelIn(text: string): string {
   const head = text.length > LOOKED_AT ? text.slice(0, LOOKED_AT) : text;
-  const keyed = KEYED.exec(head)?.[1]?.toLowerCase();
-  if (keyed !== undefined && NAMES[keyed] !== undefined) return NAMES[keyed];
+  const keyed = NAMES.get(KEYED.exec(head)?.[1]?.toLowerCase() ?? "");
+  if (keyed !== undefined) return keyed;
   const word = (WORD.exec(head)?.[1] ?? BRACKETED.exec(head)?.[1])?.toLowerCase();
-  if (word !== undefined) return NAMES[word] ?? "";
+  if (word !== undefined) return NAMES.get(word) ?? "";
   const priority = /^<(\d{1,3})>/.exec(head)?.[1];
   if (priority !== undefined && Number(priority) < 192) return SYSLOG[Number(priority) % 8] ?? "";
   return "";

@@ -13,8 +13,10 @@ export interface Sender {
   readonly batch: string;
 }
 
-/** Bytes of one name, such as a host's or a file's. */
+/** Characters of one name, such as a host's or a file's. */
 const MAX_NAME = 4096;
+/** Characters that the hostname and the tags of a request may come to in all of its lines together. */
+const MAX_REPEATED = 64 * 1024 * 1024;
 /** Timestamps below this are seconds: as milliseconds they would be before April 1973. */
 const SECONDS_BELOW = 100_000_000_000;
 /** What DateTime64(3) holds: 1900 to 2299. */
@@ -23,7 +25,7 @@ const LATEST = 10_413_791_999_999;
 
 /**
  * Reads the lines of a body.
- * @throws {Refusal} 400 that says which line has what wrong.
+ * @throws {Refusal} 400 that says which line has what wrong; 413 for lines that are many more bytes than they were sent as.
  */
 export function readLines(body: Buffer, sender: Sender): StoredLine[] {
   let parsed: unknown;
@@ -32,9 +34,13 @@ export function readLines(body: Buffer, sender: Sender): StoredLine[] {
   } catch {
     throw new Refusal(400, "The body is not valid JSON.");
   }
-  if (!isRecord(parsed) || !Array.isArray(parsed.lines))
-    throw new Refusal(400, 'The body must be an object with an array "lines".');
-  return parsed.lines.map((line: unknown, idx) => readLine(line, idx, sender));
+  // LogDNA's own npm clients say `ls` for `lines`.
+  const list = isRecord(parsed) ? (parsed.lines ?? parsed.ls) : undefined;
+  if (!Array.isArray(list)) throw new Refusal(400, 'The body must be an object with an array "lines".');
+  // Each line is stored with both: a small body would otherwise come to gigabytes.
+  if (list.length * (sender.hostname.length + sender.tags.join().length) > MAX_REPEATED)
+    throw new Refusal(413, "The hostname and tags are too long for so many lines: send fewer at a time.");
+  return list.map((line: unknown, idx) => readLine(line, idx, sender));
 }
 
 /** Lines as the store takes them: JSON arrays in the order of its columns, one a line. */
@@ -85,16 +91,17 @@ function readLine(value: unknown, idx: number, sender: Sender): StoredLine {
     level: level === "" ? levelIn(line) : normalLevel(level),
     env: text(value.env, idx, "env"),
     tags,
-    line,
+    line: line.toWellFormed(),
     meta: value.meta === undefined || value.meta === null ? "" : JSON.stringify(value.meta),
     label: strings(value.label, idx, "label"),
     annotation: strings(value.annotation, idx, "annotation"),
   };
 }
 
-/** Tags as senders write them: a list, or one text with commas. */
+/** Tags of a text with commas. */
 export function splitTags(tags: string): string[] {
   return tags
+    .toWellFormed()
     .split(",")
     .map((tag) => tag.trim())
     .filter((tag) => tag !== "");
@@ -119,13 +126,15 @@ function text(value: unknown, idx: number, name: string): string {
   if (value === undefined || value === null) return "";
   if (typeof value === "number" || typeof value === "boolean") return String(value);
   if (typeof value !== "string") throw wrong(idx, `has a "${name}" that is no text`);
-  return value.length > MAX_NAME ? value.slice(0, MAX_NAME) : value;
+  return (value.length > MAX_NAME ? value.slice(0, MAX_NAME) : value).toWellFormed();
 }
 
 function strings(value: unknown, idx: number, name: string): Record<string, string> {
   if (value === undefined || value === null) return {};
   if (!isRecord(value)) throw wrong(idx, `has a "${name}" that is no object`);
-  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, text(entry, idx, `${name}.${key}`)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, entry]) => [key.toWellFormed(), text(entry, idx, `${name}.${key}`)]),
+  );
 }
 
 function wrong(idx: number, what: string): Refusal {

@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { BATCH_ID_PATTERN, HEADER, type StoredLine } from "@logdna-agent/protocol";
 import type { Store } from "../store/store.ts";
 import { isOneOf, keyOf } from "./authenticate.ts";
-import { readBody } from "./body.ts";
+import { discardBody, readBody } from "./body.ts";
 import { readLines, rowsOf, type Sender, splitTags } from "./lines.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -25,6 +25,15 @@ export class Receiver {
 
   /** @throws {Refusal | StoreUnavailable} */
   async receive(request: IncomingMessage): Promise<void> {
+    try {
+      await this.#receive(request);
+    } catch (error) {
+      await discardBody(request);
+      throw error;
+    }
+  }
+
+  async #receive(request: IncomingMessage): Promise<void> {
     const { keys, store, onStored } = this.#options;
     const query = new URL(request.url ?? "/", "http://server").searchParams;
     if (!isOneOf(keyOf(request.headers, query), keys)) throw new Refusal(403, "The ingestion key is not known.");

@@ -1,10 +1,11 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type ClickHouseClient, createClient } from "@clickhouse/client";
+import { type ClickHouseClient, ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { createChdbConnection } from "chdb/connection";
+import { readIfThere } from "../private_files.ts";
 
 /** The store cannot be opened: what was attempted, and what to do. */
-export class StoreError extends Error {
+class StoreError extends Error {
   override readonly name = "StoreError";
 }
 
@@ -35,18 +36,31 @@ export async function openEmbedded(dataDirectory: string): Promise<StoreConnecti
     return connections(write, Array.from({ length: EMBEDDED_READERS }, open));
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    if (/Cannot lock file|another .*process|already running/i.test(message + String((error as Error).cause ?? "")))
+    const holder = holderOf(path);
+    if (holder !== undefined)
       throw new StoreError(
-        `Another ingestion server is using ${path}. Stop it first, or give this one another directory with --data-dir.`,
+        `Another ingestion server, process ${holder}, is using ${path}. Stop it first, or give this one another directory with --data-dir.`,
         { cause: error },
       );
     throw new StoreError(`Cannot open the store in ${path}: ${message}`, { cause: error });
   }
 }
 
+/** The process that holds the lock on a store; the engine's own error does not say that this is why it cannot open it. */
+function holderOf(path: string): number | undefined {
+  const pid = Number(/^PID: (\d+)$/m.exec(readIfThere(join(path, "status")) ?? "")?.[1]);
+  try {
+    return pid !== process.pid && process.kill(pid, 0) ? pid : undefined;
+  } catch (error) {
+    // Not ours to signal, so it is there.
+    return error instanceof Error && "code" in error && error.code === "EPERM" ? pid : undefined;
+  }
+}
+
 /** Connects to a ClickHouse server or cluster. @throws {StoreError} */
 export async function openServer(url: string): Promise<StoreConnections> {
-  const client = createClient({ url });
+  // What the client would log it also throws, and where that goes is said once, in one line.
+  const client = createClient({ url, log: { level: ClickHouseLogLevel.OFF } });
   try {
     await client.command({ query: "SELECT 1" });
   } catch (error) {

@@ -15,6 +15,8 @@ export function lineId({ timestamp, batch, idx }: LinePlace): string {
 export function placeOf(id: string): LinePlace | undefined {
   const match = /^(-?[0-9a-z]{1,11})\.([0-9a-z]{1,7})\.([0-9A-Za-z_-]{1,64})$/.exec(id);
   if (match === null) return undefined;
-  const [, timestamp = "", idx = "", batch = ""] = match;
-  return { timestamp: Number.parseInt(timestamp, 36), idx: Number.parseInt(idx, 36), batch };
+  const [timestamp, idx] = [Number.parseInt(match[1] ?? "", 36), Number.parseInt(match[2] ?? "", 36)];
+  // More than what the store's columns hold is no place of a line, and must not get to the database.
+  if (Math.abs(timestamp) > 8.64e15 || idx > 0xffff_ffff) return undefined;
+  return { timestamp, idx, batch: match[3] ?? "" };
 }

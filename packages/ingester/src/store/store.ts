@@ -153,19 +153,25 @@ export class Store {
     const from = query.from ?? whole?.from ?? Date.now() - 1000;
     const to = Math.max(from + 1, query.to ?? whole?.to ?? Date.now());
     const bucketMs = niceWidth((to - from) / buckets);
-    const where = condition({ ...query, from, to });
+    const where = condition({ ...query, from, to: query.to ?? to });
     const rows = await this.#rows<{ start: string; level: string; n: string }>(
-      `SELECT intDiv(toUnixTimestamp64Milli(timestamp), {width:Int64}) * {width:Int64} AS start, level, count() AS n
+      `SELECT toUnixTimestamp64Milli(timestamp) - positiveModulo(toUnixTimestamp64Milli(timestamp), {width:Int64}) AS start,
+         level, count() AS n
        FROM lines WHERE ${where.sql} GROUP BY start, level ORDER BY start`,
       { ...where.parameters, width: bucketMs },
     );
-    const byStart = new Map<number, Record<string, number>>();
+    const byStart = new Map<number, Map<string, number>>();
     for (const { start, level, n } of rows) {
-      const counts = byStart.get(Number(start)) ?? {};
-      counts[level] = Number(n);
+      const counts = byStart.get(Number(start)) ?? new Map<string, number>();
+      counts.set(level, Number(n));
       byStart.set(Number(start), counts);
     }
-    return { from, to, bucketMs, buckets: Array.from(byStart, ([start, counts]) => ({ start, counts })) };
+    return {
+      from,
+      to,
+      bucketMs,
+      buckets: Array.from(byStart, ([start, counts]) => ({ start, counts: Object.fromEntries(counts) })),
+    };
   }
 
   /** The most frequent values of each field. */
@@ -188,8 +194,8 @@ export class Store {
 
   /** Drops the oldest days until the rest is within the bounds; returns the days that were dropped. */
   async retain({ maxAgeMs, maxBytes }: Retention, now = Date.now()): Promise<string[]> {
-    const days = await this.#rows<{ day: string; bytes: string; newest: string }>(
-      `SELECT partition AS day, sum(bytes_on_disk) AS bytes, toUnixTimestamp(max(max_time)) AS newest FROM system.parts
+    const days = await this.#rows<{ day: string; bytes: string }>(
+      `SELECT partition AS day, sum(bytes_on_disk) AS bytes FROM system.parts
        WHERE active AND table = 'lines' AND database = currentDatabase() GROUP BY day ORDER BY day DESC`,
       {},
     );

@@ -13,6 +13,8 @@ export interface Subscription {
 
 /** Lines that wait for one viewer, at most; the oldest beyond are skipped, and their number is told. */
 const MAX_WAITING = 10_000;
+/** Characters that wait for one viewer, at most, but for a single line; they make one text, and texts end at 512 MB. */
+const MAX_WAITING_LENGTH = 16 * 1024 * 1024;
 /** Lines are given to a viewer this often at most, in milliseconds: more often costs more and nobody sees it. */
 const INTERVAL_MS = 50;
 
@@ -26,7 +28,10 @@ export class LiveTail {
 
   /** Lines were stored. */
   publish(lines: readonly StoredLine[]): void {
-    for (const watcher of this.#watchers) watcher.offer(lines);
+    // Made once for all viewers, and only of lines that someone watches.
+    const texts: string[] = [];
+    const textOf = (idx: number): string => (texts[idx] ??= JSON.stringify(lines[idx]));
+    for (const watcher of this.#watchers) watcher.offer(lines, textOf);
   }
 
   subscribe(fits: (line: StoredLine) => boolean, viewer: Viewer): Subscription {
@@ -45,7 +50,9 @@ export class LiveTail {
 class Watcher {
   readonly #fits: (line: StoredLine) => boolean;
   readonly #viewer: Viewer;
-  #waiting: StoredLine[] = [];
+  /** Lines in JSON. */
+  #waiting: string[] = [];
+  #length = 0;
   #skipped = 0;
   #timer: NodeJS.Timeout | undefined;
   #sentAt = 0;
@@ -56,14 +63,28 @@ class Watcher {
     this.#viewer = viewer;
   }
 
-  offer(lines: readonly StoredLine[]): void {
-    for (const line of lines) if (this.#fits(line)) this.#waiting.push(line);
-    const over = this.#waiting.length - MAX_WAITING;
-    if (over > 0) {
-      this.#waiting.splice(0, over);
-      this.#skipped += over;
+  offer(lines: readonly StoredLine[], textOf: (idx: number) => string): void {
+    for (const [idx, line] of lines.entries()) {
+      if (!this.#fits(line)) continue;
+      const text = textOf(idx);
+      this.#waiting.push(text);
+      this.#length += text.length;
     }
+    this.#bound();
     this.#plan();
+  }
+
+  #bound(): void {
+    let over = 0;
+    let left = this.#waiting.length;
+    while (left > MAX_WAITING || (left > 1 && this.#length > MAX_WAITING_LENGTH)) {
+      this.#length -= this.#waiting[over]?.length ?? 0;
+      over += 1;
+      left -= 1;
+    }
+    if (over === 0) return;
+    this.#waiting.splice(0, over);
+    this.#skipped += over;
   }
 
   ready(): void {
@@ -88,8 +109,9 @@ class Watcher {
     this.#sentAt = performance.now();
     if (this.#skipped > 0) this.#viewer.send("skipped", JSON.stringify({ count: this.#skipped }));
     this.#skipped = 0;
-    const lines = this.#waiting;
+    const data = `[${this.#waiting.join(",")}]`;
     this.#waiting = [];
-    this.#full = !this.#viewer.send("lines", JSON.stringify(lines));
+    this.#length = 0;
+    this.#full = !this.#viewer.send("lines", data);
   }
 }

@@ -1,5 +1,5 @@
 import "reflect-metadata";
-import { webcrypto, X509Certificate } from "node:crypto";
+import { createPrivateKey, webcrypto, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import {
@@ -58,9 +58,9 @@ export async function privateIdentity(
     writePrivate(files.caKey, caKey);
     writePrivate(files.ca, ca);
   }
-  const kept = { cert: readIfThere(files.cert), key: readIfThere(files.key) };
-  if (kept.cert !== undefined && kept.key !== undefined && serves(kept.cert, ca, names) && expiry(kept.cert) > renewAt)
-    return { caFile: files.ca, identity: { cert: kept.cert, key: kept.key } };
+  const kept = { cert: readIfThere(files.cert) ?? "", key: readIfThere(files.key) ?? "" };
+  if (kept.cert !== "" && kept.key !== "" && serves(kept, ca, names) && expiry(kept.cert) > renewAt)
+    return { caFile: files.ca, identity: kept };
   const identity = await issue(ca, caKey, names, now);
   writePrivate(files.key, identity.key);
   writePrivate(files.cert, identity.cert);
@@ -71,10 +71,12 @@ function expiry(pem: string): number {
   return Date.parse(new X509Certificate(pem).validTo);
 }
 
-function serves(pem: string, ca: string, names: readonly string[]): boolean {
-  const certificate = new X509Certificate(pem);
-  const valid = certificate.verify(new X509Certificate(ca).publicKey);
-  return valid && names.every((name) => (isIP(name) ? certificate.checkIP(name) : certificate.checkHost(name)));
+function serves({ cert, key }: ServerIdentity, ca: string, names: readonly string[]): boolean {
+  const certificate = new X509Certificate(cert);
+  const issued = certificate.verify(new X509Certificate(ca).publicKey);
+  // The two files are written one after the other, and a crash may have come in between.
+  const fits = issued && certificate.checkPrivateKey(createPrivateKey(key));
+  return fits && names.every((name) => (isIP(name) ? certificate.checkIP(name) : certificate.checkHost(name)));
 }
 
 async function makeAuthority(now: number): Promise<ServerIdentity> {

@@ -37,13 +37,29 @@ export class ChunkReader {
   /**
    * Reads the next bytes of an open file.
    * @param complete the file will not grow: a last line without a newline is handed on too.
-   * @param until offset at which to stop, to read a known range again; the range then ends there.
    * @throws a system error.
    */
-  read(file: TailedFile, complete: boolean, until = Number.POSITIVE_INFINITY): ReadOutcome {
+  read(file: TailedFile, complete: boolean): ReadOutcome {
+    return this.#read(file, complete, this.#buffer.length, Number.POSITIVE_INFINITY);
+  }
+
+  /**
+   * Reads a known range again, as the pieces that it was read as before.
+   * @param end offset at which the range ends.
+   * @param lineStart where the line begins that this end stands in: `end` when a line ended there.
+   * @throws a system error.
+   */
+  readAgain(file: TailedFile, end: number, lineStart: number): ReadOutcome {
+    const { anchor, offset } = file.position;
+    // A part of a line is told by what follows it; where a line ended, nothing that follows may count.
+    if (lineStart === end) return this.#read(file, true, end - offset + anchor.length, end);
+    return this.#read(file, false, this.#buffer.length, end);
+  }
+
+  #read(file: TailedFile, complete: boolean, most: number, end: number): ReadOutcome {
     const { anchor, offset } = file.position;
     const buffer = this.#buffer;
-    const want = Math.min(buffer.length, until - offset + anchor.length);
+    const want = Math.min(buffer.length, most);
     const size = readSync(file.fd, buffer, 0, want, offset - anchor.length);
     if (size < anchor.length || !buffer.subarray(0, anchor.length).equals(anchor)) return { kind: "rewritten" };
     const fresh = size - anchor.length;
@@ -53,8 +69,11 @@ export class ChunkReader {
     const grown = fresh > file.pending;
     file.pending = fresh - split.consumed;
     if (split.consumed === 0) return { kind: "nothing", grown };
-    const chunk = this.#chunk(file, bytes.subarray(0, split.consumed), split.pieces);
-    file.position = { ...chunk.positionAfter(split.consumed), ...split.position };
+    const pieces = upTo(split.pieces, end - offset);
+    const consumed = pieces.at(-1)?.to ?? 0;
+    if (consumed < split.consumed) file.pending = 0;
+    const chunk = this.#chunk(file, bytes.subarray(0, consumed), pieces);
+    file.position = chunk.positionAfter(consumed);
     return { kind: "chunk", chunk, more: size === buffer.length };
   }
 
@@ -85,4 +104,13 @@ function positionAt(pieces: readonly Piece[], start: number, end: number): { lin
   if (piece?.kind === "dropped" && piece.total === undefined)
     return { lineStart: piece.lineStart, part: piece.number - 1 };
   return { lineStart: start + end, part: 0 };
+}
+
+/** The pieces up to a position; a run of whole lines may be cut there. */
+function upTo(pieces: readonly Piece[], end: number): readonly Piece[] {
+  const last = pieces.at(-1);
+  if (last === undefined || last.to <= end) return pieces;
+  return pieces.flatMap((piece) =>
+    piece.to <= end ? [piece] : piece.from < end && piece.kind === "lines" ? [{ ...piece, to: end }] : [],
+  );
 }

@@ -90,7 +90,7 @@ export class CompressedForms {
   }
 
   #compressedIn(directory: string): readonly string[] {
-    const changed = statSync(directory, { bigint: true, throwIfNoEntry: false })?.mtimeNs ?? 0n;
+    const changed = changedAt(directory);
     const known = this.#names.get(directory);
     if (known?.changed === changed) return known.names;
     const names = namesIn(directory).filter((name) => extensionOf(name) !== undefined);
@@ -162,4 +162,13 @@ function decompress(source: ReadStream, create: () => Transform): Readable {
 
 function isZlibError(error: unknown): boolean {
   return error instanceof Error && "code" in error && /^(Z_|ZSTD_|ERR_ZSTD)/.test(String(error.code));
+}
+
+/** When a directory's entries last changed; 0 where that cannot be told. */
+function changedAt(directory: string): bigint {
+  try {
+    return statSync(directory, { bigint: true }).mtimeNs;
+  } catch {
+    return 0n;
+  }
 }

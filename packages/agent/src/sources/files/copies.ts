@@ -18,20 +18,36 @@ const COMPRESSED = /\.(?:gz|xz|bz2|zst|lz4|Z)$/;
 
 /** True when a name looks like a rotated form of another name in the same directory: `app.log.1`, `app.log-20260102`. */
 export function looksRotatedFrom(name: string, original: string): boolean {
-  return name.length > original.length && name.startsWith(original) && !COMPRESSED.test(name);
+  if (name.length <= original.length || COMPRESSED.test(name)) return false;
+  return name.startsWith(original) || isRotationOf(name, original);
 }
 
 /**
- * The names that a name may be a rotated form of: itself, cut before each `.`, `-` and `_` from the right.
+ * The names that a name may be a rotated form of: itself, cut before each `.`, `-` and `_` from the right; or without
+ * what rotation has put in front of its extension (`app-20260102.log`).
  */
 export function rotatedFrom(name: string): string[] {
   if (COMPRESSED.test(name)) return [];
   const names: string[] = [];
+  const inner = ROTATED_BEFORE_EXTENSION.exec(name);
+  if (inner !== null) names.push(`${inner[1]}${inner[2]}`);
   for (let at = name.length - 1; at > 0; at -= 1) {
     const separator = name[at];
     if (separator === "." || separator === "-" || separator === "_") names.push(name.slice(0, at));
   }
   return names;
+}
+
+/** What rotation puts behind a name: a number, or a date with what follows it (logrotate(8): `dateext`, `dateformat`). */
+const SUFFIX = String.raw`(?:\.\d{1,5}|[.-]\d{4}-?\d{2}-?\d{2}(?:[-_.T]?\d+)*)`;
+const ROTATED_BEHIND = new RegExp(`^${SUFFIX}$`);
+const ROTATED_BEFORE_EXTENSION = new RegExp(`^(.+?)${SUFFIX}(\\.[a-z]+)$`, "i");
+
+/** True when a name is, by a number or a date, a rotated form of the other. */
+export function isRotationOf(name: string, original: string): boolean {
+  if (name.startsWith(original)) return ROTATED_BEHIND.test(name.slice(original.length));
+  const inner = ROTATED_BEFORE_EXTENSION.exec(name);
+  return inner !== null && `${inner[1]}${inner[2]}` === original;
 }
 
 /**

@@ -1,12 +1,13 @@
 import { closeSync, fstatSync } from "node:fs";
 import { type FoundCopy, reachOfCopy } from "./copies.ts";
-import { compareHead, type TailedFile } from "./tailed_file.ts";
+import { compareHead, inodeKey, type TailedFile } from "./tailed_file.ts";
 
 /** How long a new file that may be a copy is held back, after it last grew, before it counts as a file of its own. */
 const DECIDE_MS = 5000;
 
 interface Suspect {
-  readonly path: string;
+  /** The name that it was last met under. */
+  path: string;
   readonly fd: number;
   readonly dev: bigint;
   readonly ino: bigint;
@@ -25,68 +26,60 @@ interface Suspect {
 export class CopyWatch {
   readonly #suspects = new Map<string, Suspect>();
 
+  /** Takes over an open descriptor. */
+  add(suspect: Omit<Suspect, "size">): void {
+    this.#suspects.set(inodeKey(suspect.dev, suspect.ino), { ...suspect, size: 0 });
+  }
+
   get size(): number {
     return this.#suspects.size;
   }
 
-  has(path: string): boolean {
-    return this.#suspects.has(path);
-  }
-
-  /** Takes over an open descriptor. */
-  add(suspect: Omit<Suspect, "size">): void {
-    this.#release(suspect.path);
-    this.#suspects.set(suspect.path, { ...suspect, size: 0 });
+  /** True when a file of this inode key is held; it is known under `path` from now on. */
+  meets(key: string, path: string): boolean {
+    const suspect = this.#suspects.get(key);
+    if (suspect !== undefined) suspect.path = path;
+    return suspect !== undefined;
   }
 
   /** The copy of a file that was found truncated; the caller owns its descriptor then. */
   take(original: TailedFile): FoundCopy | undefined {
-    for (const suspect of this.#suspects.values()) {
+    for (const [key, suspect] of this.#suspects) {
       if (suspect.original !== original || original.head.length === 0) continue;
       const size = sizeOf(suspect);
       const reach = reachOfCopy(suspect.fd, size, original);
       if (reach === undefined) continue;
-      this.#suspects.delete(suspect.path);
+      this.#suspects.delete(key);
       const { fd, path, dev, ino } = suspect;
       return { fd, path, dev, ino, size, reaches: reach === "beyond" };
     }
     return undefined;
   }
 
-  /** The paths of files that have turned out not to be copies, or for which no truncation followed; forgotten here. */
-  decided(now: number): string[] {
-    const paths: string[] = [];
-    for (const suspect of this.#suspects.values()) {
+  /**
+   * Files that have turned out not to be copies (`differs`), or for which no truncation followed; forgotten here.
+   */
+  decided(now: number): { readonly path: string; readonly differs: boolean }[] {
+    const files: { path: string; differs: boolean }[] = [];
+    for (const [key, suspect] of this.#suspects) {
       const size = sizeOf(suspect);
       if (size !== suspect.size) {
         suspect.size = size;
         suspect.since = now;
       }
-      if (differs(suspect) || now - suspect.since > DECIDE_MS) {
-        this.#release(suspect.path);
-        paths.push(suspect.path);
+      const other = differs(suspect);
+      if (other || now - suspect.since > DECIDE_MS) {
+        closeSync(suspect.fd);
+        this.#suspects.delete(key);
+        files.push({ path: suspect.path, differs: other });
       }
     }
-    return paths;
-  }
-
-  /** Follows a file that was renamed while it is held. */
-  renamed(from: string, to: string): void {
-    const suspect = this.#suspects.get(from);
-    if (suspect === undefined) return;
-    this.#suspects.delete(from);
-    this.#suspects.set(to, { ...suspect, path: to });
+    return files;
   }
 
   close(): void {
-    for (const path of [...this.#suspects.keys()]) this.#release(path);
-  }
-
-  #release(path: string): void {
-    const suspect = this.#suspects.get(path);
-    if (suspect === undefined) return;
-    closeSync(suspect.fd);
-    this.#suspects.delete(path);
+    for (const { fd } of this.#suspects.values()) closeSync(fd);
+    this.#suspects.clear();
   }
 }
 

@@ -1,4 +1,13 @@
-import { type BigIntStats, closeSync, fstatSync, ftruncateSync, lstatSync, realpathSync } from "node:fs";
+import {
+  accessSync,
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  lstatSync,
+  realpathSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Chunk } from "../../chunk.ts";
 import type { LineLimits } from "../../lines/pieces.ts";
@@ -7,7 +16,7 @@ import type { AgentEvent } from "../../telemetry/events.ts";
 import type { WatchSink } from "../../watch/sink.ts";
 import { ChunkReader } from "./chunk_reader.ts";
 import { CompressedForms, type GoneLog } from "./compressed.ts";
-import { type FoundCopy, findCopy, rotatedFrom } from "./copies.ts";
+import { type FoundCopy, findCopy, isRotationOf, rotatedFrom } from "./copies.ts";
 import { CopyWatch } from "./copy_watch.ts";
 import { type AgentLife, endOfFile, endPosition, fromBeginning, type Lookback } from "./first_position.ts";
 import { errnoName, isInside, type OpenRefusal, openLog, typeName } from "./open_log.ts";
@@ -28,6 +37,8 @@ export interface FileSetOptions {
   readonly roots: readonly string[];
   /** Whether a path is to be shipped. */
   readonly includes: (path: string) => boolean;
+  /** Whether a directory is not looked into, and so not watched. */
+  readonly prunes: (directory: string) => boolean;
   readonly lookback: Lookback;
   readonly limits: LineLimits;
   /** Descriptors that may be open at once. */
@@ -44,12 +55,39 @@ export interface FileSetOptions {
   readonly wallClock?: () => number;
 }
 
+/** An open file that has no name any more, and what the state knows of it. */
+export interface NamelessFile {
+  readonly fd: number;
+  readonly known: KnownFile;
+}
+
+type EntryReason = Parameters<WatchSink["entry"]>[1];
+
+/** A file that is to be followed. */
+interface FoundFile {
+  readonly path: string;
+  readonly realPath: string;
+  readonly fd: number;
+  readonly stat: BigIntStats;
+  readonly stored: KnownFile | undefined;
+  /** It came under the eyes of the agent. */
+  readonly appeared: boolean;
+  /** For a rotated file that was never met under its own name: that name. */
+  readonly shipsAs?: string | undefined;
+}
+
 /** A quiet file is closed after this time; while it is open it is polled, not waited for. */
 const COLD_AFTER_MS = 2000;
 /** What a rotated or deleted file holds behind its last newline is shipped when it has been quiet for this time. */
 const ROTATION_GRACE_MS = 1000;
 /** A deleted file is closed when it has been quiet for this time: its writer may not have noticed yet. */
 const DELETED_LINGER_MS = 10_000;
+/** How long a closed file without a name is waited for; a sweep meets a renamed file within this. */
+const NAMELESS_MS = 2000;
+/** Files that no event tells of are looked at this often. */
+const LINKED_POLL_MS = 250;
+/** Copies that may be held open at once while it is not known what they are. */
+const MAX_SUSPECTS = 64;
 /** Open files are polled at this interval; with many of them less often, which costs less and reads more at a time. */
 const POLL_MS = { few: 10, many: 50 } as const;
 const FEW_FILES = 32;
@@ -81,6 +119,15 @@ export class FileSet implements WatchSink {
   readonly #compressed: CompressedForms;
   /** Ends the reading of compressed files. */
   readonly #closing = new AbortController();
+  /** Cold files without a name: one may be met under another name yet, when events were lost or lag behind. */
+  readonly #nameless = new Set<TailedFile>();
+  /** Files that could not be opened because too many are. */
+  readonly #starved = new Set<TailedFile>();
+  /** Names met in the first scan that may be files nobody looked at; each may yet turn out to be a copy. */
+  #missed: string[] = [];
+  /** Files that are reached through a link into a directory that is not watched. */
+  readonly #linked = new Set<TailedFile>();
+  #linkedLookedAt = 0;
   #ready: TailedFile[] = [];
   #readyFrom = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -117,28 +164,46 @@ export class FileSet implements WatchSink {
   /** Ends the first scan: what was found is written to the state, and reading may begin. */
   scanned(): void {
     this.#scanning = false;
-    this.#options.state.transaction(() => {
-      for (const file of this.#unsaved) this.#save(file);
-      for (const [key, known] of this.#stored) {
-        // A file that is gone while its directory is there will not come back; a missing directory may be mounted later.
-        if (!isDirectory(dirname(known.path))) continue;
-        this.#stored.delete(key);
-        this.#gone(known);
-      }
-    });
+    this.#write("note the files", () =>
+      this.#options.state.transaction(() => {
+        for (const file of this.#unsaved) file.id = this.#options.state.addFile(stored(file));
+      }),
+    );
     this.#unsaved.length = 0;
+    const missed = this.#missed;
+    this.#missed = [];
+    for (const path of missed) if (!this.#byPath.has(path)) this.#discoverMissed(path, false);
+    for (const [key, known] of this.#stored) {
+      if (!isGone(known)) continue;
+      this.#stored.delete(key);
+      this.#gone(known);
+    }
+  }
+
+  /** Takes over open files without a name from a set that ends; their lines since the checkpoint are read again. */
+  adopt(files: readonly NamelessFile[]): void {
+    for (const { fd, known } of files) {
+      const { dev, ino, path, id, checkpoint } = known;
+      this.#stored.delete(inodeKey(dev, ino));
+      const head = { length: known.headLength, crc: known.headCrc };
+      const file = this.#follow({ dev, ino, path, head, position: checkpoint });
+      file.id = id;
+      file.fd = fd;
+      file.presence = "deleted";
+      this.#hot.add(file);
+      this.#enqueue(file);
+    }
   }
 
   // --- what the watcher says -------------------------------------------------------------------------------------
 
-  entry(path: string, why: "scan" | "created" | "changed" | "attributes" | "sweep"): void {
+  entry(path: string, why: EntryReason): void {
     const file = this.#byPath.get(path);
     if (file === undefined) {
-      if (this.#copies.has(path)) return;
       if (this.#refused.has(path) && why === "changed") return;
       this.#discover(path, why === "created");
     } else if (why === "changed") this.#wake(file);
-    else this.#look(path, file);
+    else this.#look(path, file, why);
   }
 
   removed(path: string): void {
@@ -151,22 +216,25 @@ export class FileSet implements WatchSink {
   renamed(from: string, to: string): void {
     this.#refused.delete(from);
     this.#refused.delete(to);
-    this.#copies.renamed(from, to);
-    const replaced = this.#byPath.get(to);
-    if (replaced !== undefined) this.#detach(to, replaced, "deleted");
     const file = this.#byPath.get(from);
-    if (file === undefined) {
-      if (!this.#copies.has(to)) this.#discover(to, true);
-      return;
+    const replaced = this.#byPath.get(to);
+    if (replaced !== undefined && replaced !== file) this.#detach(to, replaced, "deleted");
+    if (file === undefined) this.#discover(to, true);
+    else if (this.#names(to, file)) {
+      this.#byPath.delete(from);
+      file.names.delete(from);
+      this.#attach(to, file);
+      if (!this.#isIncluded(file)) this.#leave(file, "rotated");
+    } else {
+      // The disk is ahead of this event: both names are met as they are now.
+      this.#detach(from, file, "rotated");
+      this.#discover(to, true);
+      this.#discover(from, true);
     }
-    this.#byPath.delete(from);
-    file.names.delete(from);
-    this.#attach(to, file);
-    if (!this.#isIncluded(file)) this.#leave(file, "rotated");
   }
 
-  directoryRemoved(path: string): void {
-    for (const [name, file] of this.#under(path)) this.#detach(name, file, "deleted");
+  directoryRemoved(): void {
+    // Every name that was told in it was taken back before.
   }
 
   directoryRenamed(from: string, to: string): void {
@@ -185,27 +253,38 @@ export class FileSet implements WatchSink {
    */
   next(): Chunk | undefined {
     for (let file = this.#dequeue(); file !== undefined; file = this.#dequeue()) {
-      const chunk = this.#read(file, this.#isComplete(file));
+      const chunk = this.#read(file);
       if (chunk !== undefined) return chunk;
     }
     return undefined;
   }
 
   /**
-   * Reads `[start, end)` of a file again, as the pieces that it was read as before.
-   * @returns undefined when the range cannot be read any more.
+   * Reads a range of a file again, from the file's position on, as the pieces that it was read as before.
+   * @returns undefined when it cannot be read any more.
    */
-  readAgain(file: TailedFile, end: number): Chunk | undefined {
+  readAgain(file: TailedFile, range: { readonly end: number; readonly lineStart: number }): Chunk | undefined {
     if (!this.#open(file)) return undefined;
-    const outcome = this.#reader.read(file, true, end);
-    return outcome.kind === "chunk" ? outcome.chunk : undefined;
+    try {
+      const outcome = this.#reader.readAgain(file, range.end, range.lineStart);
+      if (outcome.kind !== "chunk") return undefined;
+      this.#options.emit({ name: "chunk_read", bytes: outcome.chunk.bytes.length });
+      return outcome.chunk;
+    } catch (error) {
+      this.#unreadable(file, error);
+      return undefined;
+    }
   }
 
   /** Writes the checkpoints that have moved to the state. */
   saveCheckpoints(): void {
     const { state } = this.#options;
-    for (const { id, head, checkpoint } of this.#moved)
+    for (const file of this.#moved) {
+      const { id, head, checkpoint } = file;
       if (id !== 0) state.saveCheckpoint({ id, headLength: head.length, headCrc: head.crc, checkpoint });
+      // It could not be noted when it was found.
+      else if (!file.abandoned) file.id = state.addFile(stored(file));
+    }
   }
 
   /** They are in the state for good. */
@@ -213,15 +292,26 @@ export class FileSet implements WatchSink {
     this.#moved.clear();
   }
 
-  /** Closes every file. */
-  close(): void {
-    clearTimeout(this.#timer);
+  /**
+   * Closes every file.
+   * @param keepNameless leaves those open that have no name any more and are not acknowledged to their end, for
+   * `adopt` of the next set.
+   */
+  close(keepNameless = false): NamelessFile[] {
+    clearInterval(this.#timer);
     this.#closing.abort();
     this.#copies.close();
-    for (const file of this.#hot) file.close();
+    const kept: NamelessFile[] = [];
+    for (const file of this.#hot) {
+      if (keepNameless && file.id !== 0 && file.names.size === 0 && hasMore(file)) {
+        kept.push({ fd: file.fd, known: { ...stored(file), id: file.id } });
+        file.fd = -1;
+      } else file.close();
+    }
     this.#hot.clear();
     this.#ready = [];
     this.#readyFrom = 0;
+    return kept;
   }
 
   // --- discovery -------------------------------------------------------------------------------------------------
@@ -234,45 +324,75 @@ export class FileSet implements WatchSink {
     if (target === undefined) return;
     const { realPath, stat } = target;
     // On a device that is known, what is found later came later, such as a directory that was moved here with its
-    // files. A device that is new was mounted, with files as old as those that are there at the start.
-    const appeared = created || (!this.#scanning && this.#devices.has(stat.dev));
+    // files. A device that is new was mounted, with files as old as those that are there at the start; likewise what
+    // could not be read at the start.
+    const appeared = !this.#unreadableSizes.has(path) && (created || (!this.#scanning && this.#devices.has(stat.dev)));
     const key = inodeKey(stat.dev, stat.ino);
     if (this.#options.excludedInodes?.has(key)) return this.#refuse(path, "own_log", { name: "own_log_skipped", path });
     const known = this.#byInode.get(key);
     if (known !== undefined) return this.#alias(path, realPath, known);
+    if (this.#copies.meets(key, path)) return;
     const stored = this.#stored.get(key);
+    // Known under this very name and not to be shipped: the rules have changed, and may change back.
+    if (!included && stored?.path === path) return;
     const original = appeared && stored === undefined ? this.#original(path) : undefined;
-    if (!included && original === undefined && (stored === undefined || stored.checkpoint.offset >= Number(stat.size)))
+    if (!included && original === undefined && stored === undefined) {
+      if (this.#missedAs(path, stat, appeared) === undefined) return;
+      if (this.#scanning) this.#missed.push(path);
+      else this.#discoverMissed(path, appeared);
       return;
+    }
     const opened = openLog(realPath, this.#options.roots);
     if (!("fd" in opened)) return this.#refuseOpening(path, opened, stat);
     this.#refused.delete(path);
-    if (original !== undefined) {
+    if (original !== undefined && this.#copies.size < MAX_SUSPECTS) {
       const { fd, stat: found } = opened;
       this.#copies.add({ path, fd, dev: found.dev, ino: found.ino, original, since: this.#clock() });
       this.#schedule();
       return;
     }
-    this.#begin(path, realPath, opened.fd, opened.stat, stored, appeared, included);
+    if (!included && stored === undefined) return closeSync(opened.fd);
+    this.#begin({ path, realPath, fd: opened.fd, stat: opened.stat, stored, appeared });
+  }
+
+  /** Follows, from its start, a rotated file that was never met under its own name. */
+  #discoverMissed(path: string, appeared: boolean): void {
+    const target = this.#target(path, true);
+    if (target === undefined || this.#byInode.has(inodeKey(target.stat.dev, target.stat.ino))) return;
+    const shipsAs = this.#missedAs(path, target.stat, appeared);
+    const opened = openLog(target.realPath, this.#options.roots);
+    if (!("fd" in opened)) return this.#refuseOpening(path, opened, target.stat);
+    if (shipsAs === undefined) return closeSync(opened.fd);
+    const { fd, stat } = opened;
+    this.#begin({ path, realPath: target.realPath, fd, stat, stored: undefined, appeared, shipsAs });
+  }
+
+  /**
+   * The name that a file had while nobody looked: it is called like a rotated form of a file that the rules include, by a
+   * number or a date, and is younger than the last moment at which the agent is known to have looked.
+   */
+  #missedAs(path: string, stat: BigIntStats, appeared: boolean): string | undefined {
+    const { lastAlive } = this.#life;
+    const born = Number(stat.birthtimeMs) || Number(stat.ctimeMs);
+    if (!appeared && (lastAlive === undefined || born <= lastAlive)) return undefined;
+    const directory = dirname(path);
+    const name = basename(path);
+    return rotatedFrom(name)
+      .filter((original) => isRotationOf(name, original))
+      .map((original) => join(directory, original))
+      .find((original) => this.#options.includes(original));
   }
 
   /** Starts following a file that is open and was not followed yet. */
-  #begin(
-    path: string,
-    realPath: string,
-    fd: number,
-    stat: BigIntStats,
-    stored: KnownFile | undefined,
-    appeared: boolean,
-    included: boolean,
-  ): void {
+  #begin(found: FoundFile): void {
+    const { path, realPath, fd, stat, stored, appeared } = found;
     const { lookback, limits, emit } = this.#options;
     const size = Number(stat.size);
     this.#stored.delete(inodeKey(stat.dev, stat.ino));
     const file = this.#follow({
       dev: stat.dev,
       ino: stat.ino,
-      path: stored !== undefined && !included ? stored.path : path,
+      path: this.#options.includes(path) ? path : (stored?.path ?? found.shipsAs ?? path),
       head: readHead(fd),
       position: BEGINNING,
     });
@@ -295,8 +415,10 @@ export class FileSet implements WatchSink {
         changedAt: Number(stat.ctimeMs),
         appeared,
       };
-      if (unreadable !== undefined) file.position = endPosition(fd, Math.min(unreadable, size), limits.maxPart);
-      else if (!fromBeginning(lookback, unknown, this.#life)) file.position = endPosition(fd, size, limits.maxPart);
+      // What could not be read at the start is as old as in any other file; what came since then is new.
+      const old = Math.min(unreadable ?? size, size);
+      if (found.shipsAs === undefined && !fromBeginning(lookback, unknown, this.#life))
+        file.position = endPosition(fd, old, limits.maxPart);
     }
     this.#unreadableSizes.delete(path);
     file.checkpoint = file.position;
@@ -304,13 +426,31 @@ export class FileSet implements WatchSink {
     if (realPath !== path) this.#attach(realPath, file);
     this.#devices.add(file.dev);
     this.#hot.add(file);
-    if (!included) this.#leave(file, "rotated");
+    if (realPath !== path && !this.#isWatched(realPath)) {
+      this.#linked.add(file);
+      this.#schedule();
+    }
+    if (!this.#isIncluded(file)) this.#leave(file, "rotated");
     emit({ name: "file_found", path, offset: file.position.offset, size });
     if (rewritten) return this.#rewritten(file);
     if (stored === undefined || lookback === "none") this.#keep(file);
-    if (file.position.offset < size) this.#enqueue(file);
-    else this.#retire(file);
+    if (file.position.offset < size) {
+      // It waits closed where many do: it is opened again for reading.
+      if (this.#hot.size > this.#options.maxOpenFiles && file.presence === "present") this.#cool(file);
+      this.#enqueue(file);
+    } else this.#retire(file);
     file.activeAt = this.#clock();
+    file.grownAt = file.activeAt;
+  }
+
+  /** Whether events tell of changes in the directory of a file. */
+  #isWatched(realPath: string): boolean {
+    const { prunes, roots } = this.#options;
+    for (let directory = dirname(realPath); isInside(directory, roots); directory = dirname(directory)) {
+      if (prunes(directory)) return false;
+      if (roots.includes(directory)) break;
+    }
+    return true;
   }
 
   /** The real path and the status behind a name; undefined, with the reason said, where there is nothing to follow. */
@@ -347,7 +487,7 @@ export class FileSet implements WatchSink {
     this.#attach(path, file);
     if (realPath !== path) this.#attach(realPath, file);
     for (const name of [...file.names]) if (!this.#names(name, file)) this.#detach(name, file, "rotated");
-    if (file.presence !== "present" && this.#isIncluded(file)) file.presence = "present";
+    if (!this.#isIncluded(file)) this.#leave(file, "rotated");
     this.#wake(file);
   }
 
@@ -363,7 +503,7 @@ export class FileSet implements WatchSink {
 
   /** Names that are not included matter while they may be rotated forms of files that are. */
   #mayBeRotated(): boolean {
-    return this.#stored.size > 0 || this.#byInode.size > 0;
+    return this.#stored.size > 0 || this.#byInode.size > 0 || this.#life.lastAlive !== undefined;
   }
 
   #refuse(path: string, reason: string, event: AgentEvent): void {
@@ -385,7 +525,8 @@ export class FileSet implements WatchSink {
       case "not_regular":
         return this.#refuse(path, "not_regular", { name: "file_not_regular", path, type: refusal.type });
       case "unreadable":
-        if (this.#scanning) this.#unreadableSizes.set(path, Number(stat.size));
+        if (this.#scanning && refusal.code !== "EMFILE" && refusal.code !== "ENFILE")
+          this.#unreadableSizes.set(path, Number(stat.size));
         return this.#refuse(path, refusal.code, {
           name: "file_unreadable",
           path,
@@ -402,6 +543,8 @@ export class FileSet implements WatchSink {
     if (other !== undefined && other !== file) this.#detach(path, other, "rotated");
     this.#byPath.set(path, file);
     file.names.add(path);
+    this.#nameless.delete(file);
+    if (file.presence !== "present" && this.#options.includes(path)) file.presence = "present";
   }
 
   /** A name does not refer to a file any more; without any other name the file is rotated or deleted. */
@@ -414,12 +557,16 @@ export class FileSet implements WatchSink {
 
   /** A file is not followed as the present one of its name any more: what it still holds is drained. */
   #leave(file: TailedFile, presence: Exclude<Presence, "present">): void {
-    if (file.presence === presence) return;
+    if (file.presence === presence && file.names.size > 0) return;
+    if (presence === "rotated" && file.presence === "present")
+      this.#options.emit({ name: "file_rotated", path: file.path, to: [...file.names][0] });
     file.presence = presence;
     file.activeAt = this.#clock();
-    if (presence === "rotated") this.#options.emit({ name: "file_rotated", path: file.path, to: [...file.names][0] });
-    if (file.fd >= 0 || file.names.size > 0) this.#wake(file);
-    else this.#restore(file, () => this.#lost(file));
+    file.grownAt = file.activeAt;
+    if (file.fd >= 0 || file.names.size > 0) return this.#wake(file);
+    file.presence = "deleted";
+    this.#nameless.add(file);
+    this.#schedule();
   }
 
   #isIncluded(file: TailedFile): boolean {
@@ -444,7 +591,7 @@ export class FileSet implements WatchSink {
   }
 
   /** Compares a followed name with what is there now, and wakes the file when it has changed. */
-  #look(path: string, file: TailedFile): void {
+  #look(path: string, file: TailedFile, why: EntryReason): void {
     let stat: BigIntStats;
     try {
       stat = lstatSync(path, { bigint: true });
@@ -454,6 +601,8 @@ export class FileSet implements WatchSink {
       return;
     }
     if (stat.ino !== file.ino || stat.dev !== file.dev) {
+      // Of changed attributes an event may tell before the one that tells of the rename.
+      if (why === "attributes") return;
       this.#detach(path, file, "rotated");
       this.#discover(path, true);
     } else if (Number(stat.size) !== file.size || stat.mtimeNs !== file.mtimeNs || this.#refused.has(path)) {
@@ -465,24 +614,28 @@ export class FileSet implements WatchSink {
 
   /** A file may have new bytes: opens it and puts it into the queue. */
   #wake(file: TailedFile): void {
+    const now = this.#clock();
     if (file.fd >= 0) {
-      // Many hot files are polled: reading each of them on every event costs five times as much.
-      if (this.#hot.size <= FEW_FILES) this.#enqueue(file);
-      return;
+      // Many hot files are polled, unless they rest: reading each of them on every event costs five times as much.
+      if (this.#hot.size > FEW_FILES && now - file.activeAt <= COLD_AFTER_MS) return;
+      file.activeAt = now;
+      return this.#enqueue(file);
     }
     if (this.#hot.size < this.#options.maxOpenFiles && !this.#open(file)) return;
-    file.activeAt = this.#clock();
+    file.activeAt = now;
     this.#enqueue(file);
   }
 
+  /**
+   * Opens a cold file. A name that is gone or means another file is left as it is: the event that tells of it is on its
+   * way, or a sweep is.
+   */
   #open(file: TailedFile): boolean {
     if (file.fd >= 0) return true;
-    for (const path of [...file.names]) {
+    for (const path of file.names) {
       const opened = openLog(path, this.#options.roots);
       if (!("fd" in opened)) {
-        if (opened.kind === "unreadable")
-          this.#refuse(path, opened.code, { name: "file_unreadable", path, code: opened.code, attempt: "open" });
-        else if (opened.kind === "missing") this.#detach(path, file, "deleted");
+        if (opened.kind === "unreadable") this.#unreadable(file, opened.code, path);
         continue;
       }
       const { fd, stat } = opened;
@@ -495,10 +648,16 @@ export class FileSet implements WatchSink {
         return true;
       }
       closeSync(fd);
-      this.#detach(path, file, "rotated");
-      this.#discover(path, true);
     }
     return false;
+  }
+
+  /** Too many open files is no property of a file: it waits its turn. Everything else is said once. */
+  #unreadable(file: TailedFile, error: unknown, path = file.path): void {
+    const code = typeof error === "string" ? error : errnoName(error);
+    if (code !== "EMFILE" && code !== "ENFILE")
+      this.#refuse(path, code, { name: "file_unreadable", path, code, attempt: file.fd >= 0 ? "read" : "open" });
+    else this.#starved.add(file);
   }
 
   #enqueue(file: TailedFile): void {
@@ -526,7 +685,8 @@ export class FileSet implements WatchSink {
   }
 
   #schedule(): void {
-    const interval = this.#hot.size <= FEW_FILES ? POLL_MS.few : POLL_MS.many;
+    const idle = this.#hot.size === 0 && this.#copies.size === 0;
+    const interval = idle ? LINKED_POLL_MS : this.#hot.size <= FEW_FILES ? POLL_MS.few : POLL_MS.many;
     if (this.#timer !== undefined && this.#pollMs === interval) return;
     clearInterval(this.#timer);
     this.#pollMs = interval;
@@ -536,18 +696,51 @@ export class FileSet implements WatchSink {
   /** Looks at every open file; quiet ones become cold, rotated and deleted ones are finished. */
   #poll(): void {
     const now = this.#clock();
-    for (const path of this.#copies.decided(now)) this.#discoverDecided(path);
-    for (const file of this.#hot) {
-      const quiet = now - file.activeAt;
-      if (file.queued) this.#notice(file);
-      else if (file.presence === "deleted" && quiet > DELETED_LINGER_MS) this.#retire(file);
-      else if (file.presence !== "deleted" && quiet > COLD_AFTER_MS && file.pending === 0) this.#retire(file);
-      else if (quiet <= COLD_AFTER_MS || file.presence !== "present") this.#enqueue(file);
+    for (const { path, differs } of this.#copies.decided(now)) this.#discoverDecided(path, differs);
+    let woken = 0;
+    for (const file of this.#starved) {
+      this.#starved.delete(file);
+      this.#wake(file);
+      woken += 1;
+      if (woken === FEW_FILES) break;
     }
-    if ([...this.#hot].every((file) => this.#rests(file, now)) && this.#copies.size === 0) {
+    for (const file of this.#nameless) {
+      if (now - file.activeAt <= NAMELESS_MS) continue;
+      this.#nameless.delete(file);
+      this.#restore(file, () => this.#lost(file));
+    }
+    if (now - this.#linkedLookedAt > LINKED_POLL_MS) {
+      this.#linkedLookedAt = now;
+      for (const file of this.#linked) this.#lookAtLinked(file);
+    }
+    for (const file of this.#hot) {
+      try {
+        this.#pollOne(file, now);
+      } catch (error) {
+        this.#unreadable(file, error);
+        this.#cool(file);
+      }
+    }
+    const rests = [...this.#hot].every((file) => this.#rests(file, now));
+    const waited = this.#copies.size + this.#nameless.size + this.#linked.size + this.#starved.size;
+    if (rests && waited === 0) {
       clearInterval(this.#timer);
       this.#timer = undefined;
     } else this.#schedule();
+  }
+
+  #pollOne(file: TailedFile, now: number): void {
+    const quiet = now - file.activeAt;
+    if (file.queued) this.#notice(file);
+    else if (file.presence === "deleted" && quiet > DELETED_LINGER_MS) this.#retire(file);
+    else if (file.presence !== "deleted" && quiet > COLD_AFTER_MS && file.pending === 0) this.#retire(file);
+    else if (quiet <= COLD_AFTER_MS || file.presence !== "present") this.#enqueue(file);
+  }
+
+  /** No event tells of this file. */
+  #lookAtLinked(file: TailedFile): void {
+    if (file.names.size === 0) this.#linked.delete(file);
+    else if (file.fd < 0) for (const path of [...file.names]) this.#look(path, file, "sweep");
   }
 
   /** True for a file that is open only because its last line has not ended: an event will wake it. */
@@ -555,19 +748,29 @@ export class FileSet implements WatchSink {
     return file.presence === "present" && !file.queued && now - file.activeAt > COLD_AFTER_MS;
   }
 
-  #discoverDecided(path: string): void {
-    if (!this.#options.includes(path)) return;
+  /** A file that was held as a possible copy and is none, or never became one. */
+  #discoverDecided(path: string, differs: boolean): void {
+    if (!this.#options.includes(path)) {
+      if (differs) this.#discoverMissed(path, true);
+      return;
+    }
     const target = this.#target(path, true);
     if (target === undefined || this.#byInode.has(inodeKey(target.stat.dev, target.stat.ino))) return;
     const opened = openLog(target.realPath, this.#options.roots);
-    if ("fd" in opened) this.#begin(path, target.realPath, opened.fd, opened.stat, undefined, true, true);
-    else this.#refuseOpening(path, opened, target.stat);
+    if (!("fd" in opened)) return this.#refuseOpening(path, opened, target.stat);
+    const { fd, stat } = opened;
+    this.#begin({ path, realPath: target.realPath, fd, stat, stored: undefined, appeared: true });
   }
 
   /** A file that waits for delivery is not read, but its truncation must be seen while the copy of it still exists. */
   #notice(file: TailedFile): void {
-    if (file.fd < 0 || file.presence !== "present") return;
+    if (file.fd < 0) return;
     const size = Number(fstatSync(file.fd, { bigint: true }).size);
+    if (size !== file.size) {
+      file.size = size;
+      file.grownAt = this.#clock();
+    }
+    if (file.presence !== "present") return;
     if (size < file.position.offset) return this.#rewritten(file);
     // The head is what a copy is recognised by, should this be truncated before it is read.
     if (file.head.length < HEAD_BYTES && size > file.head.length && hasHead(file.fd, file.head))
@@ -584,7 +787,9 @@ export class FileSet implements WatchSink {
       }
       file.size = Number(stat.size);
       file.mtimeNs = stat.mtimeNs;
-      if (file.pending > 0 && file.presence === "present") return;
+      // Held open, so that the rest is not lost should the file be deleted before its last line ends.
+      const many = this.#hot.size > this.#options.maxOpenFiles;
+      if (file.pending > 0 && file.presence === "present" && !many) return;
     }
     this.#cool(file);
     if (file.presence === "deleted" || file.names.size === 0) this.#forget(file);
@@ -601,22 +806,30 @@ export class FileSet implements WatchSink {
     if (this.#byInode.get(file.key) === file) this.#byInode.delete(file.key);
     for (const name of file.names) this.#byPath.delete(name);
     file.names.clear();
-    if (file.inFlight === 0 && file.id !== 0) {
-      this.#options.state.removeFile(file.id);
-      file.id = 0;
-    }
+    this.#linked.delete(file);
+    // Also while lines of it are on their way: nobody could read them again, and its inode may be another file's soon.
+    this.#abandon(file);
     this.#options.emit({ name: "file_closed", path: file.path });
   }
 
   // --- reading ---------------------------------------------------------------------------------------------------
 
+  /** A file that nobody adds to any more: what follows its last newline is a line. */
   #isComplete(file: TailedFile): boolean {
-    return file.presence !== "present" && this.#clock() - file.activeAt > ROTATION_GRACE_MS;
+    if (file.presence === "present" || file.fd < 0) return false;
+    const size = Number(fstatSync(file.fd, { bigint: true }).size);
+    const now = this.#clock();
+    if (size !== file.size) {
+      file.size = size;
+      file.grownAt = now;
+    }
+    return now - file.grownAt > ROTATION_GRACE_MS;
   }
 
-  #read(file: TailedFile, complete: boolean): Chunk | undefined {
+  #read(file: TailedFile): Chunk | undefined {
     if (!this.#open(file)) return undefined;
     try {
+      const complete = this.#isComplete(file);
       if (!file.verified) {
         if (!hasHead(file.fd, file.head)) {
           this.#rewritten(file);
@@ -636,12 +849,11 @@ export class FileSet implements WatchSink {
       if (file.head.length < HEAD_BYTES) file.head = readHead(file.fd);
       file.activeAt = this.#clock();
       if (outcome.more) this.#enqueue(file);
-      else if (this.#hot.size > this.#options.maxOpenFiles && file.pending === 0) this.#cool(file);
+      else if (this.#hot.size > this.#options.maxOpenFiles && file.presence === "present") this.#cool(file);
       this.#options.emit({ name: "chunk_read", bytes: outcome.chunk.bytes.length });
       return outcome.chunk;
     } catch (error) {
-      const code = errnoName(error);
-      this.#refuse(file.path, code, { name: "file_unreadable", path: file.path, code, attempt: "read" });
+      this.#unreadable(file, error);
       this.#cool(file);
       return undefined;
     }
@@ -695,7 +907,8 @@ export class FileSet implements WatchSink {
     file.pending = 0;
     file.presence = "rotated";
     file.activeAt = this.#clock();
-    if (file.id !== 0) this.#options.state.moveFile(file.id, copy.dev, copy.ino);
+    file.grownAt = file.activeAt;
+    if (file.id !== 0) this.#write("note a copy", () => this.#options.state.moveFile(file.id, copy.dev, copy.ino));
     this.#byInode.set(file.key, file);
     this.#attach(copy.path, file);
     this.#hot.add(file);
@@ -704,8 +917,10 @@ export class FileSet implements WatchSink {
 
   /** What was read of a file is acknowledged to nobody any more. */
   #abandon(file: TailedFile): void {
-    if (file.id !== 0) this.#options.state.removeFile(file.id);
+    const { id } = file;
     file.id = 0;
+    file.abandoned = true;
+    if (id !== 0) this.#write("forget a file", () => this.#options.state.removeFile(id));
   }
 
   /** Deleted while nobody held it open. */
@@ -777,6 +992,7 @@ export class FileSet implements WatchSink {
       file.verified = true;
       file.size = found.size;
       file.activeAt = this.#clock();
+      file.grownAt = file.activeAt;
       this.#byInode.set(file.key, file);
       this.#hot.add(file);
       this.#enqueue(file);
@@ -811,17 +1027,23 @@ export class FileSet implements WatchSink {
 
   #keep(file: TailedFile): void {
     if (this.#scanning) this.#unsaved.push(file);
-    else this.#save(file);
-  }
-
-  #save(file: TailedFile): void {
-    file.id = this.#options.state.addFile(stored(file));
+    else
+      this.#write("note a file", () => {
+        file.id = this.#options.state.addFile(stored(file));
+      });
   }
 
   #acknowledged(file: TailedFile): void {
-    if (file.id === 0) return;
-    this.#moved.add(file);
-    if (file.presence === "deleted" && file.fd < 0 && file.inFlight === 0) this.#forget(file);
+    if (!file.abandoned) this.#moved.add(file);
+  }
+
+  /** State that cannot be written costs repeats after a crash and nothing else: reading goes on. */
+  #write(attempt: string, write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      this.#options.emit({ name: "checkpoint_failed", attempt, reason: error instanceof Error ? error.message : "" });
+    }
   }
 }
 
@@ -836,10 +1058,31 @@ function stored(file: TailedFile): Omit<KnownFile, "id"> {
   };
 }
 
-function isDirectory(path: string): boolean {
+/** Whether the file has bytes that are not acknowledged. */
+function hasMore(file: TailedFile): boolean {
   try {
-    return lstatSync(path).isDirectory();
+    return Number(fstatSync(file.fd, { bigint: true }).size) > file.checkpoint.offset;
   } catch {
     return false;
+  }
+}
+
+/**
+ * Whether a file of an earlier run will not come back: its directory is there, on the device where the file was, can be
+ * listed, and has another file or none under the name. What cannot be told now may be readable or mounted later.
+ */
+function isGone(known: KnownFile): boolean {
+  const directory = dirname(known.path);
+  try {
+    accessSync(directory, constants.R_OK | constants.X_OK);
+    if (lstatSync(directory, { bigint: true }).dev !== known.dev) return false;
+  } catch {
+    return false;
+  }
+  try {
+    const stat = lstatSync(known.path, { bigint: true });
+    return !stat.isSymbolicLink() && (stat.ino !== known.ino || stat.dev !== known.dev);
+  } catch (error) {
+    return errnoName(error) === "ENOENT";
   }
 }

@@ -65,6 +65,10 @@ export class TailedFile implements ChunkSource {
   pending = 0;
   /** When it last gave new bytes, or changed its presence; milliseconds of a monotonic clock. */
   activeAt = 0;
+  /** When it was last seen to have another size, or to have changed its presence; same clock. */
+  grownAt = 0;
+  /** It has no place in the state any more, and gets none. */
+  abandoned = false;
   /** Its head was compared since it was last opened. */
   verified = false;
   readonly #sent: Range[] = [];
@@ -98,8 +102,7 @@ export class TailedFile implements ChunkSource {
   }
 
   sent(start: number, end: Checkpoint): SentRange {
-    const previous = this.#sent.at(-1)?.to ?? this.checkpoint;
-    const range = new Range(this, start, previous, end);
+    const range = new Range(this, start, end);
     this.#sent.push(range);
     return range;
   }
@@ -127,17 +130,13 @@ export class TailedFile implements ChunkSource {
 class Range implements SentRange {
   readonly #file: TailedFile;
   readonly start: number;
-  readonly lineStart: number;
-  readonly part: number;
   to: Checkpoint;
   acknowledged = false;
   settled = false;
 
-  constructor(file: TailedFile, start: number, from: Checkpoint, to: Checkpoint) {
+  constructor(file: TailedFile, start: number, to: Checkpoint) {
     this.#file = file;
     this.start = start;
-    this.lineStart = from.lineStart;
-    this.part = from.part;
     this.to = to;
   }
 
@@ -147,6 +146,10 @@ class Range implements SentRange {
 
   get end(): number {
     return this.to.offset;
+  }
+
+  get lineStart(): number {
+    return this.to.lineStart;
   }
 
   extend(end: Checkpoint): void {

@@ -1,0 +1,197 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { getEventListeners, once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { type TestContext, test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { type Answer, Transport, TransportError } from "./transport.ts";
+
+const TIMEOUT_MS = 300;
+const BODY = { bytes: Buffer.from('{"lines":[]}'), encoding: undefined, plainSize: 12 } as const;
+const OK = "HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\n";
+
+interface Hostile {
+  readonly transport: Transport;
+  readonly sockets: Set<Socket>;
+  /** How many connections there were. */
+  connections(): number;
+  /** Resolves once the agent has closed every connection. */
+  allClosed(): Promise<void>;
+}
+
+/** A server on bare TCP that does what it likes once the first bytes of a connection are there, and a transport to it. */
+async function hostile(t: TestContext, act: (socket: Socket) => void, useSsl = false): Promise<Hostile> {
+  const sockets = new Set<Socket>();
+  let connections = 0;
+  const server = createServer((socket) => {
+    connections += 1;
+    sockets.add(socket);
+    socket.on("error", () => undefined);
+    socket.on("close", () => sockets.delete(socket));
+    socket.once("data", () => act(socket));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const transport = new Transport({
+    host: "127.0.0.1",
+    port: (server.address() as AddressInfo).port,
+    endpoint: "/logs/agent",
+    useSsl,
+    key: () => "a-key",
+    hostname: "host",
+    ip: undefined,
+    mac: undefined,
+    tags: [],
+    timeoutMs: TIMEOUT_MS,
+    maxSockets: 1,
+    userAgent: "test",
+    caFile: undefined,
+  });
+  t.after(() => {
+    transport.close();
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return {
+    transport,
+    sockets,
+    connections: () => connections,
+    async allClosed() {
+      await Promise.all(Array.from(sockets, (socket) => (socket.closed ? undefined : once(socket, "close"))));
+    },
+  };
+}
+
+/** Writes without end, as fast as the other side reads. */
+function forever(socket: Socket, text: string): void {
+  const more = (): void => {
+    while (!socket.destroyed && socket.write(text));
+  };
+  socket.on("drain", more);
+  more();
+}
+
+/** Writes a little again and again, so that the connection is never idle. */
+function drip(socket: Socket, text: string): void {
+  const timer = setInterval(() => socket.write(text), 20);
+  socket.on("close", () => clearInterval(timer));
+}
+
+const SILENT = /none was complete within 300 ms/;
+
+/** What a server may do instead of answering, and what the agent says of it. */
+const ATTACKS: readonly { what: string; act: (socket: Socket) => void; says: RegExp; useSsl?: boolean }[] = [
+  { what: "is silent", act: () => undefined, says: SILENT },
+  { what: "is silent instead of a TLS handshake", act: () => undefined, says: SILENT, useSsl: true },
+  { what: "answers HTTP instead of TLS", act: (s) => s.write(OK), says: /does not speak TLS/, useSsl: true },
+  {
+    what: "switches protocols",
+    act: (s) => s.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"),
+    says: /closed the connection without an answer/,
+  },
+  {
+    what: "floods with informational answers",
+    act: (s) => forever(s, "HTTP/1.1 103 E\r\nlink: <x>\r\n\r\n"),
+    says: SILENT,
+  },
+  { what: "sends its status line slowly", act: (s) => (s.write("HTTP/1.1 200 "), drip(s, "x")), says: SILENT },
+  { what: "sends its headers slowly", act: (s) => (s.write("HTTP/1.1 200 OK\r\n"), drip(s, "a: b\r\n")), says: SILENT },
+  { what: "sends its body slowly", act: (s) => (s.write(OK), drip(s, "")), says: SILENT },
+  {
+    what: "drips a body without end",
+    act: (s) => (s.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"), drip(s, "1\r\nx\r\n")),
+    says: SILENT,
+  },
+  { what: "does not end its body", act: (s) => s.write(`${OK}{"stat`), says: SILENT },
+  { what: "closes at once", act: (s) => s.end(), says: /socket hang up/ },
+  { what: "resets the connection", act: (s) => s.resetAndDestroy(), says: /ECONNRESET/ },
+  { what: "closes within its body", act: (s) => s.end(`${OK}{"stat`), says: /aborted/ },
+  {
+    what: "sends headers of a megabyte",
+    act: (s) => s.write(`HTTP/1.1 200 OK\r\nx: ${"y".repeat(1024 * 1024)}\r\n\r\n`),
+    says: /not HTTP|HPE_HEADER_OVERFLOW/,
+  },
+  {
+    what: "sends headers without end",
+    act: (s) => (s.write("HTTP/1.1 200 OK\r\n"), forever(s, "a: b\r\n")),
+    says: /HPE_/,
+  },
+  { what: "sends garbage", act: (s) => forever(s, "\x00\xff SSH-2.0-x\r\n"), says: /not HTTP/ },
+];
+
+for (const { what, act, says, useSsl } of ATTACKS) {
+  test(`a server that ${what} is given up, and nothing of the exchange stays`, async (t) => {
+    const { transport, connections, allClosed } = await hostile(t, act, useSsl);
+    const { signal } = new AbortController();
+    // One connection at a time: a second exchange would wait for ever if the first still held its own.
+    for (let round = 0; round < 2; round += 1) {
+      const begun = performance.now();
+      await assert.rejects(transport.send("id", 1, BODY, signal), (error) => {
+        assert.ok(error instanceof TransportError);
+        assert.match(error.message, says);
+        assert.doesNotMatch(error.message, /a-key/);
+        return true;
+      });
+      assert.ok(performance.now() - begun < TIMEOUT_MS * 10);
+      assert.deepEqual(getEventListeners(signal, "abort"), []);
+      await allClosed();
+    }
+    assert.equal(connections(), 2);
+  });
+}
+
+test("stopping ends an exchange at once", async (t) => {
+  const stop = new AbortController();
+  const { transport, allClosed } = await hostile(t, () => stop.abort());
+  await assert.rejects(transport.send("id", 1, BODY, stop.signal), /stopping/);
+  await allClosed();
+  await assert.rejects(transport.send("id", 1, BODY, stop.signal), /stopping/);
+  await allClosed();
+});
+
+/** The answer to one request to a server that writes this. */
+async function answerTo(t: TestContext, text: string | Buffer): Promise<Answer> {
+  const { transport } = await hostile(t, (socket) => socket.write(text));
+  return transport.send("id", 1, BODY, new AbortController().signal);
+}
+
+test("a compressed answer is not decompressed", async (t) => {
+  const bomb = gzipSync("bomb ".repeat(10_000_000));
+  const head = `HTTP/1.1 400 Bad\r\ncontent-encoding: gzip\r\ncontent-length: ${bomb.length}\r\n\r\n`;
+  const before = process.memoryUsage.rss();
+  const { status, text } = await answerTo(t, Buffer.concat([Buffer.from(head), bomb]));
+  assert.equal(status, 400);
+  assert.doesNotMatch(text, /bomb/);
+  assert.ok(process.memoryUsage.rss() - before < 40e6);
+});
+
+test("an answer before the request is read whole ends the exchange and its connection", async (t) => {
+  const { transport, allClosed } = await hostile(t, (socket) => {
+    socket.pause();
+    socket.write("HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n");
+  });
+  const bytes = Buffer.alloc(64 * 1024 * 1024);
+  const { signal } = new AbortController();
+  const { status } = await transport.send("id", 1, { bytes, encoding: undefined, plainSize: bytes.length }, signal);
+  assert.equal(status, 413);
+  await allClosed();
+});
+
+const FIVE_MINUTES = 300_000;
+
+for (const [value, least, most] of [
+  ["2", 2000, 2000],
+  ["0", 0, 0],
+  ["99999999", FIVE_MINUTES, FIVE_MINUTES],
+  ["9".repeat(400), FIVE_MINUTES, FIVE_MINUTES],
+  ["Fri, 31 Dec 9999 23:59:59 GMT", FIVE_MINUTES, FIVE_MINUTES],
+  ["Thu, 01 Jan 1970 00:00:00 GMT", 0, 0],
+  [new Date(Date.now() + 60_000).toUTCString(), 50_000, 60_000],
+  ["-5", 0, 0],
+  ["soon", undefined, undefined],
+] as const) {
+  test(`Retry-After: ${value.slice(0, 40)} is ${least === undefined ? "ignored" : `at most ${most} ms`}`, async (t) => {
+    const { retryAfterMs } = await answerTo(t, `HTTP/1.1 429 X\r\nretry-after: ${value}\r\ncontent-length: 0\r\n\r\n`);
+    if (least === undefined) return assert.equal(retryAfterMs, undefined);
+    assert.ok(retryAfterMs !== undefined && retryAfterMs >= least && retryAfterMs <= most, `${retryAfterMs} ms`);
+  });
+}

@@ -1,0 +1,86 @@
+import { Buffer } from "node:buffer";
+import type { TestContext } from "node:test";
+import type { Batch } from "../src/batch/batcher.ts";
+import { Deliverer, type Refused } from "../src/delivery/deliverer.ts";
+import { type Destination, Transport } from "../src/delivery/transport.ts";
+import type { AgentEvent } from "../src/telemetry/events.ts";
+import { createTelemetry } from "../src/telemetry/mod.ts";
+import type { Sink } from "./sink.ts";
+
+/** A deliverer that sends over a real transport. */
+export interface DeliveryBench {
+  readonly deliverer: Deliverer;
+  readonly events: AgentEvent[];
+  readonly settled: ({ id: string } & Refused)[];
+  submit(id: string, ...lines: string[]): void;
+  drained(): Promise<void>;
+  /** How often room was told without a batch being settled. */
+  rooms(): number;
+  /** Counters of requests, as the agent's metrics would show them. */
+  counters(): Readonly<Record<string, number>>;
+}
+
+/** A deliverer that sends to a sink, with short waits; both end with the test. */
+export function deliver(t: TestContext, sink: Sink, destination: Partial<Destination> = {}): DeliveryBench {
+  const events: AgentEvent[] = [];
+  const settled: ({ id: string } & Refused)[] = [];
+  const telemetry = createTelemetry({ level: "error", stream: { write: () => undefined }, isTty: false });
+  let rooms = 0;
+  const transport = new Transport({
+    host: "localhost",
+    port: sink.port,
+    endpoint: "/logs/agent",
+    useSsl: false,
+    key: () => "a-key",
+    hostname: "host & name",
+    ip: undefined,
+    mac: undefined,
+    tags: ["a", "b"],
+    timeoutMs: 2000,
+    maxSockets: 4,
+    userAgent: "test",
+    caFile: undefined,
+    ...destination,
+  });
+  const deliverer = new Deliverer({
+    sender: transport,
+    maxInFlight: 4,
+    backoff: { baseMs: 2, capMs: 20 },
+    slowRetryMs: 40,
+    emit: (event) => {
+      events.push(event);
+      telemetry.emit(event);
+    },
+    onSettled: (batch, refused) => settled.push({ id: batch.id, ...refused }),
+    onRoom: () => {
+      rooms += 1;
+    },
+  });
+  t.after(async () => {
+    deliverer.stop();
+    transport.close();
+    await sink.close();
+  });
+  return {
+    deliverer,
+    events,
+    settled,
+    submit(id, ...lines) {
+      const bytes = Buffer.from(JSON.stringify({ lines: lines.map((line) => ({ line, file: "/x.log" })) }));
+      const batch: Batch = {
+        id,
+        ranges: [],
+        lines: lines.length,
+        bytes: { shipped: 0, empty: 0, dropped: 0 },
+        body: Promise.resolve({ bytes, encoding: undefined, plainSize: bytes.length }),
+      };
+      deliverer.submit(batch);
+    },
+    rooms: () => rooms,
+    counters() {
+      const { counters } = telemetry.snapshot();
+      return Object.fromEntries(Object.entries(counters).filter(([name]) => name.startsWith("requests_")));
+    },
+    drained: () => deliverer.drained(AbortSignal.timeout(15_000)),
+  };
+}
