@@ -14,10 +14,15 @@ export interface Place {
   readonly state: string;
 }
 
-/** Makes a place that is removed after the test. */
-export function makePlace(t: TestContext): Place {
+const roots: string[] = [];
+process.on("exit", () => {
+  for (const root of roots) rmSync(root, { recursive: true, force: true });
+});
+
+/** Makes a place that is removed when the test file ends: hooks run in the order of their making, so one would be too early. */
+export function makePlace(): Place {
   const root = mkdtempSync(join(tmpdir(), "agent-"));
-  t.after(() => rmSync(root, { recursive: true, force: true }));
+  roots.push(root);
   const place = { root, logs: join(root, "logs"), state: join(root, "state") };
   mkdirSync(place.logs);
   return place;

@@ -14,6 +14,8 @@ export interface TestAuthority {
   /** A server certificate with its key, in PEM form. */
   issue(options?: {
     readonly names?: readonly string[];
+    /** From now; negative when it has begun already. */
+    readonly validFromMs?: number;
     readonly validForMs?: number;
   }): Promise<{ key: string; cert: string }>;
 }
@@ -34,7 +36,7 @@ export async function makeAuthority(directory: string, name = "test authority"):
   writeFileSync(caFile, authority.toString("pem"), { mode: 0o600 });
   return {
     caFile,
-    async issue({ names = ["localhost"], validForMs = DAY_MS } = {}) {
+    async issue({ names = ["localhost"], validFromMs = -2 * DAY_MS, validForMs = DAY_MS } = {}) {
       const server = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
       const certificate = await X509CertificateGenerator.create({
         subject: `CN=${names[0]}`,
@@ -42,7 +44,7 @@ export async function makeAuthority(directory: string, name = "test authority"):
         publicKey: server.publicKey,
         signingKey: keys.privateKey,
         signingAlgorithm: ALGORITHM,
-        notBefore: new Date(now - 2 * DAY_MS),
+        notBefore: new Date(now + validFromMs),
         notAfter: new Date(now + validForMs),
         extensions: [new SubjectAlternativeNameExtension(names.map((value) => ({ type: "dns", value })))],
       });

@@ -13,7 +13,7 @@ interface Bench {
   log(name: string): string;
 }
 
-async function bench(t: TestContext, options: Partial<AgentOptions> = {}, place = makePlace(t)): Promise<Bench> {
+async function bench(t: TestContext, options: Partial<AgentOptions> = {}, place = makePlace()): Promise<Bench> {
   const sink = await startSink();
   t.after(() => sink.close());
   const agent = await startedAgent(t, { place, port: sink.port, ...options });
@@ -108,7 +108,7 @@ function fullSeconds(seconds: number): () => boolean {
 
 test("no more files are open than allowed, whatever state they are in, and none is left open by mistake", async (t) => {
   const limit = 16;
-  const place = makePlace(t);
+  const place = makePlace();
   const names = Array.from({ length: 200 }, (_, n) => `${n}.log`);
   for (const name of names) writeFileSync(join(place.logs, name), `first ${name}\nhalf`);
   const env = { LOGDNA_MAX_OPEN_FILES: String(limit), LOGDNA_LOOKBACK: "start" };
@@ -133,7 +133,7 @@ test("no more files are open than allowed, whatever state they are in, and none 
 });
 
 test("a link to a log in a directory that is not watched is followed all the same", async (t) => {
-  const place = makePlace(t);
+  const place = makePlace();
   mkdirSync(join(place.logs, "pods"));
   const target = join(place.logs, "pods", "0.log");
   writeFileSync(target, "");

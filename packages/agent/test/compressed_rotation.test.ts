@@ -50,7 +50,7 @@ interface Bench {
 
 /** An agent that has read 2,000 lines of a log, beside which there are older compressed logs that begin in the same way. */
 async function bench(t: TestContext): Promise<Bench> {
-  const place = makePlace(t);
+  const place = makePlace();
   const sink = await startSink();
   t.after(() => sink.close());
   const log = join(place.logs, "app.log");

@@ -6,7 +6,7 @@ import { makePlace, startedAgent } from "./agent.ts";
 import { startSink } from "./sink.ts";
 
 test("a copy that lacks what was read after it was made is no new file, now or after a restart", async (t) => {
-  const place = makePlace(t);
+  const place = makePlace();
   const sink = await startSink();
   t.after(() => sink.close());
   const env = { LOGDNA_INCLUSION_RULES: "*" };

@@ -15,7 +15,7 @@ const RATE = 3000;
 const WINDOW = 4;
 
 test(`${KILLS} × kill -9 at random moments under load: nothing is lost, and only what was in flight comes again`, async (t) => {
-  const place = makePlace(t);
+  const place = makePlace();
   const sink = await startSink();
   t.after(() => sink.close());
   // Some answers are late, so that kills come while batches are on their way.

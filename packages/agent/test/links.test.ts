@@ -34,7 +34,7 @@ interface Bench {
 }
 
 async function bench(t: TestContext, before: (place: Place, secret: string) => void = () => undefined): Promise<Bench> {
-  const place = makePlace(t);
+  const place = makePlace();
   const sink = await startSink();
   t.after(() => sink.close());
   mkdirSync(join(place.root, "outside"));

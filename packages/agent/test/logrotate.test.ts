@@ -42,7 +42,7 @@ for (const rotation of ROTATIONS_TO_TRY) {
 }
 
 async function rotate(t: TestContext, { directives, reopens, include }: Rotation): Promise<void> {
-  const place = makePlace(t);
+  const place = makePlace();
   const sink = await startSink();
   t.after(() => sink.close());
   const log = join(place.logs, "app.log");

@@ -31,7 +31,7 @@ async function bench(
   options: Partial<AgentOptions> = {},
   before: (place: Place) => void = () => undefined,
 ): Promise<Bench> {
-  const place = makePlace(t);
+  const place = makePlace();
   const sink = await startSink();
   t.after(() => sink.close());
   before(place);

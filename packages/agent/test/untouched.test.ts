@@ -22,7 +22,7 @@ const CHANGING =
   /^(?:write|writev|pwrite64|pwritev|pwritev2|truncate|ftruncate|fallocate|copy_file_range|sendfile|splice|chmod|fchmod|fchmodat|fchmodat2|chown|fchown|lchown|fchownat|utime|utimes|utimensat|futimesat|setxattr|lsetxattr|fsetxattr|removexattr|lremovexattr|fremovexattr|rename|renameat|renameat2|link|linkat|symlink|symlinkat|unlink|unlinkat|mknod|mknodat|mkdir|mkdirat|rmdir|flock|creat)$/;
 
 test("reading changes nothing of a log: neither content nor times, mode or owner", async (t) => {
-  const place = makePlace(t);
+  const place = makePlace();
   const sink = await startSink();
   t.after(() => sink.close());
   const names = ["plain.log", "secret.log", "sub/deep.log"].map((name) => join(place.logs, name));
@@ -60,7 +60,7 @@ test("reading changes nothing of a log: neither content nor times, mode or owner
 test("no system call of the agent can change a log, and logs are opened for reading only", {
   skip: existsSync(STRACE) ? false : "needs the program strace",
 }, async (t) => {
-  const place = makePlace(t);
+  const place = makePlace();
   const sink = await startSink();
   t.after(() => sink.close());
   const log = join(place.logs, "a.log");

@@ -7,7 +7,7 @@ import { makePlace, startedAgent } from "./agent.ts";
 import { startSink } from "./sink.ts";
 
 test("a log directory that does not exist yet ships when it appears, goes and comes back", async (t) => {
-  const place = makePlace(t);
+  const place = makePlace();
   const sink = await startSink();
   t.after(() => sink.close());
   const logs = join(place.root, "not/yet/here");
@@ -26,7 +26,7 @@ test("a log directory that does not exist yet ships when it appears, goes and co
 });
 
 test("a log directory given through a link, and a log file given by its name, ship", async (t) => {
-  const place = makePlace(t);
+  const place = makePlace();
   const sink = await startSink();
   t.after(() => sink.close());
   mkdirSync(join(place.root, "real"));
@@ -44,7 +44,7 @@ test("a log directory given through a link, and a log file given by its name, sh
 test("the files of a mount that appears ship, and what it hid once it is gone", {
   skip: mountsRefused(),
 }, async (t) => {
-  const place = makePlace(t);
+  const place = makePlace();
   const sink = await startSink();
   t.after(() => sink.close());
   const point = join(place.logs, "disk");
@@ -68,7 +68,7 @@ test("the files of a mount that appears ship, and what it hid once it is gone", 
 });
 
 test("more events than the kernel queues: every line of every file arrives once", async (t) => {
-  const place = makePlace(t);
+  const place = makePlace();
   const sink = await startSink();
   t.after(() => sink.close());
   const queued = Number(readFileSync("/proc/sys/fs/inotify/max_queued_events", "latin1"));

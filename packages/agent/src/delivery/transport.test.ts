@@ -10,24 +10,24 @@ const TIMEOUT_MS = 300;
 const BODY = { bytes: Buffer.from('{"lines":[]}'), encoding: undefined, plainSize: 12 } as const;
 const OK = "HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\n";
 
+type Act = (socket: Socket) => unknown;
+
 interface Hostile {
   readonly transport: Transport;
-  readonly sockets: Set<Socket>;
-  /** How many connections there were. */
-  connections(): number;
+  /** Every connection that there was. */
+  readonly sockets: readonly Socket[];
   /** Resolves once the agent has closed every connection. */
   allClosed(): Promise<void>;
 }
 
 /** A server on bare TCP that does what it likes once the first bytes of a connection are there, and a transport to it. */
-async function hostile(t: TestContext, act: (socket: Socket) => void, useSsl = false): Promise<Hostile> {
-  const sockets = new Set<Socket>();
-  let connections = 0;
+async function hostile(t: TestContext, act: Act, useSsl = false): Promise<Hostile> {
+  const sockets: Socket[] = [];
+  const closings: Promise<void>[] = [];
   const server = createServer((socket) => {
-    connections += 1;
-    sockets.add(socket);
+    sockets.push(socket);
     socket.on("error", () => undefined);
-    socket.on("close", () => sockets.delete(socket));
+    closings.push(new Promise((resolve) => socket.on("close", () => resolve())));
     socket.once("data", () => act(socket));
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -54,73 +54,81 @@ async function hostile(t: TestContext, act: (socket: Socket) => void, useSsl = f
   return {
     transport,
     sockets,
-    connections: () => connections,
     async allClosed() {
-      await Promise.all(Array.from(sockets, (socket) => (socket.closed ? undefined : once(socket, "close"))));
+      await Promise.all(closings);
     },
   };
 }
 
 /** Writes without end, as fast as the other side reads. */
-function forever(socket: Socket, text: string): void {
-  const more = (): void => {
-    while (!socket.destroyed && socket.write(text));
+function forever(text: string, head = ""): Act {
+  const block = text.repeat(1 + 65_536 / text.length);
+  return (socket) => {
+    const more = (): void => {
+      if (socket.destroyed) return;
+      if (socket.write(block)) setImmediate(more);
+      else socket.once("drain", more);
+    };
+    socket.write(head);
+    more();
   };
-  socket.on("drain", more);
-  more();
 }
 
 /** Writes a little again and again, so that the connection is never idle. */
-function drip(socket: Socket, text: string): void {
-  const timer = setInterval(() => socket.write(text), 20);
-  socket.on("close", () => clearInterval(timer));
+function drip(text: string, head: string): Act {
+  return (socket) => {
+    socket.write(head);
+    const timer = setInterval(() => socket.write(text), 20);
+    socket.on("close", () => clearInterval(timer));
+  };
 }
 
+const CLOSED = /it closed the connection before its answer was complete/;
 const SILENT = /none was complete within 300 ms/;
 
 /** What a server may do instead of answering, and what the agent says of it. */
-const ATTACKS: readonly { what: string; act: (socket: Socket) => void; says: RegExp; useSsl?: boolean }[] = [
+const ATTACKS: readonly { what: string; act: Act; says: RegExp; useSsl?: boolean }[] = [
   { what: "is silent", act: () => undefined, says: SILENT },
   { what: "is silent instead of a TLS handshake", act: () => undefined, says: SILENT, useSsl: true },
   { what: "answers HTTP instead of TLS", act: (s) => s.write(OK), says: /does not speak TLS/, useSsl: true },
   {
     what: "switches protocols",
     act: (s) => s.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"),
-    says: /closed the connection without an answer/,
+    says: CLOSED,
   },
   {
     what: "floods with informational answers",
-    act: (s) => forever(s, "HTTP/1.1 103 E\r\nlink: <x>\r\n\r\n"),
+    act: forever("HTTP/1.1 103 E\r\nlink: <x>\r\n\r\n"),
     says: SILENT,
   },
-  { what: "sends its status line slowly", act: (s) => (s.write("HTTP/1.1 200 "), drip(s, "x")), says: SILENT },
-  { what: "sends its headers slowly", act: (s) => (s.write("HTTP/1.1 200 OK\r\n"), drip(s, "a: b\r\n")), says: SILENT },
-  { what: "sends its body slowly", act: (s) => (s.write(OK), drip(s, "")), says: SILENT },
+  { what: "sends its status line slowly", act: drip("x", "HTTP/1.1 200 "), says: SILENT },
+  { what: "sends its headers slowly", act: drip("a: b\r\n", "HTTP/1.1 200 OK\r\n"), says: SILENT },
+  { what: "sends its body slowly", act: drip("x", "HTTP/1.1 200 OK\r\ncontent-length: 15000\r\n\r\n"), says: SILENT },
   {
     what: "drips a body without end",
-    act: (s) => (s.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"), drip(s, "1\r\nx\r\n")),
+    act: drip("1\r\nx\r\n", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"),
     says: SILENT,
   },
   { what: "does not end its body", act: (s) => s.write(`${OK}{"stat`), says: SILENT },
-  { what: "closes at once", act: (s) => s.end(), says: /socket hang up/ },
-  { what: "resets the connection", act: (s) => s.resetAndDestroy(), says: /ECONNRESET/ },
-  { what: "closes within its body", act: (s) => s.end(`${OK}{"stat`), says: /aborted/ },
+  { what: "closes at once", act: (s) => s.end(), says: CLOSED },
+  { what: "resets the connection", act: (s) => s.resetAndDestroy(), says: CLOSED },
+  { what: "closes within its body", act: (s) => s.end(`${OK}{"stat`), says: CLOSED },
   {
     what: "sends headers of a megabyte",
     act: (s) => s.write(`HTTP/1.1 200 OK\r\nx: ${"y".repeat(1024 * 1024)}\r\n\r\n`),
-    says: /not HTTP|HPE_HEADER_OVERFLOW/,
+    says: /headers of its answer are too large/,
   },
   {
     what: "sends headers without end",
-    act: (s) => (s.write("HTTP/1.1 200 OK\r\n"), forever(s, "a: b\r\n")),
-    says: /HPE_/,
+    act: forever("a: b\r\n", "HTTP/1.1 200 OK\r\n"),
+    says: /headers of its answer are too large/,
   },
-  { what: "sends garbage", act: (s) => forever(s, "\x00\xff SSH-2.0-x\r\n"), says: /not HTTP/ },
+  { what: "sends garbage", act: forever("\x00\xff SSH-2.0-x\r\n"), says: /not HTTP/ },
 ];
 
 for (const { what, act, says, useSsl } of ATTACKS) {
   test(`a server that ${what} is given up, and nothing of the exchange stays`, async (t) => {
-    const { transport, connections, allClosed } = await hostile(t, act, useSsl);
+    const { transport, sockets, allClosed } = await hostile(t, act, useSsl);
     const { signal } = new AbortController();
     // One connection at a time: a second exchange would wait for ever if the first still held its own.
     for (let round = 0; round < 2; round += 1) {
@@ -135,7 +143,7 @@ for (const { what, act, says, useSsl } of ATTACKS) {
       assert.deepEqual(getEventListeners(signal, "abort"), []);
       await allClosed();
     }
-    assert.equal(connections(), 2);
+    assert.equal(sockets.length, 2);
   });
 }
 
@@ -165,7 +173,7 @@ test("a compressed answer is not decompressed", async (t) => {
 });
 
 test("an answer before the request is read whole ends the exchange and its connection", async (t) => {
-  const { transport, allClosed } = await hostile(t, (socket) => {
+  const { transport, sockets, allClosed } = await hostile(t, (socket) => {
     socket.pause();
     socket.write("HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n");
   });
@@ -173,6 +181,7 @@ test("an answer before the request is read whole ends the exchange and its conne
   const { signal } = new AbortController();
   const { status } = await transport.send("id", 1, { bytes, encoding: undefined, plainSize: bytes.length }, signal);
   assert.equal(status, 413);
+  for (const socket of sockets) socket.resume();
   await allClosed();
 });
 
@@ -189,7 +198,8 @@ for (const [value, least, most] of [
   ["-5", 0, 0],
   ["soon", undefined, undefined],
 ] as const) {
-  test(`Retry-After: ${value.slice(0, 40)} is ${least === undefined ? "ignored" : `at most ${most} ms`}`, async (t) => {
+  const shown = least === 50_000 ? "a minute from now" : value.slice(0, 40);
+  test(`Retry-After: ${shown} is ${least === undefined ? "ignored" : `at most ${most} ms`}`, async (t) => {
     const { retryAfterMs } = await answerTo(t, `HTTP/1.1 429 X\r\nretry-after: ${value}\r\ncontent-length: 0\r\n\r\n`);
     if (least === undefined) return assert.equal(retryAfterMs, undefined);
     assert.ok(retryAfterMs !== undefined && retryAfterMs >= least && retryAfterMs <= most, `${retryAfterMs} ms`);

@@ -1,10 +1,22 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { type KnownFile, StateError, StateStore } from "./state_store.ts";
+import { type NewFile, StateError, StateStore } from "./state_store.ts";
 
 function temporary(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), "state-"));
@@ -12,7 +24,7 @@ function temporary(t: TestContext): string {
   return directory;
 }
 
-const file: Omit<KnownFile, "id"> = {
+const file: NewFile = {
   dev: 2n ** 63n,
   ino: 2n ** 60n + 1n,
   path: "/var/log/a.log",
@@ -43,6 +55,7 @@ test("what was written is there after a kill -9", (t) => {
     {
       ...file,
       checkpoint: { ...file.checkpoint, anchor: [1, 2, 0] },
+      missingSince: 0,
     },
   );
   assert.deepEqual(state.batches(), [
@@ -110,4 +123,31 @@ test("a damaged state is said to be damaged, with what to do", (t) => {
   const directory = temporary(t);
   writeFileSync(join(directory, "state.sqlite"), "this is not a database, and it is long enough to be looked at");
   assert.throws(() => StateStore.open(directory), /is damaged .*Move it away/);
+});
+
+test("a directory that others use keeps its mode, and is refused where they may write", (t) => {
+  const directory = temporary(t);
+  writeFileSync(join(directory, "other.db"), "of another program");
+  chmodSync(directory, 0o755);
+  StateStore.open(directory).close();
+  assert.equal(statSync(directory).mode & 0o7777, 0o755);
+  const shared = temporary(t);
+  writeFileSync(join(shared, "other.txt"), "of another program");
+  chmodSync(shared, 0o1777);
+  assert.throws(() => StateStore.open(shared), /others may write to it.*--db-path/);
+  assert.equal(statSync(shared).mode & 0o7777, 0o1777);
+});
+
+test("a scratch file has no name, and holds what is written to it", (t) => {
+  const directory = temporary(t);
+  const state = StateStore.open(directory);
+  t.after(() => state.close());
+  const before = readdirSync(directory);
+  const fd = state.scratchFile();
+  t.after(() => closeSync(fd));
+  assert.deepEqual(readdirSync(directory), before);
+  writeSync(fd, "kept");
+  assert.equal(fstatSync(fd).mode & 0o777, 0o600);
+  assert.equal(fstatSync(fd).size, 4);
+  assert.ok(state.scratchRoom() > 0);
 });

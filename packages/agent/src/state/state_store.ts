@@ -7,6 +7,7 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   statfsSync,
   unlinkSync,
 } from "node:fs";
@@ -25,7 +26,12 @@ export interface KnownFile {
   readonly headLength: number;
   readonly headCrc: number;
   readonly checkpoint: Checkpoint;
+  /** When it was first not found where it was, in milliseconds since the epoch; 0 for a file that was found. */
+  readonly missingSince: number;
 }
+
+/** What the state is told of a file. */
+export type NewFile = Omit<KnownFile, "id" | "missingSince">;
 
 /** A position in a file up to which everything was acknowledged. */
 export interface Checkpoint {
@@ -64,6 +70,7 @@ CREATE TABLE files (
   id INTEGER PRIMARY KEY AUTOINCREMENT, dev TEXT NOT NULL, ino TEXT NOT NULL, path TEXT NOT NULL,
   head_length INTEGER NOT NULL, head_crc INTEGER NOT NULL,
   "offset" INTEGER NOT NULL, anchor BLOB NOT NULL, line_start INTEGER NOT NULL, part INTEGER NOT NULL,
+  missing_since INTEGER NOT NULL DEFAULT 0,
   UNIQUE (dev, ino)
 ) STRICT;
 CREATE TABLE batches (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
@@ -88,6 +95,7 @@ export class StateStore {
   readonly #database: DatabaseSync;
   readonly #insertFile: StatementSync;
   readonly #updateFile: StatementSync;
+  readonly #setMissing: StatementSync;
   readonly #deleteFile: StatementSync;
   readonly #insertBatch: StatementSync;
   readonly #insertRange: StatementSync;
@@ -104,12 +112,14 @@ export class StateStore {
     this.#insertFile = database.prepare(
       `INSERT INTO files (dev, ino, path, head_length, head_crc, "offset", anchor, line_start, part) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (dev, ino) DO UPDATE SET path = excluded.path, head_length = excluded.head_length, head_crc = excluded.head_crc,
-         "offset" = excluded."offset", anchor = excluded.anchor, line_start = excluded.line_start, part = excluded.part
+         "offset" = excluded."offset", anchor = excluded.anchor, line_start = excluded.line_start, part = excluded.part,
+         missing_since = 0
        RETURNING id`,
     );
     this.#updateFile = database.prepare(
-      'UPDATE files SET head_length = ?, head_crc = ?, "offset" = ?, anchor = ?, line_start = ?, part = ? WHERE id = ?',
+      'UPDATE files SET head_length = ?, head_crc = ?, "offset" = ?, anchor = ?, line_start = ?, part = ?, missing_since = 0 WHERE id = ?',
     );
+    this.#setMissing = database.prepare("UPDATE files SET missing_since = ? WHERE id = ?");
     this.#deleteFile = database.prepare("DELETE FROM files WHERE id = ?");
     this.#insertBatch = database.prepare("INSERT OR IGNORE INTO batches (id) VALUES (?)");
     this.#insertRange = database.prepare(
@@ -131,8 +141,8 @@ export class StateStore {
   static open(directory: string): StateStore {
     const path = join(directory, "state.sqlite");
     try {
-      mkdirSync(directory, { recursive: true, mode: 0o700 });
-      makePrivate(directory, path);
+      const made = mkdirSync(directory, { recursive: true, mode: 0o700 }) !== undefined;
+      makePrivate(directory, path, made);
       const database = new DatabaseSync(path);
       database.exec(
         "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;",
@@ -169,6 +179,7 @@ export class StateStore {
           lineStart: Number(row.line_start),
           part: Number(row.part),
         },
+        missingSince: Number(row.missing_since),
       }));
   }
 
@@ -191,7 +202,7 @@ export class StateStore {
    * Keeps a file, in the place of what had the same device and inode number; returns its id. Ranges that were on their
    * way under that id are forgotten: they were of the other file.
    */
-  addFile(file: Omit<KnownFile, "id">): number {
+  addFile(file: NewFile): number {
     const { offset, anchor, lineStart, part } = file.checkpoint;
     this.#forgetRanges.run(String(file.dev), String(file.ino));
     const row = this.#insertFile.get(
@@ -216,11 +227,16 @@ export class StateStore {
     });
   }
 
+  /** A file is not where it was; it may come back, with what it is in. */
+  setMissing(id: number, since: number): void {
+    this.#setMissing.run(since, id);
+  }
+
   removeFile(id: number): void {
     this.#deleteFile.run(id);
   }
 
-  saveCheckpoint(file: Omit<KnownFile, "dev" | "ino" | "path">): void {
+  saveCheckpoint(file: Omit<NewFile, "dev" | "ino" | "path"> & { readonly id: number }): void {
     const { offset, anchor, lineStart, part } = file.checkpoint;
     this.#updateFile.run(file.headLength, file.headCrc, offset, anchor, lineStart, part, file.id);
   }
@@ -285,8 +301,14 @@ export class StateStore {
   }
 }
 
-/** Takes other users' rights off the directory and the database; refuses what someone else could have planted. */
-function makePrivate(directory: string, path: string): void {
+/** Names that the agent itself puts into its directory. */
+const OWN_FILES = /^(?:state\.sqlite(?:-wal|-shm|-journal)?|scratch-[\w-]+)$/;
+
+/**
+ * Takes other users' rights off the database, and off its directory where that holds nothing else; refuses what someone
+ * else could have planted. A directory that others use is left as it is.
+ */
+function makePrivate(directory: string, path: string, made: boolean): void {
   const stat = lstatSync(directory);
   if (!stat.isDirectory())
     throw new StateError(`The state directory ${directory} is not a directory. Give another with --db-path.`);
@@ -295,8 +317,14 @@ function makePrivate(directory: string, path: string): void {
     throw new StateError(
       `The state directory ${directory} belongs to user ${stat.uid}, not to user ${uid} that the agent runs as: what it holds cannot be trusted. Change its owner or give another with --db-path.`,
     );
-  if ((stat.mode & 0o077) !== 0) chmodSync(directory, 0o700);
-  for (const name of [path, `${path}-wal`]) {
+  if ((stat.mode & 0o077) !== 0) {
+    if (made || readdirSync(directory).every((name) => OWN_FILES.test(name))) chmodSync(directory, 0o700);
+    else if ((stat.mode & 0o022) !== 0)
+      throw new StateError(
+        `The state directory ${directory} holds other files and others may write to it, so what it holds cannot be trusted. Give a directory of its own with --db-path.`,
+      );
+  }
+  for (const name of [path, `${path}-wal`, `${path}-journal`]) {
     // O_NOFOLLOW: a link that was planted here before the first start must not lead the writes elsewhere.
     const flags = constants.O_RDWR | constants.O_NOFOLLOW | (name === path ? constants.O_CREAT : 0);
     let fd: number;
@@ -308,8 +336,10 @@ function makePrivate(directory: string, path: string): void {
     }
     try {
       const file = fstatSync(fd);
-      if (!file.isFile() || file.nlink !== 1)
-        throw new StateError(`${name} is not a regular file with one name: remove it and start again.`);
+      if (!file.isFile() || file.nlink !== 1 || file.uid !== uid)
+        throw new StateError(
+          `${name} is not a regular file with one name that belongs to user ${uid}: remove it and start again.`,
+        );
       if ((file.mode & 0o077) !== 0) chmodSync(name, 0o600);
     } finally {
       closeSync(fd);

@@ -11,7 +11,7 @@ import {
 import { basename, dirname, join } from "node:path";
 import type { Chunk } from "../../chunk.ts";
 import type { LineLimits } from "../../lines/pieces.ts";
-import type { KnownFile, StateStore } from "../../state/state_store.ts";
+import type { KnownFile, NewFile, StateStore } from "../../state/state_store.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
 import type { WatchSink } from "../../watch/sink.ts";
 import { ChunkReader } from "./chunk_reader.ts";
@@ -86,6 +86,8 @@ const DELETED_LINGER_MS = 10_000;
 const NAMELESS_MS = 2000;
 /** Files that no event tells of are looked at this often. */
 const LINKED_POLL_MS = 250;
+/** How long the checkpoint of a file is kept that is not found where it was. */
+const MISSING_MS = 7 * 86_400_000;
 /** Copies that may be held open at once while it is not known what they are. */
 const MAX_SUSPECTS = 64;
 /** Open files are polled at this interval; with many of them less often, which costs less and reads more at a time. */
@@ -175,8 +177,12 @@ export class FileSet implements WatchSink {
     for (const path of missed) if (!this.#byPath.has(path)) this.#discoverMissed(path, false);
     for (const [key, known] of this.#stored) {
       if (!isGone(known)) continue;
-      this.#stored.delete(key);
-      this.#gone(known);
+      // It may be on a file system that is not mounted yet: what is known of it is kept for a while.
+      if (known.missingSince === 0) this.#gone(known);
+      else if (this.#wallClock() - known.missingSince > MISSING_MS) {
+        this.#stored.delete(key);
+        this.#write("forget a file", () => this.#options.state.removeFile(known.id));
+      }
     }
   }
 
@@ -304,7 +310,7 @@ export class FileSet implements WatchSink {
     const kept: NamelessFile[] = [];
     for (const file of this.#hot) {
       if (keepNameless && file.id !== 0 && file.names.size === 0 && hasMore(file)) {
-        kept.push({ fd: file.fd, known: { ...stored(file), id: file.id } });
+        kept.push({ fd: file.fd, known: { ...stored(file), id: file.id, missingSince: 0 } });
         file.fd = -1;
       } else file.close();
     }
@@ -407,6 +413,7 @@ export class FileSet implements WatchSink {
       file.position = stored.checkpoint;
       rewritten = size < file.position.offset || !hasHead(fd, file.head) || !hasAnchor(fd, file.position);
       file.id = stored.id;
+      if (stored.missingSince > 0) this.#moved.add(file);
     } else {
       const unreadable = this.#unreadableSizes.get(path);
       const unknown = {
@@ -944,9 +951,16 @@ export class FileSet implements WatchSink {
     });
     file.id = id;
     file.presence = "deleted";
+    this.#stored.delete(inodeKey(dev, ino));
     this.#restore(file, () => {
-      this.#abandon(file);
-      this.#options.emit({ name: "file_gone_while_down", path });
+      const { state, emit } = this.#options;
+      const missingSince = this.#wallClock();
+      this.#write("note a missing file", () => {
+        if (file.ino !== ino || file.dev !== dev) state.moveFile(id, dev, ino);
+        state.setMissing(id, missingSince);
+      });
+      this.#stored.set(inodeKey(dev, ino), { ...known, missingSince });
+      emit({ name: "file_gone_while_down", path });
     });
   }
 
@@ -1047,7 +1061,7 @@ export class FileSet implements WatchSink {
   }
 }
 
-function stored(file: TailedFile): Omit<KnownFile, "id"> {
+function stored(file: TailedFile): NewFile {
   return {
     dev: file.dev,
     ino: file.ino,
