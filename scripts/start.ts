@@ -2,7 +2,7 @@
  * `npm start`: the whole system on this machine. Starts the ingestion server and an agent that ships /var/log to it over
  * HTTPS, and prints the address of the page. Everything it keeps is in `var/` of the checkout.
  *
- *   npm start -- [--http] [--port PORT] [--log-dirs DIR,DIR]
+ *   npm start -- [--http] [--port PORT] [--log-dirs DIR,DIR] [--data DIR]
  *
  * `--http` serves the page without TLS, on loopback only, for a browser that should not ask about the private certificate.
  */
@@ -26,6 +26,7 @@ const { values } = parseArgs({
     http: { type: "boolean", default: false },
     port: { type: "string" },
     "log-dirs": { type: "string", default: "/var/log" },
+    data: { type: "string", default: join(root, "var") },
   },
 });
 
@@ -33,7 +34,8 @@ const children: ChildProcess[] = [];
 let stopping = false;
 
 /** Ends the agent first, so that what it has in hand still finds the server. */
-async function stop(code: number): Promise<never> {
+async function stop(code: number): Promise<void> {
+  if (stopping) return;
   stopping = true;
   for (const child of children.toReversed()) {
     if (child.exitCode !== null || child.signalCode !== null) continue;
@@ -49,7 +51,8 @@ function start(
   env: NodeJS.ProcessEnv,
   stdout: "pipe" | "inherit",
 ): ChildProcess {
-  const child = spawn(join(root, "bin", name), args, { env, stdio: ["ignore", stdout, "inherit"] });
+  // In a process group of its own: Ctrl-C reaches this script alone, which stops the two in order.
+  const child = spawn(join(root, "bin", name), args, { env, detached: true, stdio: ["ignore", stdout, "inherit"] });
   children.push(child);
   child.on("exit", (code, signal) => {
     if (stopping) return;
@@ -59,9 +62,10 @@ function start(
   return child;
 }
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => void stop(0));
+// A terminal that is closed sends SIGHUP, which the agent alone would take for "read the configuration again".
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void stop(0));
 
-const data = join(root, "var", "ingester");
+const data = join(values.data, "ingester");
 mkdirSync(data, { recursive: true, mode: 0o700 });
 const port = values.port ?? String((await isFree(8443)) ? 8443 : 0);
 const server = start(
@@ -73,14 +77,16 @@ const server = start(
 const ready = await readyLine(server);
 const url = new URL(ready.url);
 // Directories in a file replace the default; those of a flag would be added to it.
-const configFile = join(root, "var", "agent.yaml");
+const configFile = join(values.data, "agent.yaml");
 const dirs = values["log-dirs"].split(",");
 writeFileSync(configFile, `${JSON.stringify({ log: { dirs } }, undefined, 2)}\n`, { mode: 0o600 });
+// An agent that is configured for another server by this shell's environment must not send this trial's logs there.
+const foreign = /^(?:LOGDNA_|MZ_|LDLOG|LOG_DIRS$|COMPRESS$|GZIP_COMPRESS_LEVEL$|DEFAULT_CONF_FILE$)/;
 start(
   "logdna-agent",
-  ["--config", configFile, "--db-path", join(root, "var", "agent")],
+  ["--config", configFile, "--db-path", join(values.data, "agent")],
   {
-    ...process.env,
+    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name))),
     LOGDNA_HOST: url.host,
     LOGDNA_USE_SSL: String(url.protocol === "https:"),
     LOGDNA_INGESTION_KEY_FILE: ready.keyFile,
@@ -91,12 +97,14 @@ start(
   "inherit",
 );
 
-// Signing in with the token in the fragment: it is not sent to the server as part of the address, nor logged by it.
-const page = `${ready.url}/#token=${readFileSync(ready.tokenFile, "utf8").trim()}`;
+// Signing in with the token in the fragment: it is not sent to the server as part of the address, nor logged by it. It is
+// shown to a person alone: standard output may be a log file, which the agent would ship.
+const isTerminal = process.stdout.isTTY === true;
+const page = isTerminal ? `${ready.url}/#token=${readFileSync(ready.tokenFile, "utf8").trim()}` : ready.url;
 process.stdout.write(`
   The page:      ${page}
-  Shipping:      ${values["log-dirs"]}
-  Kept in:       ${join(root, "var")}
+  ${isTerminal ? "" : `Sign in with:  the token in ${ready.tokenFile}\n  `}Shipping:      ${values["log-dirs"]}
+  Kept in:       ${values.data}
   ${
     url.protocol === "https:"
       ? `The certificate comes from a private authority made for this machine: import ${ready.caFile}\n  into the browser, accept it once, or start with: npm start -- --http`
@@ -113,7 +121,8 @@ async function readyLine(child: ChildProcess): Promise<Ready> {
     const record: unknown = JSON.parse(line);
     if (typeof record === "object" && record !== null && "ready" in record) return record as unknown as Ready;
   }
-  return stop(1);
+  // The server has said why on standard error; its end stops everything.
+  return new Promise(() => undefined);
 }
 
 function isFree(candidate: number): Promise<boolean> {

@@ -8,7 +8,7 @@ import type { StateStore, StoredBatch } from "./state/state_store.ts";
 import type { AgentEvent } from "./telemetry/events.ts";
 
 /** What gives chunks when asked. */
-export interface ChunkQueue {
+interface ChunkQueue {
   readonly hasReady: boolean;
   next(): Chunk | undefined;
   /** Writes the checkpoints that acknowledgements have moved to the state, within the caller's transaction. */

@@ -39,7 +39,7 @@ export interface AgentOptions {
 }
 
 /** A line of the agent's own log. */
-export interface LogLine {
+interface LogLine {
   readonly event?: string;
   readonly level: string;
   readonly message: string;

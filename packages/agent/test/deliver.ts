@@ -8,7 +8,7 @@ import { createTelemetry } from "../src/telemetry/mod.ts";
 import type { Sink } from "./sink.ts";
 
 /** A deliverer that sends over a real transport. */
-export interface DeliveryBench {
+interface DeliveryBench {
   readonly deliverer: Deliverer;
   readonly events: AgentEvent[];
   readonly settled: ({ id: string } & Refused)[];

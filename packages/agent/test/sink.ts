@@ -17,7 +17,7 @@ export interface Arrival {
 }
 
 /** Answers a request instead of the sink; true when it has, false to let the sink accept it. */
-export type Behaviour = (
+type Behaviour = (
   request: IncomingMessage,
   response: ServerResponse,
   arrival: Arrival,

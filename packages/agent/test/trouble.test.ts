@@ -223,6 +223,7 @@ test("a redirect is not followed: the other server gets no connection, and the l
     return true;
   });
   const agent = await start(t, { place, port: sink.port });
+  await failed(agent, /the server answered 308: check the configured host and endpoint/);
   await recovers(agent, sink);
   assert.equal(sink.requests.length, 2);
   assert.equal(connections, 0);
@@ -247,19 +248,26 @@ test("SIGTERM while the server is down ends the agent in time, and the next run 
 test("lines that the server does not take count as dropped, and hold up nothing although they fill the window", async (t) => {
   const place = makePlace();
   const sink = await openSink(t);
-  sink.behave((_, response, { lines }) => {
-    if (!lines.some(({ line }) => line.includes("poison"))) return false;
+  const arrived = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const released = Promise.withResolvers<void>();
+  sink.behave(async (_, response, { lines }) => {
+    const poison = lines.findIndex(({ line }) => line.startsWith("poison"));
+    if (poison < 0) return false;
+    arrived[lines[poison]?.line === "poison é" ? 0 : 1]?.resolve();
+    await released.promise;
     response.writeHead(400).end('{"error":"bad line"}');
     return true;
   });
   const env = { LOGDNA_MAX_IN_FLIGHT: "2", LOGDNA_FLUSH_DURATION: "20" };
   const agent = await start(t, { place, port: sink.port, env });
   const files = ["a.log", "b.log", "c.log"].map((name) => join(place.logs, name));
-  const batches = (): number => new Set(sink.requests.map(({ batchId }) => batchId)).size;
-  for (const [n, text] of ["poison é\n", "\npoison ü\n", "good\n\n"].entries()) {
-    writeFileSync(files[n] ?? "", text);
-    await sink.until(() => batches() === n + 1, `batch ${n + 1}`);
+  const texts = ["poison é\n", "\npoison ü\n", "good\n\n"];
+  for (const [n, file] of files.entries()) {
+    writeFileSync(file, texts[n] ?? "");
+    await agent.logged(({ event, path }) => event === "file_found" && path === file);
+    await arrived[n]?.promise;
   }
+  released.resolve();
   await agent.logged(() => agent.log().filter(({ event }) => event === "line_refused").length === 2, "two refusals");
   assert.equal(await agent.stop(), 0);
   assert.deepEqual(sink.texts(), ["good"]);

@@ -36,7 +36,8 @@ export const OPTIONS = {
     env: "LOGDNA_INGESTER_CLICKHOUSE_URL",
     kind: "text",
     value: "URL",
-    description: "A ClickHouse server or cluster to store in, instead of the embedded one.",
+    description:
+      "A ClickHouse server or cluster to store in, instead of the embedded one. Several ingestion servers may share it; one that gets a retry while another still writes that batch may store it a second time.",
   },
   http: {
     flag: "--http",
@@ -92,7 +93,8 @@ export const OPTIONS = {
     env: "LOGDNA_INGESTER_MAX_SIZE",
     kind: "bytes",
     value: "SIZE",
-    description: "Space on disk, such as 20GB, beyond which the oldest days are dropped; default: no bound.",
+    description:
+      "Space on disk, such as 20GB, beyond which the oldest lines are dropped, whole days of arrival at a time. The newest day is never dropped, so leave room for what arrives in a day; default: no bound.",
   },
 } as const satisfies Record<string, OptionRow>;
 

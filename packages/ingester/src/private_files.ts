@@ -1,18 +1,47 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, lstatSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  type Stats,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
 
-/** Makes a directory that only its owner may enter. @throws {Error} that says what to do when it cannot be used. */
-export function makePrivateDirectory(path: string): void {
+/**
+ * Makes a directory that only its owner may enter. One that is there and open to others is closed to them only when it is
+ * empty or holds the file `mark` of an earlier run: it could be one that the host needs, such as /tmp.
+ * @throws {Error} that says what to do when it cannot be used; nothing is changed then.
+ */
+export function makePrivateDirectory(path: string, mark: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     const stat = lstatSync(path);
     if (!stat.isDirectory()) throw new Error("it is not a directory");
-    if ((stat.mode & 0o077) !== 0) chmodSync(path, 0o700);
+    if ((stat.mode & 0o077) === 0) return;
+    if (!isOwn(stat) || (readdirSync(path).length > 0 && !holdsOwn(join(path, mark))))
+      throw new Error(
+        `others can enter it, and what it holds is not this server's. If it is for this server alone, run chmod 700 ${path}`,
+      );
+    chmodSync(path, 0o700);
   } catch (error) {
     throw new Error(
       `Cannot use the data directory ${path}: ${error instanceof Error ? error.message : error}. Give another with --data-dir.`,
     );
   }
+}
+
+function isOwn(stat: Stats): boolean {
+  return process.getuid === undefined || stat.uid === process.getuid();
+}
+
+/** True for a file that this user made: anybody can put one into a directory such as /tmp. */
+function holdsOwn(path: string): boolean {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  return stat?.isFile() === true && isOwn(stat);
 }
 
 /** Writes a file that only its owner may read, whole or not at all. */

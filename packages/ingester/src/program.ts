@@ -42,16 +42,18 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
     .description("Print stored lines that fit a query, the newest last.")
     .option("--limit <n>", "lines to print at most", whole, 200)
     .option("--since <minutes>", "only lines of the last minutes", whole)
-    .action(async (query: readonly string[], flags: ReadFlags) => {
+    .action(async (query: readonly string[], given: ReadFlags, command: Command) => {
+      const flags = { ...given, ...flagsBefore(command) };
       const parameters = new URLSearchParams({ q: query.join(" ") });
       if (flags.since !== undefined) parameters.set("from", String(Date.now() - flags.since * 60_000));
       await search(clientOf(flags), parameters, flags.limit ?? 200, showing(flags));
     });
   addReadOptions(program.command("tail"), env)
     .description("Print lines that fit a query as they arrive.")
-    .action((query: readonly string[], flags: ReadFlags) =>
-      tail(clientOf(flags), new URLSearchParams({ q: query.join(" ") }), showing(flags)),
-    );
+    .action((query: readonly string[], given: ReadFlags, command: Command) => {
+      const flags = { ...given, ...flagsBefore(command) };
+      return tail(clientOf(flags), new URLSearchParams({ q: query.join(" ") }), showing(flags));
+    });
 
   try {
     await program.parseAsync([...argv], { from: "user" });
@@ -80,6 +82,22 @@ function addReadOptions(command: Command, env: NodeJS.ProcessEnv): Command {
     .option("--token-file <file>", "file with the read token; or LOGDNA_INGESTER_TOKEN")
     .option("--ca-file <file>", "authority of the server's certificate")
     .option("--json", "one JSON object a line", false);
+}
+
+/**
+ * Flags that were given before the name of the command and not behind it.
+ * @throws {OptionError} for one that the command does not have.
+ */
+function flagsBefore(command: Command): Partial<ReadFlags> {
+  const { parent } = command;
+  const found: Record<string, unknown> = {};
+  for (const [name, { flag }] of Object.entries(OPTIONS)) {
+    if (parent?.getOptionValueSource(name) !== "cli") continue;
+    if (!command.options.some(({ long }) => long === flag))
+      throw new OptionError(`${flag} is for the server, and not for ${command.name()}.`);
+    if (command.getOptionValueSource(name) !== "cli") found[name] = parent.getOptionValue(name);
+  }
+  return found;
 }
 
 function optionOf(name: string, row: OptionRow): Option {

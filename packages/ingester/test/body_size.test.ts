@@ -5,7 +5,7 @@ import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { after, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { MAX_BODY_BYTES } from "@logdna-agent/protocol";
+import { MAX_BODY_BYTES, type StoredLine } from "@logdna-agent/protocol";
 import { startServer } from "./server.ts";
 
 const server = await startServer({ after });
@@ -31,9 +31,10 @@ test("a body of 10 MB is stored, also in gzip", async () => {
   assert.equal((await server.post(body, { query: "hostname=plain" })).status, 200);
   assert.equal((await server.post(gzipSync(body), { query: "hostname=gzip", headers: gzip })).status, 200);
   for (const host of ["plain", "gzip"]) {
-    const [line] = await server.lines({ host });
-    assert.equal(line?.line, "x".repeat(line?.line.length ?? 0));
-    assert.equal(bodyOf(MAX_BODY_BYTES).length - (line?.line.length ?? 0), bodyOf(1000).length - 965);
+    const [listed] = await server.lines({ host });
+    const line: StoredLine = await server.read(`/api/v1/lines/${listed?.id}`);
+    assert.equal(line.line, "x".repeat(line.line.length));
+    assert.equal(MAX_BODY_BYTES - line.line.length, 35);
   }
 });
 
@@ -93,7 +94,7 @@ test("a gzip bomb is refused, whether in one member or in many, and costs little
 });
 
 test("a long hostname or many tags are not multiplied by the lines of a body without bound", async () => {
-  const lines = Array.from({ length: 250_000 }, () => ({ line: "", app: "a", tags: "own" }));
+  const lines = Array.from({ length: 200_000 }, () => ({ line: "", app: "a", tags: "own" }));
   const before = peak();
   for (const query of [
     `hostname=${"h".repeat(8000)}`,

@@ -61,6 +61,18 @@ test("search --json prints each line as the read API gives it", async (t) => {
   );
 });
 
+test("flags count before the name of the command as well, and behind it more", async (t) => {
+  for (const args of [
+    [...ARGS.slice(2), "search", "--url", server.url],
+    ["--data-dir", "/nothing", "search", ...ARGS],
+    ["--token-file", server.ready.tokenFile, ...ARGS.slice(2), "search", "--url", server.url],
+  ]) {
+    const { status, stdout, stderr } = await runProgram(t, [...args, "host:web", "first"]);
+    assert.deepEqual([status, stderr], [0, ""]);
+    assert.match(stdout, /first\n$/);
+  }
+});
+
 test("search pages through more lines than one answer holds", async (t) => {
   const texts = Array.from({ length: 2500 }, (_, n) => `line ${n}`);
   await server.store(
@@ -119,6 +131,13 @@ test("what could act on a terminal is shown, not done: in lines, names and level
     for (const character of text.slice(0, -1))
       assert.ok(character >= " " && !/[\u007f-\u009f\u202a-\u202e]/.test(character));
   }
+});
+
+test("--json prints control characters as escapes, and otherwise the same", async (t) => {
+  const args = ["--json", ...ARGS, "--limit", "1", "app:hostile\u001b[2J"];
+  const { stdout } = await runProgram(t, ["search", ...args]);
+  assert.doesNotMatch(stdout.trimEnd(), /[\u0000-\u001f\u007f-\u009f]/);
+  assert.equal((JSON.parse(stdout) as StoredLine).line, HOSTILE);
 });
 
 test("tail prints what is stored from now on, and ends with an error when the server goes", async (t) => {
@@ -191,6 +210,20 @@ const WRONG: readonly (readonly [
     1,
     /Cannot ask http:/,
   ],
+  [
+    "a flag of the server's before it",
+    ["search", "--http"].toReversed(),
+    {},
+    22,
+    /--http is for the server, and not for search/,
+  ],
+  [
+    "a flag of the server's before it",
+    ["--max-age", "3", "tail", ...ARGS],
+    {},
+    22,
+    /--max-age is for the server, and not/,
+  ],
   ["a URL that is none", ["search", ...ARGS, "--url", "server"], {}, 22, /--url.*server/],
   ["a query that is too long", ["search", ...ARGS, "q".repeat(5000)], {}, 1, /The server answered 400: q: /],
   ["a flag that is not known", ["search", "--limits", "1"], {}, 22, /unknown option '--limits'/],
@@ -203,7 +236,7 @@ const WRONG: readonly (readonly [
 ];
 
 for (const [what, args, env, status, says] of WRONG)
-  test(`${args[0]} with ${what} ends with ${status} and says why`, async (t) => {
+  test(`${args.find((arg) => /^(search|tail)$/.test(arg))} with ${what} ends with ${status} and says why`, async (t) => {
     const ended = await runProgram(t, args, env);
     assert.equal(ended.status, status, ended.stderr);
     assert.equal(ended.stdout, "");

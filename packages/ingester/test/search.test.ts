@@ -206,3 +206,26 @@ test("histogram: a range that is asked for is the range of the answer, and of no
   const { from, to, buckets } = await server.read<HistogramAnswer>("/api/v1/histogram", { host: "nobody", ...range });
   assert.deepEqual({ from, to, buckets }, { ...range, buckets: [] });
 });
+
+test("received_from: lines that arrived then or later, whatever time they give themselves", async () => {
+  await server.store("arrivals", [{ line: "earlier, from a clock ahead", app: "app", timestamp: Date.now() + DAY }]);
+  const [earlier] = await server.lines({ host: "arrivals" });
+  assert.ok(earlier);
+  while (Date.now() <= earlier.received) await new Promise((resolve) => setImmediate(resolve));
+  await server.store("arrivals", [{ line: "later, from a clock behind", app: "app", timestamp: Date.now() - DAY }]);
+  const later = earlier.received + 1;
+  assert.equal((await server.texts({ host: "arrivals", received_from: earlier.received })).length, 2);
+  assert.deepEqual(await server.texts({ host: "arrivals", received_from: later }), ["later, from a clock behind"]);
+  assert.deepEqual(await server.texts({ host: "arrivals", received_from: later + DAY }), []);
+  assert.equal((await server.get("/api/v1/lines", { received_from: "yesterday" })).status, 400);
+});
+
+for (const level of ["warn", "WARN", "warning", "Warning"])
+  test(`level:${level} finds what the store keeps as warn`, async () => {
+    const lines = ["WARN", "warning", "warn", "info"].map((name) => ({ line: name, app: "app", level: name }));
+    await server.store(`levels-${level}`, lines);
+    const host = `levels-${level}`;
+    for (const asked of [{ q: `level:${level}` }, { level }])
+      assert.deepEqual((await server.texts({ host, ...asked })).toSorted(), ["WARN", "warn", "warning"]);
+    assert.deepEqual(await server.texts({ host, q: `-level:${level}` }), ["info"]);
+  });

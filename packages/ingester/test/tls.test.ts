@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
-import { chmodSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -90,11 +90,35 @@ test("the authority, the keys and the token stay after a restart; a further name
   assert.ok(certificate.checkIP("192.0.2.7") !== undefined);
 });
 
-test("a data directory that others could enter is closed to them", async (t) => {
+test("a data directory that others could enter is closed to them when it is empty, or one of an earlier run", async (t) => {
   const open = makeDirectory();
-  chmodSync(open, 0o755);
-  await startServer(t, { dataDir: open });
-  assert.equal(statSync(open).mode & 0o777, 0o700);
+  for (let run = 0; run < 2; run += 1) {
+    chmodSync(open, 0o755);
+    const server = await startServer(t, { dataDir: open });
+    assert.equal(statSync(open).mode & 0o777, 0o700);
+    await server.stop();
+  }
+});
+
+for (const mode of [0o1777, 0o755, 0o710])
+  test(`a directory of something else that others can enter, mode ${mode.toString(8)}, is left as it is`, async (t) => {
+    const open = makeDirectory();
+    writeFileSync(join(open, "theirs"), "");
+    // A key that anybody could have put there makes it no directory of this server.
+    symlinkSync("/etc/hostname", join(open, "ingestion-key"));
+    chmodSync(open, mode);
+    const { status, stdout, stderr } = await runProgram(t, ["--data-dir", open, "--listen", "127.0.0.1:0"]);
+    assert.equal(status, 1);
+    assert.equal(stdout, "");
+    assert.match(stderr, new RegExp(`Cannot use the data directory ${open}: .* run chmod 700 ${open}\\. .*--data-dir`));
+    assert.equal(statSync(open).mode & 0o7777, mode);
+    assert.deepEqual(readdirSync(open).toSorted(), ["ingestion-key", "theirs"]);
+  });
+
+test("a directory of something else that only its owner can enter is taken", async (t) => {
+  const own = makeDirectory();
+  writeFileSync(join(own, "lost+found"), "");
+  await startServer(t, { dataDir: own });
 });
 
 test("a certificate of one's own is used, and no authority is made", async (t) => {
@@ -103,6 +127,8 @@ test("a certificate of one's own is used, and no authority is made", async (t) =
   assert.equal(own.ready.caFile, undefined);
   assert.deepEqual(readdirSync(own.dataDir).toSorted(), ["ingestion-key", "read-token", "store"]);
   assert.ok((await handshake({ servername: "localhost" }, Number(new URL(own.url).port))).authorized);
+  const { headers } = await ask(`${own.url}/health/live`, { ca });
+  assert.match(String(headers["strict-transport-security"]), /^max-age=\d{7,}$/);
 });
 
 const WRONG: readonly (readonly [what: string, args: readonly string[], says: RegExp])[] = [

@@ -24,6 +24,11 @@ export interface StoredLine {
   readonly meta: string;
   readonly label: Readonly<Record<string, string>>;
   readonly annotation: Readonly<Record<string, string>>;
+  /**
+   * Only in lists, and only where they show less than is stored: bytes of the whole `line`. They cut lines that are longer
+   * than 64 KiB, and leave out `meta` that is; `GET /api/v1/lines/ID` has all of it.
+   */
+  readonly wholeBytes?: number;
 }
 
 /** Severity names that the store uses, least severe first. Other names are kept as sent, in lower case. */
@@ -47,9 +52,17 @@ export interface LineFilter {
   readonly from?: number;
   /** Exclusive, milliseconds since the epoch. */
   readonly to?: number;
+  /**
+   * `received_from` in the query string: lines that the server received then or later, inclusive, milliseconds since the epoch.
+   * What a viewer missed is found by it whatever the senders' clocks say.
+   */
+  readonly receivedFrom?: number;
 }
 
-/** `GET /api/v1/lines?FILTER&limit=200&order=desc&cursor=…`; `around=ID` instead of a cursor centres on one line. */
+/**
+ * `GET /api/v1/lines?FILTER&limit=200&order=desc&cursor=…`; `around=ID` instead of a cursor centres on one line.
+ * A page ends at `limit` lines or at 8 MiB of text, whichever comes first. `GET /api/v1/lines/ID` answers one `StoredLine`.
+ */
 export interface LinesAnswer {
   readonly lines: readonly StoredLine[];
   /** Give it back as `cursor` for the next page; null at the end. */

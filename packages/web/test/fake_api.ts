@@ -51,6 +51,7 @@ export class FakeApi implements AsyncDisposable {
   /** While true, reading lines fails with 500. */
   broken = false;
   readonly #tails = new Map<ServerResponse, URLSearchParams>();
+  readonly #lookers = new Set<() => void>();
   readonly #server = createServer((request, response) => void this.#answer(request, response));
   #pages: Awaited<ReturnType<typeof buildPage>> = new Map();
 
@@ -73,6 +74,21 @@ export class FakeApi implements AsyncDisposable {
 
   get tails(): number {
     return this.#tails.size;
+  }
+
+  /** Resolves once the condition holds; it is looked at when a live connection opens or closes. */
+  until(condition: () => boolean): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const timer = setTimeout(() => reject(new Error(`not within 20 s: ${condition}; ${this.tails} tails`)), 20_000);
+    const look = (): void => {
+      if (!condition()) return;
+      clearTimeout(timer);
+      this.#lookers.delete(look);
+      resolve();
+    };
+    this.#lookers.add(look);
+    look();
+    return promise;
   }
 
   /** Stores lines and sends them to the viewers that they match. */
@@ -116,7 +132,12 @@ export class FakeApi implements AsyncDisposable {
     if (url.pathname === "/api/v1/lines") {
       if (this.broken) return json(response, 500, { error: "the store does not answer" });
       const answer = this.#page(url.searchParams);
-      return answer === null ? json(response, 404, { error: "no such line" }) : json(response, 200, answer);
+      if (answer === null) return json(response, 404, { error: "no such line" });
+      return json(response, 200, { ...answer, lines: answer.lines.map(listed) });
+    }
+    if (url.pathname.startsWith("/api/v1/lines/")) {
+      const line = this.lines.find(({ id }) => url.pathname === `/api/v1/lines/${id}`);
+      return line === undefined ? json(response, 404, { error: "no such line" }) : json(response, 200, line);
     }
     if (url.pathname === "/api/v1/histogram") return json(response, 200, this.#histogram(url.searchParams));
     if (url.pathname === "/api/v1/facets") return json(response, 200, this.#facets(url.searchParams));
@@ -125,10 +146,17 @@ export class FakeApi implements AsyncDisposable {
       response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
       response.write(": open\n\n");
       this.#tails.set(response, url.searchParams);
-      response.on("close", () => this.#tails.delete(response));
-      return;
+      response.on("close", () => {
+        this.#tails.delete(response);
+        this.#look();
+      });
+      return this.#look();
     }
     json(response, 404, { error: `no such address: ${url.pathname}` });
+  }
+
+  #look(): void {
+    for (const look of this.#lookers) look();
   }
 
   async #session(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -191,6 +219,12 @@ export class FakeApi implements AsyncDisposable {
   }
 }
 
+/** A line as lists show it. */
+function listed(line: StoredLine): StoredLine {
+  if (line.line.length <= 65_536) return line;
+  return { ...line, line: line.line.slice(0, 16_384), wholeBytes: Buffer.byteLength(line.line) };
+}
+
 function json(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { "content-type": "application/json" });
   response.end(JSON.stringify(body));
@@ -203,6 +237,7 @@ function matches(line: StoredLine, params: URLSearchParams): boolean {
   };
   const from = params.get("from");
   const to = params.get("to");
+  const receivedFrom = params.get("received_from");
   return (
     any("host", [line.host]) &&
     any("app", [line.app]) &&
@@ -211,6 +246,7 @@ function matches(line: StoredLine, params: URLSearchParams): boolean {
     any("tag", line.tags) &&
     (from === null || line.timestamp >= Number(from)) &&
     (to === null || line.timestamp < Number(to)) &&
+    (receivedFrom === null || line.received >= Number(receivedFrom)) &&
     [...(params.get("q") ?? "").matchAll(/(-?)(?:(host|app|file|level|tag):)?(?:"([^"]*)"|(\S+))/g)].every(
       ([, minus, field, phrase, word]) => {
         const text = (phrase ?? word ?? "").toLowerCase();

@@ -75,7 +75,9 @@ describe("the page", { skip: noBrowser }, () => {
       const shown = (await open.page.locator(".row-text").textContent()) ?? "";
       assert.ok(shown.length < 2000 && shown.endsWith("…"), `${shown.length} characters in the row`);
       await open.page.locator(".row").click();
-      assert.equal((await open.page.locator(".detail-line").textContent())?.length, long.length);
+      // The list holds its beginning alone.
+      await open.page.locator(".detail-line", { hasText: /x end$/ }).waitFor();
+      assert.equal(await open.page.locator(".detail-line").textContent(), long);
     });
 
     it("stay where they are while scrolled up, and a button leads to the new ones", async () => {
@@ -107,6 +109,39 @@ describe("the page", { skip: noBrowser }, () => {
       await open.page.getByText("70 new lines").click();
       await open.row("line number 5069");
       assert.equal(await open.page.locator(".jump").count(), 0);
+    });
+
+    it("are followed although the list becomes lower while it scrolls to its end", async () => {
+      const now = Date.now();
+      await using api = await FakeApi.start(sampleLines(200, now, 1000));
+      await using open = await OpenPage.open(browser, api);
+      await open.page.locator(".status-live").waitFor();
+      await open.page.locator(".row").first().waitFor();
+      // What is above it grows, before the page hears of it.
+      await open.page.evaluate(() => {
+        const above = document.querySelector<HTMLElement>(".histogram");
+        if (above !== null) above.style.paddingBottom = "60px";
+        document.querySelector(".list-scroll")?.dispatchEvent(new Event("scroll"));
+      });
+      api.emit([makeLine(5000, now)]);
+      await open.row("line number 5000");
+      await open.page.locator(".status-live").waitFor();
+    });
+
+    it("have no button to the newest while all of them are in sight", async () => {
+      const now = Date.now();
+      await using api = await FakeApi.start([makeLine(1, now - 2), makeLine(2, now - 1)]);
+      await using open = await OpenPage.open(browser, api);
+      await open.page.locator(".status-live").waitFor();
+      await open.page.keyboard.press("k");
+      await open.page.getByText("Live, view held").waitFor();
+      api.emit([makeLine(3, now)]);
+      await open.row("line number 3");
+      assert.equal(await open.page.locator(".jump").count(), 0);
+      api.emit(Array.from({ length: 70 }, (_, i) => makeLine(100 + i, now + i)));
+      await open.page.getByText("71 new lines").click();
+      await open.row("line number 169");
+      await open.page.locator(".jump").waitFor({ state: "detached" });
     });
 
     it("of the past are loaded by scrolling up, each once", async () => {
@@ -172,6 +207,26 @@ describe("the page", { skip: noBrowser }, () => {
       assert.deepEqual(
         await open.page.locator(".row-text").allTextContents(),
         [1, 2, 3, 4].map((n) => `line number ${n}`),
+      );
+    });
+
+    it("that came while the connection was down are filled in although another host's clock is ahead", async () => {
+      const now = Date.now();
+      const ahead = makeLine(2, now + 300_000, { host: "ahead", received: now });
+      await using api = await FakeApi.start([makeLine(1, now - 1000), ahead]);
+      await using open = await OpenPage.open(browser, api);
+      await open.row("line number 2");
+      await open.page.locator(".status-live").waitFor();
+      api.down = true;
+      api.cutTails();
+      await open.page.getByText("Disconnected, reconnecting…").waitFor();
+      api.emit([makeLine(3, now + 1), makeLine(4, now - 60_000, { received: now + 2 })]);
+      api.down = false;
+      await open.row("line number 3");
+      await open.page.getByText("4 loaded").waitFor();
+      assert.deepEqual(
+        await open.page.locator(".row-text").allTextContents(),
+        [1, 2, 4, 3].map((n) => `line number ${n}`),
       );
     });
 

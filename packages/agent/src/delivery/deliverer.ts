@@ -186,7 +186,7 @@ export class Deliverer {
       if (verdict === "accepted")
         emit({ name: "batch_delivered", batch: id, lines, bytes: body.bytes.length, attempt, durationMs: tookMs });
       if (verdict === "refused") emit({ name: "batch_refused", batch: id, status: answer.status, detail: answer.text });
-      return { verdict, detail: `${answer.status} ${answer.text}`.trim(), waitMs: answer.retryAfterMs };
+      return { verdict, detail: detailOf(verdict, answer), waitMs: answer.retryAfterMs };
     } catch (error) {
       this.#stop.signal.throwIfAborted();
       if (!(error instanceof TransportError)) throw error;
@@ -255,4 +255,12 @@ export class Deliverer {
     this.#failures = 0;
     this.#changeTurn();
   }
+}
+
+/** What is said of an answer other than that it accepts. */
+function detailOf(verdict: Verdict, { status, text }: Answer): string {
+  const said = `${status} ${text}`.trim();
+  if (verdict === "retry") return `the server answered ${said}`;
+  if (verdict === "misdirected") return `the server answered ${said}: check the configured host and endpoint`;
+  return said;
 }

@@ -30,7 +30,10 @@ export async function search(
     found.push(...answer.lines);
     cursor = answer.next;
   } while (cursor !== null && found.length < limit);
-  for (const line of found.toReversed()) await show(line, options);
+  for (const line of found.toReversed()) {
+    const cut = line.wholeBytes !== undefined;
+    await show(cut ? await client.get(`/api/v1/lines/${line.id}`, new URLSearchParams()) : line, options);
+  }
 }
 
 /** Prints lines as they are stored, until the user ends it. @throws {Error} when the server does. */
@@ -43,5 +46,13 @@ export async function tail(client: Client, parameters: URLSearchParams, options:
 }
 
 function show(line: StoredLine, { json, colours, write }: ShowOptions): Promise<void> {
-  return write(json ? `${JSON.stringify(line)}\n` : lineText(line, colours));
+  return write(json ? `${jsonText(line)}\n` : lineText(line, colours));
+}
+
+/** JSON in which nothing acts on a terminal: JSON itself leaves these control characters as they are. */
+function jsonText(line: StoredLine): string {
+  return JSON.stringify(line).replaceAll(
+    /[\u007f-\u009f]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }

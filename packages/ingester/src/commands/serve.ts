@@ -24,7 +24,7 @@ export const SECRET_FILES = { key: "ingestion-key", token: "read-token" } as con
 export async function serve(settings: Settings): Promise<number> {
   process.umask(0o077);
   const { dataDir } = settings;
-  makePrivateDirectory(dataDir);
+  makePrivateDirectory(dataDir, SECRET_FILES.key);
   const keyFile = settings.ingestionKeys ?? join(dataDir, SECRET_FILES.key);
   const tokenFile = settings.tokenFile ?? join(dataDir, SECRET_FILES.token);
   const keys =
@@ -42,6 +42,7 @@ export async function serve(settings: Settings): Promise<number> {
     tail,
     page,
     identity: identity?.current,
+    strictTransport: identity !== undefined && identity.caFile === undefined,
     access: new ReadAccess(token, !settings.http),
     receiver: new Receiver({ store, keys, onStored: (lines) => tail.publish(lines) }),
     onError: (what, error) => say("error", `${what}: ${error.message}`),

@@ -21,6 +21,11 @@ export interface ReadApiOptions {
 
 /** The routes of the read API; see `read_api.ts` of the protocol. */
 export function addReadApi(server: FastifyInstance, { store, tail, access }: ReadApiOptions): void {
+  const tails = new Set<ServerResponse>();
+  // They would never end by themselves.
+  server.addHook("preClose", async () => {
+    for (const response of tails) response.end();
+  });
   const query = (request: FastifyRequest): URLSearchParams => new URL(request.url, "http://server").searchParams;
 
   server.post("/api/v1/session", { bodyLimit: 4096 }, async (request, reply) => {
@@ -36,35 +41,50 @@ export function addReadApi(server: FastifyInstance, { store, tail, access }: Rea
     reading.addHook("onRequest", async (request) => {
       if (!access.allows(request.headers)) throw new Refusal(401, "Reading needs the read token.");
     });
-    reading.get("/api/v1/lines", (request) =>
-      readLines(store, readQuery(filterOf(query(request))), pageOf(query(request))),
+    reading.get("/api/v1/lines", (request, reply) =>
+      readLines(store, readQuery(filterOf(query(request))), pageOf(query(request)), goneOf(reply)),
     );
-    reading.get("/api/v1/histogram", (request) =>
-      store.histogram(readQuery(filterOf(query(request))), bucketsOf(query(request))),
+    reading.get<{ Params: { id: string } }>("/api/v1/lines/:id", async (request, reply) => {
+      const place = placeOf(request.params.id);
+      const line = place && (await store.line(place, goneOf(reply)));
+      if (line === undefined) throw new Refusal(404, "There is no such line.");
+      return line;
+    });
+    reading.get("/api/v1/histogram", (request, reply) =>
+      store.histogram(readQuery(filterOf(query(request))), bucketsOf(query(request)), goneOf(reply)),
     );
-    reading.get("/api/v1/facets", (request) => store.facets(readQuery(filterOf(query(request)))));
+    reading.get("/api/v1/facets", (request, reply) => store.facets(readQuery(filterOf(query(request))), goneOf(reply)));
     // HEAD would be an answer that never ends.
     reading.get("/api/v1/tail", { exposeHeadRoute: false }, (request, reply) => {
       const { from: _from, to: _to, ...filter } = filterOf(query(request));
+      tails.add(reply.raw);
+      reply.raw.on("close", () => tails.delete(reply.raw));
       streamTail(tail, readQuery(filter), reply);
     });
   });
 }
 
-async function readLines(store: Store, query: Query, page: Page): Promise<LinesAnswer> {
+/** Aborted once the client has gone, so that what it asked for is not looked for when its turn comes. */
+function goneOf(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  reply.raw.once("close", () => gone.abort(new Refusal(499, "The client has gone.")));
+  return gone.signal;
+}
+
+async function readLines(store: Store, query: Query, page: Page, gone: AbortSignal): Promise<LinesAnswer> {
   const { limit, order, cursor, around } = page;
   if (around === undefined) {
     const after = cursor === undefined ? undefined : placeOf(cursor);
     if (cursor !== undefined && after === undefined) throw new Refusal(400, "cursor: it is none of this server.");
-    return store.lines(query, order, limit, after);
+    return store.lines(query, order, limit, after, gone);
   }
   const place = placeOf(around);
-  const line = place && (await store.line(place));
+  const line = place && (await store.line(place, gone));
   if (place === undefined || line === undefined) throw new Refusal(404, "There is no such line.");
   const half = Math.ceil(limit / 2);
   const [before, after] = await Promise.all([
-    store.lines(query, "desc", half, place),
-    store.lines(query, "asc", half, place),
+    store.lines(query, "desc", half, place, gone),
+    store.lines(query, "asc", half, place, gone),
   ]);
   const ascending = [...before.lines.toReversed(), line, ...after.lines];
   return order === "asc"

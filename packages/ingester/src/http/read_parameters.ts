@@ -13,6 +13,7 @@ const FILTER = z.object({
   tag: texts,
   from: time,
   to: time,
+  received_from: time,
 });
 const PAGE = z.object({
   limit: z.coerce.number().int().min(1).max(5000).default(200),
@@ -27,8 +28,14 @@ export type Page = z.infer<typeof PAGE>;
 /** The filter of a read request. @throws {Refusal} 400 that names the parameter. */
 export function filterOf(query: URLSearchParams): LineFilter {
   const many = (name: string): string[] => query.getAll(name);
-  const { q, from, to, ...fields } = parse(FILTER, {
-    ...one(query, ["q", "from", "to"]),
+  const {
+    q,
+    from,
+    to,
+    received_from: receivedFrom,
+    ...fields
+  } = parse(FILTER, {
+    ...one(query, ["q", "from", "to", "received_from"]),
     host: many("host"),
     app: many("app"),
     file: many("file"),
@@ -40,6 +47,7 @@ export function filterOf(query: URLSearchParams): LineFilter {
     ...(q !== undefined && { q }),
     ...(from !== undefined && { from }),
     ...(to !== undefined && { to }),
+    ...(receivedFrom !== undefined && { receivedFrom }),
   };
 }
 

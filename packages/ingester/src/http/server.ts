@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
 import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer, Server as HttpsServer } from "node:https";
+import type { Socket } from "node:net";
 import { ENDPOINTS, type ErrorAnswer } from "@logdna-agent/protocol";
 import type { PageFile } from "@logdna-agent/web";
 import { type FastifyError, type FastifyReply, fastify } from "fastify";
 import type { Receiver } from "../receive/receive.ts";
 import { Refusal } from "../receive/refusal.ts";
 import { QueryTooSlow } from "../store/store.ts";
-import { StoreUnavailable } from "../store/writer.ts";
+import { StoreUnavailable, UnstorableRows } from "../store/writer.ts";
 import type { ServerIdentity } from "../tls/authority.ts";
 import { addReadApi, type ReadApiOptions } from "./read_api.ts";
 
@@ -16,6 +17,11 @@ export interface WebServerOptions extends ReadApiOptions {
   readonly page: ReadonlyMap<string, PageFile>;
   /** Undefined for plain HTTP. */
   readonly identity: ServerIdentity | undefined;
+  /**
+   * Tell browsers to speak nothing but HTTPS with this host, and to let nobody pass over a certificate that is not right:
+   * only where they trust the certificate anyway, as the host's other ports and services would be shut out otherwise.
+   */
+  readonly strictTransport: boolean;
   /** Something failed that is no fault of the request. */
   readonly onError: (what: string, error: Error) => void;
 }
@@ -53,29 +59,47 @@ const SECURITY_HEADERS = {
 /** Milliseconds for the head of a request, and for all of it: a client that trickles bytes holds a connection no longer. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 60_000;
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** How often connections are looked at for the above. */
+const CHECK_INTERVAL_MS = 5_000;
 const KEEP_ALIVE_MS = 75_000;
 const MAX_HEADER_BYTES = 16 * 1024;
+/** A TLS connection takes about 50 KB: these are 250 MB, and an agent needs only a few. */
+const MAX_CONNECTIONS = 5_000;
+/** Milliseconds for what is in hand when the server is to stop. */
+const FINISH_MS = 5_000;
 
 /** The HTTP side of the server: ingestion, read API, page, health. */
 export function createWebServer(options: WebServerOptions): WebServer {
-  const { receiver, page, identity, onError } = options;
+  const { receiver, page, identity, strictTransport, onError } = options;
   const limits = {
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
+    connectionsCheckingInterval: CHECK_INTERVAL_MS,
   };
-  const headers =
-    identity === undefined
-      ? SECURITY_HEADERS
-      : { ...SECURITY_HEADERS, "strict-transport-security": "max-age=31536000" };
-  let listener: Server | HttpsServer | undefined;
+  const headers = strictTransport
+    ? { ...SECURITY_HEADERS, "strict-transport-security": "max-age=31536000" }
+    : SECURITY_HEADERS;
+  // One for each address that a name such as localhost stands for.
+  const listeners: (Server | HttpsServer)[] = [];
+  const sockets = new Set<Socket>();
   const server = fastify({
     serverFactory: (handler) => {
-      listener =
+      const listener =
         identity === undefined
           ? createHttpServer(limits, handler)
-          : createHttpsServer({ ...limits, ...identity, minVersion: "TLSv1.2" }, handler);
+          : createHttpsServer(
+              { ...limits, ...identity, minVersion: "TLSv1.2", handshakeTimeout: HANDSHAKE_TIMEOUT_MS },
+              handler,
+            );
+      listener.maxConnections = MAX_CONNECTIONS;
+      listener.on("connection", (socket: Socket) => {
+        sockets.add(socket);
+        socket.once("close", () => sockets.delete(socket));
+      });
+      listeners.push(listener);
       return listener;
     },
     // A path that cannot be decoded gets neither to the hooks nor to the error handler.
@@ -85,13 +109,17 @@ export function createWebServer(options: WebServerOptions): WebServer {
         .code(400)
         .send({ error: "The path cannot be decoded." } satisfies ErrorAnswer);
     },
-    forceCloseConnections: true,
+    forceCloseConnections: "idle",
     requestTimeout: REQUEST_TIMEOUT_MS,
   });
   let stopping = false;
 
   server.addHook("onRequest", async (_, reply) => {
     reply.headers(headers);
+  });
+  server.addHook("onSend", async (_, reply) => {
+    // A connection that stayed open for another request would hold up the end.
+    if (stopping) reply.header("connection", "close");
   });
 
   server.register(async (ingestion) => {
@@ -124,7 +152,10 @@ export function createWebServer(options: WebServerOptions): WebServer {
   server.setNotFoundHandler(async (_, reply) => reply.code(404).send({ error: "Not found." } satisfies ErrorAnswer));
   server.setErrorHandler(async (error: FastifyError, request, reply) => {
     const { status, message } = answerTo(error);
-    if (status >= 500) onError(`${request.method} ${new URL(request.url, "http://server").pathname}`, error);
+    const unexpected = status >= 500 && !(error instanceof Refusal);
+    if (unexpected || error instanceof UnstorableRows)
+      onError(`${request.method} ${new URL(request.url, "http://server").pathname}`, error);
+    if (status === 503) reply.header("retry-after", "1");
     // Only a bounded part of a refused body is read to its end; behind more than that the connection cannot be used again.
     if (status === 413) reply.header("connection", "close");
     return reply.code(status).send({ error: message } satisfies ErrorAnswer);
@@ -143,11 +174,16 @@ export function createWebServer(options: WebServerOptions): WebServer {
       return typeof address === "object" && address !== null ? address.port : port;
     },
     useIdentity(next) {
-      if (listener instanceof HttpsServer) listener.setSecureContext({ ...next, minVersion: "TLSv1.2" });
+      for (const listener of listeners)
+        if (listener instanceof HttpsServer) listener.setSecureContext({ ...next, minVersion: "TLSv1.2" });
     },
     async close() {
       stopping = true;
+      const late = setTimeout(() => {
+        for (const socket of sockets) socket.destroy();
+      }, FINISH_MS);
       await server.close();
+      clearTimeout(late);
     },
   };
 }
@@ -161,6 +197,7 @@ function answerTo(error: FastifyError | Error): { status: number; message: strin
       ? { status: 507, message: "The server's disk is full." }
       : { status: 503, message: "The store cannot take lines now." };
   }
+  if (error instanceof UnstorableRows) return { status: 400, message: "The store cannot take these lines." };
   const status = "statusCode" in error ? Number(error.statusCode) : 500;
   return status >= 400 && status < 500
     ? { status, message: error.message }

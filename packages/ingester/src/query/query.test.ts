@@ -45,18 +45,34 @@ const CASES: readonly (readonly [q: string, asks: Partial<Query>])[] = [
 
 for (const [q, asks] of CASES)
   test(`query ${JSON.stringify(q)}`, () => {
-    const empty: Query = { contains: [], lacks: [], fields: [], from: undefined, to: undefined };
+    const empty: Query = {
+      contains: [],
+      lacks: [],
+      fields: [],
+      from: undefined,
+      to: undefined,
+      receivedFrom: undefined,
+    };
     assert.deepEqual(readQuery({ q }), { ...empty, ...asks });
   });
 
+test("levels are asked for under the name that the store keeps them under", () => {
+  const asked = readQuery({ q: "level:WARN level:warning -level:ERR", level: ["Critical", "Audit"] });
+  assert.deepEqual(asked.fields, [
+    { field: "level", values: ["warn", "warn", "fatal", "audit"], not: false },
+    { field: "level", values: ["error"], not: true },
+  ]);
+});
+
 test("fields of the filter and terms of the query are asked for together", () => {
-  const query = readQuery({ q: "host:a word", host: ["b"], tag: ["x", "y"], from: 1, to: 2 });
+  const query = readQuery({ q: "host:a word", host: ["b"], tag: ["x", "y"], from: 1, to: 2, receivedFrom: 3 });
   assert.deepEqual(query, {
     contains: ["word"],
     lacks: [],
     fields: [host("a", "b"), tag("x", "y")],
     from: 1,
     to: 2,
+    receivedFrom: 3,
   });
 });
 

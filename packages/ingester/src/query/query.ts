@@ -1,4 +1,5 @@
 import type { LineFilter } from "@logdna-agent/protocol";
+import { normalLevel } from "../receive/level.ts";
 
 /** Fields that a filter can ask for, by the names that they have in the store. */
 export const FIELDS = ["host", "app", "file", "level", "tag"] as const;
@@ -16,6 +17,8 @@ export interface Query {
   readonly from: number | undefined;
   /** Exclusive, milliseconds since the epoch. */
   readonly to: number | undefined;
+  /** The time of arrival; inclusive, milliseconds since the epoch. */
+  readonly receivedFrom: number | undefined;
 }
 
 /**
@@ -37,7 +40,7 @@ export function readQuery(filter: LineFilter): Query {
     ...Array.from(wanted, ([field, values]) => ({ field, values, not: false })),
     ...Array.from(unwanted, ([field, values]) => ({ field, values, not: true })),
   ];
-  return { contains, lacks, fields, from: filter.from, to: filter.to };
+  return { contains, lacks, fields, from: filter.from, to: filter.to, receivedFrom: filter.receivedFrom };
 }
 
 /** Lower case of A to Z alone: what the store's index and the matcher both do, whatever the language of a line. */
@@ -64,7 +67,8 @@ function terms(q: string): Term[] {
 }
 
 function append(map: Map<Field, string[]>, field: Field, value: string): void {
-  const values = map.get(field);
-  if (values === undefined) map.set(field, [value]);
-  else values.push(value);
+  const values = map.get(field) ?? [];
+  // Levels are kept under one name each, and may be asked for under any.
+  values.push(field === "level" ? normalLevel(value) : value);
+  map.set(field, values);
 }

@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { MAX_BODY_BYTES } from "@logdna-agent/protocol";
+import type { Share } from "./admission.ts";
 import { Refusal } from "./refusal.ts";
 
 const gunzipAsync = promisify(gunzip);
@@ -12,23 +13,33 @@ const TOO_LARGE = `The body is larger than ${MAX_BODY_BYTES} bytes.`;
 
 /**
  * Reads a request's body, decompressed. Never more than the limit is held, compressed or not.
- * @throws {Refusal} 413 for what is too large, 415 for an unknown encoding, 400 for what cannot be decompressed.
+ * @throws {Refusal} 413 for what is too large, 415 for an unknown encoding, 400 for what cannot be decompressed, 503 when
+ * the server has too much in hand.
  */
-export async function readBody(request: IncomingMessage): Promise<Buffer> {
+export async function readBody(request: IncomingMessage, share: Share): Promise<Buffer> {
   const encoding = (request.headers["content-encoding"] ?? "identity").trim().toLowerCase();
   if (encoding !== "identity" && encoding !== "gzip" && encoding !== "x-gzip")
     throw new Refusal(415, "Only gzip is understood as content encoding.");
-  if (Number(request.headers["content-length"] ?? 0) > MAX_BODY_BYTES) throw new Refusal(413, TOO_LARGE);
+  const declared = Number(request.headers["content-length"] ?? 0);
+  if (declared > MAX_BODY_BYTES) throw new Refusal(413, TOO_LARGE);
+  share.take(declared);
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of chunksOf(request)) {
     size += chunk.length;
     if (size > MAX_BODY_BYTES) throw new Refusal(413, TOO_LARGE);
+    if (size > declared) share.take(chunk.length);
     chunks.push(chunk);
   }
   if (!request.complete) throw new Refusal(400, "The body was not sent to its end.");
   const body = Buffer.concat(chunks);
   if (encoding === "identity") return body;
+  const decompressed = await decompress(body);
+  share.take(decompressed.length);
+  return decompressed;
+}
+
+async function decompress(body: Buffer): Promise<Buffer> {
   try {
     // The limit on the output is what stops a bomb: decompression ends there.
     return await gunzipAsync(body, { maxOutputLength: MAX_BODY_BYTES });

@@ -15,6 +15,8 @@ export interface Sender {
 
 /** Characters of one name, such as a host's or a file's. */
 const MAX_NAME = 4096;
+/** Lines of one body: each costs memory beyond its text. An agent halves a batch that is answered 413. */
+const MAX_LINES = 200_000;
 /** Characters that the hostname and the tags of a request may come to in all of its lines together. */
 const MAX_REPEATED = 64 * 1024 * 1024;
 /** Timestamps below this are seconds: as milliseconds they would be before April 1973. */
@@ -37,6 +39,8 @@ export function readLines(body: Buffer, sender: Sender): StoredLine[] {
   // LogDNA's own npm clients say `ls` for `lines`.
   const list = isRecord(parsed) ? (parsed.lines ?? parsed.ls) : undefined;
   if (!Array.isArray(list)) throw new Refusal(400, 'The body must be an object with an array "lines".');
+  if (list.length > MAX_LINES)
+    throw new Refusal(413, `The body has more than ${MAX_LINES} lines: send fewer at a time.`);
   // Each line is stored with both: a small body would otherwise come to gigabytes.
   if (list.length * (sender.hostname.length + sender.tags.join().length) > MAX_REPEATED)
     throw new Refusal(413, "The hostname and tags are too long for so many lines: send fewer at a time.");

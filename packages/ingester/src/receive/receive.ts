@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { BATCH_ID_PATTERN, HEADER, type StoredLine } from "@logdna-agent/protocol";
 import type { Store } from "../store/store.ts";
+import { Admission, type Share } from "./admission.ts";
 import { isOneOf, keyOf } from "./authenticate.ts";
 import { discardBody, readBody } from "./body.ts";
 import { readLines, rowsOf, type Sender, splitTags } from "./lines.ts";
@@ -18,29 +19,33 @@ export interface ReceiverOptions {
 /** Takes the requests of agents: authenticates, reads, stores; a request that returns is stored durably. */
 export class Receiver {
   readonly #options: ReceiverOptions;
+  readonly #admission = new Admission();
 
   constructor(options: ReceiverOptions) {
     this.#options = options;
   }
 
-  /** @throws {Refusal | StoreUnavailable} */
+  /** @throws {Refusal | StoreUnavailable | UnstorableRows} */
   async receive(request: IncomingMessage): Promise<void> {
+    const share = this.#admission.open();
     try {
-      await this.#receive(request);
+      await this.#receive(request, share);
     } catch (error) {
       await discardBody(request);
       throw error;
+    } finally {
+      share.close();
     }
   }
 
-  async #receive(request: IncomingMessage): Promise<void> {
+  async #receive(request: IncomingMessage, share: Share): Promise<void> {
     const { keys, store, onStored } = this.#options;
     const query = new URL(request.url ?? "/", "http://server").searchParams;
     if (!isOneOf(keyOf(request.headers, query), keys)) throw new Refusal(403, "The ingestion key is not known.");
     const hostname = query.get("hostname") ?? "";
     if (hostname === "") throw new Refusal(400, "Missing param hostname.");
     const { batch, fresh } = batchOf(request);
-    const body = await readBody(request);
+    const body = await readBody(request, share);
     const sender: Sender = { hostname, tags: splitTags(query.get("tags") ?? ""), received: Date.now(), batch };
     const lines = readLines(body, sender);
     if (lines.length === 0) return;

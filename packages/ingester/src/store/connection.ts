@@ -1,8 +1,11 @@
+import type { Buffer } from "node:buffer";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { createChdbConnection } from "chdb/connection";
 import { readIfThere } from "../private_files.ts";
+import { COLUMNS } from "./schema.ts";
 
 /** The store cannot be opened: what was attempted, and what to do. */
 class StoreError extends Error {
@@ -11,29 +14,55 @@ class StoreError extends Error {
 
 /** Connections to one database: the same client and SQL for the embedded engine and for a server. */
 export interface StoreConnections {
-  /** For writing, so that a slow search holds up no insert. */
+  /** For changing the table, so that a slow search holds up nothing. */
   readonly write: ClickHouseClient;
-  /** For reading, each with a connection of its own, because an embedded one runs a query at a time. */
+  /** For asking whether a batch is stored, which an agent waits for. */
+  readonly check: ClickHouseClient;
+  /** For reading: as many queries may run at once, one on each. */
   readonly read: readonly ClickHouseClient[];
+  /** Inserts rows, JSON arrays in the order of `COLUMNS`, one a line: all of them or none. Resolves when they are on disk. */
+  insert(rows: Buffer): Promise<void>;
   close(): Promise<void>;
 }
+
+/** How rows are written. */
+const FORMAT = "JSONCompactEachRow";
 
 type CustomConnection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>["connection"]>;
 
 /** Searches that may run at once in the embedded engine. */
 const EMBEDDED_READERS = 2;
+/** Searches that may run at once on a server. */
+const SERVER_READERS = 8;
+
+/** One block, so that the insert is one part: all of its lines are there, or none. */
+const INSERT_SETTINGS = { max_insert_block_size: 1_000_000, min_insert_block_size_rows: 1_000_000, async_insert: 0 };
 
 /** Opens the embedded engine in a directory of its own. @throws {StoreError} */
 export async function openEmbedded(dataDirectory: string): Promise<StoreConnections> {
   const path = join(dataDirectory, "store");
   mkdirSync(path, { recursive: true, mode: 0o700 });
-  // Both packages carry their own copy of the same types, which TypeScript takes for different ones.
-  const open = (): ClickHouseClient =>
-    createClient({ connection: createChdbConnection({ path }) as unknown as CustomConnection });
+  const clientOf = (connection: unknown): ClickHouseClient =>
+    // Both packages carry their own copy of the same types, which TypeScript takes for different ones.
+    createClient({ connection: connection as CustomConnection });
   try {
-    const write = open();
+    const writing = createChdbConnection({ path });
+    const write = clientOf(writing);
     await write.command({ query: "SELECT 1" });
-    return connections(write, Array.from({ length: EMBEDDED_READERS }, open));
+    const [check, ...read] = Array.from({ length: 1 + EMBEDDED_READERS }, () =>
+      clientOf(createChdbConnection({ path })),
+    );
+    const settings = INSERT_SETTINGS;
+    return {
+      write,
+      check: check ?? write,
+      read,
+      insert: async (rows) => {
+        // The client would make one text of the statement and the rows.
+        await writing.chdb.rawInsert({ table: "lines", columns: [...COLUMNS], values: rows, format: FORMAT, settings });
+      },
+      close: () => closeAll([write, check ?? write, ...read]),
+    };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     const holder = holderOf(path);
@@ -71,15 +100,24 @@ export async function openServer(url: string): Promise<StoreConnections> {
       `Cannot reach ClickHouse at ${shown.href}: ${error instanceof Error ? error.message : error}. Check --clickhouse-url.`,
     );
   }
-  return connections(client, [client]);
+  return {
+    write: client,
+    check: client,
+    read: Array.from({ length: SERVER_READERS }, () => client),
+    insert: async (rows) => {
+      const { stream } = await client.exec({
+        query: `INSERT INTO lines (${COLUMNS.join(", ")}) FORMAT ${FORMAT}`,
+        values: Readable.from([rows], { objectMode: false }),
+        clickhouse_settings: Object.fromEntries(
+          Object.entries(INSERT_SETTINGS).map(([name, value]) => [name, String(value)]),
+        ),
+      });
+      for await (const _ of stream);
+    },
+    close: () => closeAll([client]),
+  };
 }
 
-function connections(write: ClickHouseClient, read: readonly ClickHouseClient[]): StoreConnections {
-  return {
-    write,
-    read,
-    close: async () => {
-      for (const client of new Set([write, ...read])) await client.close();
-    },
-  };
+async function closeAll(clients: readonly ClickHouseClient[]): Promise<void> {
+  for (const client of new Set(clients)) await client.close();
 }

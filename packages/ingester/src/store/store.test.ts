@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import type { StoredLine } from "@logdna-agent/protocol";
 import { readQuery } from "../query/query.ts";
-import { readLines, rowsOf } from "../receive/lines.ts";
+import { readLines, rowsOf, type Sender } from "../receive/lines.ts";
 import { openEmbedded } from "./connection.ts";
 import { Store } from "./store.ts";
+import { UnstorableRows } from "./writer.ts";
 
 // The embedded engine takes one directory a process: the tests share the store, and empty it before they begin.
 const directory = mkdtempSync(join(tmpdir(), "store-"));
@@ -22,12 +23,14 @@ const DAY_MS = 86_400_000;
 const NOON = Date.UTC(2026, 0, 10, 12);
 let batches = 0;
 
+const senderOf = (batch: string): Sender => ({ hostname: "h", tags: [], received: NOON, batch });
+
 /** Stores lines that arrived so many days before NOON, whatever time they say they are of. */
 async function arrive(daysAgo: number, texts: readonly string[], timestamp?: number): Promise<void> {
   batches += 1;
   const batch = `batch-${batches}`;
   const body = Buffer.from(JSON.stringify({ lines: texts.map((line) => ({ line, app: "app", timestamp })) }));
-  const lines = readLines(body, { hostname: "h", tags: [], received: NOON - daysAgo * DAY_MS, batch });
+  const lines = readLines(body, { ...senderOf(batch), received: NOON - daysAgo * DAY_MS });
   assert.ok(await store.add(batch, true, () => rowsOf(lines, batch)));
 }
 
@@ -110,7 +113,7 @@ test("an insert of many short lines is one part, so that a crash leaves all of t
   await connections.write.command({ query: "SYSTEM STOP MERGES lines" });
   await arrive(
     0,
-    Array.from({ length: 300_000 }, () => ""),
+    Array.from({ length: 200_000 }, () => ""),
   );
   const answer = await connections.write.query({
     query: "SELECT count() AS parts, sum(rows) AS rows FROM system.parts WHERE active AND table = 'lines'",
@@ -118,5 +121,41 @@ test("an insert of many short lines is one part, so that a crash leaves all of t
   });
   const [counts] = await answer.json<{ parts: string; rows: string }>();
   await connections.write.command({ query: "SYSTEM START MERGES lines" });
-  assert.deepEqual([Number(counts?.parts), Number(counts?.rows)], [1, 300_000]);
+  assert.deepEqual([Number(counts?.parts), Number(counts?.rows)], [1, 200_000]);
+});
+
+test("a batch is looked for, and stored, while all searches take long", async () => {
+  await empty();
+  await arrive(0, ["before"]);
+  const known = `batch-${batches}`;
+  let searching = connections.read.length;
+  const searches = connections.read.map(async (client) => {
+    const answer = await client.query({
+      query: "SELECT sleepEachRow(1) FROM numbers(3)",
+      clickhouse_settings: { max_execution_time: 0 },
+    });
+    await answer.text();
+    searching -= 1;
+  });
+  const rows = rowsOf(readLines(Buffer.from('{"lines":[{"line":"new","app":"a"}]}'), senderOf("new")), "new");
+  assert.equal(await store.add("new", false, () => rows), true);
+  assert.equal(await (await Store.open(connections)).add(known, false, () => assert.fail("it is there")), false);
+  assert.equal(searching, connections.read.length);
+  await Promise.all(searches);
+  assert.deepEqual((await texts()).toSorted(), ["before", "new"]);
+});
+
+test("rows that the store cannot take are refused for good, and those that came with them are stored", async () => {
+  await empty();
+  const good = (batch: string): Buffer =>
+    rowsOf(readLines(Buffer.from(`{"lines":[{"line":"${batch}","app":"a"}]}`), senderOf(batch)), batch);
+  const bad = Buffer.from('["no time at all"]\n');
+  const [first, wrong, second] = await Promise.allSettled([
+    store.add("good-1", true, () => good("good-1")),
+    store.add("bad", true, () => bad),
+    store.add("good-2", true, () => good("good-2")),
+  ]);
+  assert.deepEqual([first.status, second.status], ["fulfilled", "fulfilled"]);
+  assert.ok(wrong.status === "rejected" && wrong.reason instanceof UnstorableRows, JSON.stringify(wrong));
+  assert.deepEqual((await texts()).toSorted(), ["good-1", "good-2"]);
 });

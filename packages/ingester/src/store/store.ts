@@ -1,12 +1,15 @@
 import type { Buffer } from "node:buffer";
 import type { ClickHouseClient } from "@clickhouse/client";
 import type { FacetsAnswer, FacetValue, HistogramAnswer, LinesAnswer, StoredLine } from "@logdna-agent/protocol";
+import { literal, timeLiteral } from "../query/literal.ts";
 import { FIELDS, type Query } from "../query/query.ts";
-import { type Condition, condition } from "../query/sql.ts";
+import { COLUMN, condition } from "../query/sql.ts";
 import { BatchMemory } from "./batch_memory.ts";
 import type { StoreConnections } from "./connection.ts";
 import { type LinePlace, lineId } from "./line_id.ts";
+import { Readers } from "./readers.ts";
 import { CREATE_LINES } from "./schema.ts";
+import { niceWidth } from "./widths.ts";
 import { Writer } from "./writer.ts";
 
 /** A query took longer than a reader should wait; a narrower one may not. */
@@ -16,12 +19,22 @@ export class QueryTooSlow extends Error {
 
 /** Seconds that a query may run. */
 const MAX_QUERY_SECONDS = 20;
-/** How far back the ids of stored batches are read when the server starts. */
-const REMEMBERED_HOURS = 24;
 const FACET_VALUES = 50;
+/** Bytes of text that a page of lines ends at; one line is in it in any case. */
+const MAX_PAGE_BYTES = 8 * 1024 * 1024;
+/** Bytes beyond which a line in a list is cut, and the characters that are left of it. */
+const MAX_LISTED_BYTES = 64 * 1024;
+const LISTED_CHARACTERS = 16 * 1024;
 
 const LINE_COLUMNS = `toUnixTimestamp64Milli(timestamp) AS ts, toUnixTimestamp64Milli(received) AS rc, host, app, file, level, env,
   tags, line, meta, label, annotation, batch, idx`;
+
+/** What lists show of a line. Other names than the table's, so that conditions on its columns stay what they are. */
+const LISTED_COLUMNS = `timestamp, received, host, app, file, level, env, tags,
+  if(length(line) > ${MAX_LISTED_BYTES}, substringUTF8(line, 1, ${LISTED_CHARACTERS}), line) AS listed,
+  if(length(meta) > ${MAX_LISTED_BYTES}, '', meta) AS listed_meta, label, annotation, batch, idx, length(line) AS whole,
+  length(listed) < whole OR length(listed_meta) < length(meta) AS cut,
+  length(listed) + length(listed_meta) + length(toString(label)) + length(toString(annotation)) AS bytes`;
 
 interface LineRow {
   readonly ts: string | number;
@@ -40,6 +53,12 @@ interface LineRow {
   readonly idx: number;
 }
 
+interface ListedRow extends LineRow {
+  readonly whole: string;
+  readonly cut: number;
+  readonly found: string;
+}
+
 export interface Retention {
   readonly maxAgeMs: number | undefined;
   /** Bytes on disk. */
@@ -49,34 +68,31 @@ export interface Retention {
 /** Every line that was received: written once each, durably; read by filter. */
 export class Store {
   readonly #connections: StoreConnections;
+  readonly #readers: Readers;
+  readonly #checkers: Readers;
   readonly #writer: Writer;
   readonly #stored = new BatchMemory();
   /** Batches whose rows are being written. */
   readonly #writing = new Map<string, Promise<void>>();
-  #turn = 0;
 
   private constructor(connections: StoreConnections) {
     this.#connections = connections;
-    this.#writer = new Writer(connections.write);
+    this.#readers = new Readers(connections.read);
+    this.#checkers = new Readers([connections.check]);
+    this.#writer = new Writer((rows) => connections.insert(rows));
   }
 
-  /** Makes the table where it is missing, and remembers the batches of the last day. */
+  /** Makes the table where it is missing. */
   static async open(connections: StoreConnections): Promise<Store> {
     await connections.write.command({ query: CREATE_LINES });
-    const store = new Store(connections);
-    const recent = await store.#rows<{ batch: string }>(
-      `SELECT batch FROM lines WHERE received > now() - INTERVAL ${REMEMBERED_HOURS} HOUR GROUP BY batch ORDER BY min(received)`,
-      {},
-    );
-    for (const { batch } of recent) store.#stored.add(batch);
-    return store;
+    return new Store(connections);
   }
 
   /**
    * Stores the rows of a batch; one that is stored already, or is being stored, is not stored again.
    * @param fresh the id was never sent before, so that only this server's memory needs to be looked at.
    * @returns whether the rows were written by this call.
-   * @throws {StoreUnavailable}
+   * @throws {StoreUnavailable | UnstorableRows}
    */
   async add(batch: string, fresh: boolean, rows: () => Buffer): Promise<boolean> {
     const running = this.#writing.get(batch);
@@ -104,61 +120,74 @@ export class Store {
   }
 
   async #holds(batch: string): Promise<boolean> {
-    const found = await this.#rows("SELECT 1 AS found FROM lines WHERE batch = {batch:String} LIMIT 1", { batch });
+    const query = `SELECT 1 AS found FROM lines WHERE batch = ${literal(batch)} LIMIT 1`;
+    const found = await this.#checkers.run((client) => rowsOf(client, query));
     return found.length > 0;
   }
 
-  /** Lines that fit, in order of time; `after` is the place to go on behind, in that order. */
-  async lines(query: Query, order: "asc" | "desc", limit: number, after: LinePlace | undefined): Promise<LinesAnswer> {
-    const where = condition(query);
-    const compare = order === "asc" ? ">" : "<";
-    const behind =
-      after === undefined
-        ? ""
-        : ` AND (timestamp, batch, idx) ${compare} (fromUnixTimestamp64Milli({at:Int64}), {batch:String}, {idx:UInt32})`;
-    const rows = await this.#rows<LineRow>(
-      `SELECT ${LINE_COLUMNS} FROM lines WHERE ${where.sql}${behind}
-       ORDER BY timestamp ${order}, batch ${order}, idx ${order} LIMIT ${Math.trunc(limit) + 1}`,
-      { ...where.parameters, ...(after && { at: after.timestamp, batch: after.batch, idx: after.idx }) },
+  /**
+   * Lines that fit, in order of time; `after` is the place to go on behind, in that order. Long lines are cut, and the page
+   * ends where it holds enough text.
+   */
+  async lines(
+    query: Query,
+    order: "asc" | "desc",
+    limit: number,
+    after?: LinePlace,
+    signal?: AbortSignal,
+  ): Promise<LinesAnswer> {
+    const sorting = `timestamp ${order}, batch ${order}, idx ${order}`;
+    const where = `${condition(query)}${after === undefined ? "" : behind(after, order)}`;
+    const rows = await this.#rows<ListedRow>(
+      `SELECT ${LINE_COLUMNS.replace("line, meta", "listed AS line, listed_meta AS meta")}, whole, cut, found FROM (
+         SELECT *, count() OVER () AS found, row_number() OVER page AS nth, sum(bytes) OVER page AS total FROM (
+           SELECT ${LISTED_COLUMNS} FROM lines WHERE ${where} ORDER BY ${sorting} LIMIT ${Math.trunc(limit) + 1}
+         ) WINDOW page AS (ORDER BY ${sorting} ROWS UNBOUNDED PRECEDING)
+       ) WHERE nth = 1 OR (nth <= ${Math.trunc(limit)} AND total <= ${MAX_PAGE_BYTES}) ORDER BY nth`,
+      signal,
     );
-    const page = rows.slice(0, limit).map(toLine);
-    return { lines: page, next: rows.length > limit ? (page.at(-1)?.id ?? null) : null };
+    const page = rows.map(({ whole, cut, found: _, ...row }) => ({
+      ...toLine(row),
+      ...(cut === 1 && { wholeBytes: Number(whole) }),
+    }));
+    return { lines: page, next: Number(rows[0]?.found ?? 0) > rows.length ? (page.at(-1)?.id ?? null) : null };
   }
 
-  /** The line of a place, undefined when it is not there. */
-  async line(place: LinePlace): Promise<StoredLine | undefined> {
+  /** The line of a place, whole; undefined when it is not there. */
+  async line({ timestamp, batch, idx }: LinePlace, signal?: AbortSignal): Promise<StoredLine | undefined> {
     const [row] = await this.#rows<LineRow>(
       `SELECT ${LINE_COLUMNS} FROM lines
-       WHERE timestamp = fromUnixTimestamp64Milli({at:Int64}) AND batch = {batch:String} AND idx = {idx:UInt32} LIMIT 1`,
-      { at: place.timestamp, batch: place.batch, idx: place.idx },
+       WHERE timestamp = ${timeLiteral(timestamp)} AND batch = ${literal(batch)} AND idx = ${literal(idx)} LIMIT 1`,
+      signal,
     );
     return row && toLine(row);
   }
 
   /** Times of the first and the last line that fit. */
-  async span(query: Query): Promise<{ from: number; to: number } | undefined> {
-    const where = condition(query);
+  async span(query: Query, signal?: AbortSignal): Promise<{ from: number; to: number } | undefined> {
     const [row] = await this.#rows<{ n: string; a: string; b: string }>(
       `SELECT count() AS n, toUnixTimestamp64Milli(min(timestamp)) AS a, toUnixTimestamp64Milli(max(timestamp)) AS b
-       FROM lines WHERE ${where.sql}`,
-      where.parameters,
+       FROM lines WHERE ${condition(query)}`,
+      signal,
     );
     return row === undefined || Number(row.n) === 0 ? undefined : { from: Number(row.a), to: Number(row.b) + 1 };
   }
 
   /** Counts by time and level, in buckets that begin at multiples of their width. */
-  async histogram(query: Query, buckets: number): Promise<HistogramAnswer> {
+  async histogram(query: Query, buckets: number, signal?: AbortSignal): Promise<HistogramAnswer> {
     const whole =
-      query.from !== undefined && query.to !== undefined ? { from: query.from, to: query.to } : await this.span(query);
+      query.from !== undefined && query.to !== undefined
+        ? { from: query.from, to: query.to }
+        : await this.span(query, signal);
     const from = query.from ?? whole?.from ?? Date.now() - 1000;
     const to = Math.max(from + 1, query.to ?? whole?.to ?? Date.now());
     const bucketMs = niceWidth((to - from) / buckets);
     const where = condition({ ...query, from, to: query.to ?? to });
     const rows = await this.#rows<{ start: string; level: string; n: string }>(
-      `SELECT toUnixTimestamp64Milli(timestamp) - positiveModulo(toUnixTimestamp64Milli(timestamp), {width:Int64}) AS start,
+      `SELECT toUnixTimestamp64Milli(timestamp) - positiveModulo(toUnixTimestamp64Milli(timestamp), ${literal(bucketMs)}) AS start,
          level, count() AS n
-       FROM lines WHERE ${where.sql} GROUP BY start, level ORDER BY start`,
-      { ...where.parameters, width: bucketMs },
+       FROM lines WHERE ${where} GROUP BY start, level ORDER BY start`,
+      signal,
     );
     const byStart = new Map<number, Map<string, number>>();
     for (const { start, level, n } of rows) {
@@ -175,21 +204,21 @@ export class Store {
   }
 
   /** The most frequent values of each field. */
-  async facets(query: Query): Promise<FacetsAnswer> {
-    const where = condition(query);
-    const counts = await Promise.all(FIELDS.map(async (field) => [field, await this.#facet(field, where)] as const));
-    const of = (name: string): readonly FacetValue[] => counts.find(([field]) => field === name)?.[1] ?? [];
-    return { host: of("host"), app: of("app"), file: of("file"), level: of("level"), tag: of("tag") };
-  }
-
-  async #facet(field: (typeof FIELDS)[number], where: Condition): Promise<FacetValue[]> {
-    const column = field === "tag" ? "arrayJoin(tags)" : field;
-    const rows = await this.#rows<{ value: string; n: string }>(
-      `SELECT ${column} AS value, count() AS n FROM lines WHERE ${where.sql}
-       GROUP BY value HAVING value != '' ORDER BY n DESC, value LIMIT ${FACET_VALUES}`,
-      where.parameters,
+  async facets(query: Query, signal?: AbortSignal): Promise<FacetsAnswer> {
+    const columns = FIELDS.map((field) => COLUMN[field]);
+    const texts = columns.filter((column) => column !== COLUMN.tag);
+    // The table is read once; what each row of a grouping set is about is told by the column that it is grouped by.
+    const counts = `SELECT multiIf(${columns.map((column) => `grouping(${column}) = 0, '${column}'`)}, '') AS name,
+       ${columns}, count() AS n FROM lines WHERE ${condition(query)}
+       GROUP BY GROUPING SETS (${columns.map((column) => `(${column})`)})`;
+    const rows = await this.#rows<{ name: string; value: string; n: string }>(
+      `SELECT name, arrayJoin(if(name = 'tags', CAST(tags, 'Array(String)'), [concat(${texts})])) AS value, sum(n) AS n
+       FROM (${counts}) GROUP BY name, value HAVING value != '' ORDER BY n DESC, value LIMIT ${FACET_VALUES} BY name`,
+      signal,
     );
-    return rows.map(({ value, n }) => ({ value, count: Number(n) }));
+    const of = (name: string): FacetValue[] =>
+      rows.flatMap(({ name: column, value, n }) => (column === name ? [{ value, count: Number(n) }] : []));
+    return { host: of("host"), app: of("app"), file: of("file"), level: of("level"), tag: of(COLUMN.tag) };
   }
 
   /** Drops the oldest days until the rest is within the bounds; returns the days that were dropped. */
@@ -197,7 +226,6 @@ export class Store {
     const days = await this.#rows<{ day: string; bytes: string }>(
       `SELECT partition AS day, sum(bytes_on_disk) AS bytes FROM system.parts
        WHERE active AND table = 'lines' AND database = currentDatabase() GROUP BY day ORDER BY day DESC`,
-      {},
     );
     const dropped: string[] = [];
     let kept = 0;
@@ -219,26 +247,33 @@ export class Store {
     await this.#connections.close();
   }
 
-  async #rows<T>(query: string, parameters: Readonly<Record<string, unknown>>): Promise<T[]> {
-    const { read, write } = this.#connections;
-    this.#turn += 1;
-    const client: ClickHouseClient = read[this.#turn % read.length] ?? write;
-    try {
-      const answer = await client.query({
-        query,
-        query_params: parameters,
-        format: "JSONEachRow",
-        clickhouse_settings: { max_execution_time: MAX_QUERY_SECONDS, output_format_json_quote_64bit_integers: 1 },
-      });
-      return await answer.json<T>();
-    } catch (error) {
-      if (error instanceof Error && "code" in error && String(error.code) === "159")
-        throw new QueryTooSlow(`The query took more than ${MAX_QUERY_SECONDS} s: narrow its time range.`, {
-          cause: error,
-        });
-      throw error;
-    }
+  #rows<T>(query: string, signal?: AbortSignal): Promise<T[]> {
+    return this.#readers.run((client) => rowsOf<T>(client, query), signal);
   }
+}
+
+/** @throws {QueryTooSlow} */
+async function rowsOf<T>(client: ClickHouseClient, query: string): Promise<T[]> {
+  try {
+    const answer = await client.query({
+      query,
+      format: "JSONEachRow",
+      clickhouse_settings: { max_execution_time: MAX_QUERY_SECONDS, output_format_json_quote_64bit_integers: 1 },
+    });
+    return await answer.json<T>();
+  } catch (error) {
+    if (error instanceof Error && "code" in error && String(error.code) === "159")
+      throw new QueryTooSlow(`The query took more than ${MAX_QUERY_SECONDS} s: narrow its time range.`, {
+        cause: error,
+      });
+    throw error;
+  }
+}
+
+/** The condition of being behind a place in an order. */
+function behind({ timestamp, batch, idx }: LinePlace, order: "asc" | "desc"): string {
+  const place = `(${timeLiteral(timestamp)}, ${literal(batch)}, toUInt32(${literal(idx)}))`;
+  return ` AND (timestamp, batch, idx) ${order === "asc" ? ">" : "<"} ${place}`;
 }
 
 function toLine(row: LineRow): StoredLine {
@@ -250,43 +285,4 @@ function toLine(row: LineRow): StoredLine {
 /** Milliseconds since the epoch at which a day `YYYYMMDD` ends. */
 function endOfDay(day: string): number {
   return Date.UTC(Number(day.slice(0, 4)), Number(day.slice(4, 6)) - 1, Number(day.slice(6, 8)) + 1);
-}
-
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
-const WIDTHS = [
-  1,
-  2,
-  5,
-  10,
-  20,
-  50,
-  100,
-  200,
-  500,
-  SECOND,
-  2 * SECOND,
-  5 * SECOND,
-  10 * SECOND,
-  15 * SECOND,
-  30 * SECOND,
-  MINUTE,
-  2 * MINUTE,
-  5 * MINUTE,
-  10 * MINUTE,
-  15 * MINUTE,
-  30 * MINUTE,
-  HOUR,
-  2 * HOUR,
-  3 * HOUR,
-  6 * HOUR,
-  12 * HOUR,
-  DAY,
-];
-
-/** The smallest width of a bucket that people read times in and that is at least `ms`. */
-function niceWidth(ms: number): number {
-  return WIDTHS.find((width) => width >= ms) ?? Math.ceil(ms / DAY) * DAY;
 }

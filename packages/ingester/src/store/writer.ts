@@ -1,7 +1,4 @@
 import { Buffer } from "node:buffer";
-import { Readable } from "node:stream";
-import type { ClickHouseClient } from "@clickhouse/client";
-import { COLUMNS } from "./schema.ts";
 
 /** Rows of one or more batches, as JSON arrays in the order of `COLUMNS`, one a line. */
 interface Pending {
@@ -18,21 +15,34 @@ export class StoreUnavailable extends Error {
   override readonly name = "StoreUnavailable";
 }
 
+/** The store can never take these lines. */
+export class UnstorableRows extends Error {
+  override readonly name = "UnstorableRows";
+}
+
+/**
+ * ClickHouse's codes of errors that are the rows' fault: what cannot be parsed, is out of range or of a wrong type. Every
+ * other error may pass, and the rows are worth another attempt.
+ */
+const DATA_ERRORS: ReadonlySet<number> = new Set([
+  6, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 128, 130, 131, 190, 321, 349, 467,
+]);
+
 /**
  * Writes rows durably. What arrives while an insert runs goes into the next one, all together: with many senders each
  * sync of the disk serves many requests, and with one it costs no delay.
  */
 export class Writer {
-  readonly #client: ClickHouseClient;
+  readonly #insert: (rows: Buffer) => Promise<void>;
   #pending: Pending[] = [];
   #running: Promise<void> | undefined;
-  #columns = COLUMNS.join(", ");
 
-  constructor(client: ClickHouseClient) {
-    this.#client = client;
+  /** @param insert stores all of the rows or none, durably. */
+  constructor(insert: (rows: Buffer) => Promise<void>) {
+    this.#insert = insert;
   }
 
-  /** Resolves when the rows are on disk. @throws {StoreUnavailable} */
+  /** Resolves when the rows are on disk. @throws {StoreUnavailable | UnstorableRows} */
   write(rows: Buffer): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#pending.push({ rows, resolve, reject });
@@ -48,19 +58,26 @@ export class Writer {
   async #drain(): Promise<void> {
     // Requests that arrived in the same turn of the loop go together.
     await new Promise(setImmediate);
-    while (this.#pending.length > 0) {
-      const group = this.#take();
-      try {
-        await this.#insert(Buffer.concat(group.map(({ rows }) => rows)));
-        for (const { resolve } of group) resolve();
-      } catch (error) {
-        const unavailable = new StoreUnavailable(error instanceof Error ? error.message : String(error), {
-          cause: error,
-        });
-        for (const { reject } of group) reject(unavailable);
-      }
-    }
+    while (this.#pending.length > 0) await this.#store(this.#take());
     this.#running = undefined;
+  }
+
+  /** Stores rows together; where some of them cannot be stored, each for itself, so that they hold up no others. */
+  async #store(group: readonly Pending[]): Promise<void> {
+    const [first] = group;
+    try {
+      await this.#insert(group.length === 1 && first ? first.rows : Buffer.concat(group.map(({ rows }) => rows)));
+      for (const { resolve } of group) resolve();
+    } catch (error) {
+      const faulty = DATA_ERRORS.has(codeOf(error));
+      if (faulty && group.length > 1) {
+        for (const one of group) await this.#store([one]);
+        return;
+      }
+      const Reason = faulty ? UnstorableRows : StoreUnavailable;
+      const reason = new Reason(error instanceof Error ? error.message : String(error), { cause: error });
+      for (const { reject } of group) reject(reason);
+    }
   }
 
   #take(): Pending[] {
@@ -73,14 +90,11 @@ export class Writer {
     }
     return this.#pending.splice(0, count);
   }
+}
 
-  async #insert(rows: Buffer): Promise<void> {
-    const { stream } = await this.#client.exec({
-      query: `INSERT INTO lines (${this.#columns}) FORMAT JSONCompactEachRow`,
-      values: Readable.from([rows], { objectMode: false }),
-      // One block, so that the insert is one part: all of its lines are there, or none.
-      clickhouse_settings: { max_insert_block_size: "1000000", min_insert_block_size_rows: "1000000", async_insert: 0 },
-    });
-    for await (const _ of stream);
-  }
+/** ClickHouse's code of an error; NaN for an error of another origin. */
+function codeOf(error: unknown): number {
+  if (!(error instanceof Error)) return Number.NaN;
+  if ("clickhouseCode" in error && error.clickhouseCode !== undefined) return Number(error.clickhouseCode);
+  return "code" in error ? Number(error.code) : Number.NaN;
 }

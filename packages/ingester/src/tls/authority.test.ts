@@ -1,9 +1,17 @@
+import "reflect-metadata";
 import assert from "node:assert/strict";
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { spawnSync } from "node:child_process";
+import { createPrivateKey, webcrypto, X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import {
+  AuthorityKeyIdentifierExtension,
+  X509Certificate as IssuedCertificate,
+  SubjectKeyIdentifierExtension,
+  X509CertificateGenerator,
+} from "@peculiar/x509";
 import { type Authority, privateIdentity } from "./authority.ts";
 
 const root = mkdtempSync(join(tmpdir(), "authority-"));
@@ -60,3 +68,43 @@ test("a certificate whose key is another's, as after a crash in between the two 
   const again = await at(1);
   assert.equal(again.ca, first.ca);
 });
+
+const noOpenssl = spawnSync("openssl", ["version"]).error === undefined ? false : "openssl is missing";
+
+test("a client that is strict about certificates takes what is issued", { skip: noOpenssl }, async () => {
+  const { caFile } = await privateIdentity(mkdtempSync(join(root, "strict-")), NAMES);
+  const args = ["verify", "-x509_strict", "-purpose", "sslserver", "-verify_hostname", "localhost", "-CAfile", caFile];
+  const { status, stderr } = spawnSync("openssl", [...args, join(caFile, "../server.pem")], { encoding: "utf8" });
+  assert.deepEqual([status, stderr], [0, ""]);
+});
+
+test("a certificate of an earlier version, which does not say whose key it is signed with, is issued again", async () => {
+  const at = issuer();
+  const first = await at(0);
+  writeFileSync(join(first.caFile, "../server.pem"), await withoutIdentifiers(first));
+  const again = await at(1);
+  assert.equal(again.ca, first.ca);
+  assert.ok(new IssuedCertificate(again.identity.cert).getExtension(AuthorityKeyIdentifierExtension));
+  assert.deepEqual(await at(1), again);
+});
+
+/** The same certificate as an earlier version would have issued it. */
+async function withoutIdentifiers({ identity, ca, caFile }: Authority & { ca: string }): Promise<string> {
+  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+  const pkcs8 = createPrivateKey(readFileSync(join(caFile, "../ca-key.pem"))).export({ format: "der", type: "pkcs8" });
+  const issued = new IssuedCertificate(identity.cert);
+  const certificate = await X509CertificateGenerator.create({
+    subject: issued.subject,
+    issuer: new IssuedCertificate(ca).subject,
+    publicKey: issued.publicKey,
+    signingKey: await webcrypto.subtle.importKey("pkcs8", pkcs8, algorithm, false, ["sign"]),
+    signingAlgorithm: algorithm,
+    notBefore: issued.notBefore,
+    notAfter: issued.notAfter,
+    extensions: issued.extensions.filter(
+      (extension) =>
+        !(extension instanceof AuthorityKeyIdentifierExtension || extension instanceof SubjectKeyIdentifierExtension),
+    ),
+  });
+  return certificate.toString("pem");
+}

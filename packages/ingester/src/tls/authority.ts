@@ -3,6 +3,7 @@ import { createPrivateKey, webcrypto, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import {
+  AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
@@ -75,8 +76,15 @@ function serves({ cert, key }: ServerIdentity, ca: string, names: readonly strin
   const certificate = new X509Certificate(cert);
   const issued = certificate.verify(new X509Certificate(ca).publicKey);
   // The two files are written one after the other, and a crash may have come in between.
-  const fits = issued && certificate.checkPrivateKey(createPrivateKey(key));
+  const fits = issued && identifiesKeys(cert) && certificate.checkPrivateKey(createPrivateKey(key));
   return fits && names.every((name) => (isIP(name) ? certificate.checkIP(name) : certificate.checkHost(name)));
+}
+
+/** True for a certificate that says which keys it is of and by (RFC 5280, 4.2.1.1): strict clients refuse others. */
+function identifiesKeys(pem: string): boolean {
+  const certificate = new IssuedCertificate(pem);
+  const [subject, issuer] = [SubjectKeyIdentifierExtension, AuthorityKeyIdentifierExtension];
+  return certificate.getExtension(subject) !== null && certificate.getExtension(issuer) !== null;
 }
 
 async function makeAuthority(now: number): Promise<ServerIdentity> {
@@ -113,6 +121,8 @@ async function issue(ca: string, caKey: string, names: readonly string[], now: n
       new BasicConstraintsExtension(false, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
       new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
+      await AuthorityKeyIdentifierExtension.create(authority.publicKey),
+      await SubjectKeyIdentifierExtension.create(keys.publicKey),
       new SubjectAlternativeNameExtension(
         names.map((name) => (isIP(name) ? { type: "ip", value: name } : { type: "dns", value: name })),
       ),

@@ -1,5 +1,12 @@
 /** The read API of the server, as the page asks it. */
-import type { ErrorAnswer, FacetsAnswer, HistogramAnswer, LineFilter, LinesAnswer } from "@logdna-agent/protocol";
+import type {
+  ErrorAnswer,
+  FacetsAnswer,
+  HistogramAnswer,
+  LineFilter,
+  LinesAnswer,
+  StoredLine,
+} from "@logdna-agent/protocol";
 import { filterParams } from "./view.ts";
 
 /** A request that the server refused or that did not reach it. */
@@ -27,6 +34,11 @@ export function fetchLines(filter: LineFilter, request: LinesRequest, signal: Ab
   const params = filterParams(filter);
   for (const [name, value] of Object.entries(request)) params.set(name, String(value));
   return get<LinesAnswer>("Reading lines", `/api/v1/lines?${params}`, signal);
+}
+
+/** All of a line that lists show a part of. */
+export function fetchLine(id: string, signal: AbortSignal): Promise<StoredLine> {
+  return get<StoredLine>("Reading the line", `/api/v1/lines/${id}`, signal);
 }
 
 export function fetchHistogram(filter: LineFilter, buckets: number, signal: AbortSignal): Promise<HistogramAnswer> {

@@ -3,6 +3,7 @@ import type { VNode } from "preact";
 import { filtersOpen, overview, show, view } from "./app_state.ts";
 import { Icon } from "./icons.tsx";
 import { LEVEL_KINDS, levelKind } from "./levels.ts";
+import { plainText } from "./line_text.ts";
 import { countText, shortCount } from "./time_text.ts";
 import { FIELDS, type Field, toggleValue } from "./view.ts";
 
@@ -71,7 +72,7 @@ function FacetGroup({ field }: { readonly field: Field }): VNode | null {
             onChange={() => show(toggleValue(view.value, field, value))}
           />
           {field === "level" && <span class={`facet-level level-${levelKind(value)}`} />}
-          {field === "file" ? <Path path={value} /> : <span class="facet-name">{value}</span>}
+          {field === "file" ? <Path path={value} /> : <span class="facet-name">{plainText(value)}</span>}
           <span class="facet-count">{shortCount(count)}</span>
         </label>
       ))}
@@ -90,13 +91,15 @@ function FacetGroup({ field }: { readonly field: Field }): VNode | null {
   );
 }
 
-/** A path whose directories give way first: the file's name is what tells one from another. */
+/** A path that is cut at its beginning: its end is what tells one from another. */
 function Path({ path }: { readonly path: string }): VNode {
   const cut = path.lastIndexOf("/") + 1;
   return (
     <span class="facet-name facet-path">
-      <span class="facet-dir">{path.slice(0, cut)}</span>
-      <span class="facet-base">{path.slice(cut)}</span>
+      <bdi dir="ltr">
+        <span class="facet-dir">{plainText(path.slice(0, cut))}</span>
+        {plainText(path.slice(cut))}
+      </bdi>
     </span>
   );
 }

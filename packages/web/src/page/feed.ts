@@ -1,7 +1,10 @@
-import type { LineFilter, LinesAnswer, StoredLine } from "@logdna-agent/protocol";
+import type { LinesAnswer, StoredLine } from "@logdna-agent/protocol";
 import { batch, type ReadonlySignal, signal } from "@preact/signals";
 import { ApiError, fetchLines, isAbort, tailAddress } from "./api.ts";
+import { ArrivalMark } from "./arrival_mark.ts";
+import { HistoryPages } from "./history_pages.ts";
 import { LineBuffer } from "./line_buffer.ts";
+import { LineRate } from "./line_rate.ts";
 import { missedLines } from "./missed_lines.ts";
 import { Tail } from "./tail.ts";
 import { type View, viewFilter } from "./view.ts";
@@ -10,9 +13,6 @@ import { type View, viewFilter } from "./view.ts";
 const MAX_LINES = 50_000;
 /** Characters held in memory, for lines of a megabyte. */
 const MAX_CHARS = 64 * 1024 * 1024;
-const PAGE = 300;
-/** A line may be stored out of order by about this much; milliseconds. */
-const FILL_OVERLAP = 1000;
 
 const GONE = "The line of this link is not stored here, or no longer: old lines are deleted after a time.";
 
@@ -40,8 +40,8 @@ export class Feed {
   readonly fresh = signal(0);
   /** Lines that the server left out of the live view. */
   readonly skipped = signal(0);
-  /** Live lines in the last second. */
-  readonly rate = signal(0);
+  /** Live lines. */
+  readonly rate = new LineRate();
   readonly older = signal<Edge>("end");
   readonly newer = signal<Edge>("end");
   readonly selected = signal<{ readonly seq: number; readonly line: StoredLine } | null>(null);
@@ -53,18 +53,15 @@ export class Feed {
   readonly #onSignedOut: () => void;
   readonly #tail: Tail;
   #view: View | null = null;
-  /** The filter of the history pages: its times stay as they were when the view was opened. */
-  #filter: LineFilter = {};
+  #history = new HistoryPages({});
   #abort = new AbortController();
-  #olderCursor: string | null = null;
-  #newerCursor: string | null = null;
   /** Live lines that wait until history is in front of them; null when they go straight in. */
   #waiting: StoredLine[] | null = null;
   #readEnd = 0;
   #pausedEnd = 0;
   /** Lines after the end of the buffer that are not held. */
   #beyond = 0;
-  #arrived = 0;
+  readonly #mark = new ArrivalMark();
   #frame = 0;
 
   constructor(onSignedOut: () => void) {
@@ -76,11 +73,10 @@ export class Feed {
         this.skipped.value += count;
       },
       down: () => void this.#down(),
+      resting: () => {
+        this.connection.value = "connecting";
+      },
     });
-    setInterval(() => {
-      this.rate.value = this.#arrived;
-      this.#arrived = 0;
-    }, 1000);
   }
 
   /** Sequence number after the last line to show. */
@@ -95,6 +91,11 @@ export class Feed {
     return this.#live.value;
   }
 
+  /** Whether lines are missing between the last one held and the newest one. */
+  get isCutOff(): boolean {
+    return this.#beyond > 0 || this.newer.value !== "end";
+  }
+
   /** Shows another view from its beginning. */
   open(view: View): void {
     this.#view = view;
@@ -104,10 +105,9 @@ export class Feed {
       this.skipped.value = 0;
       this.selected.value = null;
       this.detailOpen.value = false;
-      this.rate.value = 0;
+      this.rate.reset();
       this.connection.value = this.isLive ? "connecting" : "off";
     });
-    this.#arrived = 0;
     if (this.isLive) this.#tail.open(tailAddress(viewFilter(view, 0)));
     else this.#tail.close();
     void this.#load(view);
@@ -142,7 +142,7 @@ export class Feed {
 
   /** Follows again, if nothing is missing between the held lines and the newest one. */
   follow(): void {
-    if (this.paused.value || this.#beyond > 0 || this.newer.value !== "end") return;
+    if (this.paused.value || this.isCutOff) return;
     batch(() => {
       this.following.value = true;
       this.fresh.value = 0;
@@ -152,7 +152,7 @@ export class Feed {
 
   jumpToNewest(): void {
     this.paused.value = false;
-    if (this.#beyond > 0 || this.newer.value !== "end") return this.reload();
+    if (this.isCutOff) return this.reload();
     this.follow();
     this.#changed();
   }
@@ -189,20 +189,14 @@ export class Feed {
     if (this.older.value !== "more" || this.loading.value !== "ready") return;
     this.older.value = "loading";
     await this.#page(this.older, async (signal) => {
-      const oldest = this.buffer.at(this.buffer.first);
-      const fresh = this.#olderCursor === null && oldest !== undefined;
-      const filter = fresh ? { ...this.#filter, to: oldest.timestamp + 1 } : this.#filter;
-      const cursor = this.#olderCursor === null ? {} : { cursor: this.#olderCursor };
-      const answer = await fetchLines(filter, { limit: PAGE, order: "desc", ...cursor }, signal);
-      const known = fresh ? this.buffer.ids() : new Set<string>();
-      this.#olderCursor = answer.next;
-      const dropped = this.buffer.prepend(answer.lines.filter((line) => !known.has(line.id)).toReversed());
+      const page = await this.#history.older(this.buffer, signal);
+      const dropped = this.buffer.prepend(page.lines);
       if (dropped > 0) {
         this.hold();
         if (this.isLive) this.#beyond += dropped;
-        else this.#newerCursor = null;
+        else this.#history.newestLeft();
       }
-      this.older.value = answer.next === null ? "end" : "more";
+      this.older.value = page.more ? "more" : "end";
       if (dropped > 0 && !this.isLive) this.newer.value = "more";
     });
   }
@@ -212,15 +206,9 @@ export class Feed {
     if (this.newer.value !== "more" || this.loading.value !== "ready") return;
     this.newer.value = "loading";
     await this.#page(this.newer, async (signal) => {
-      const newest = this.buffer.at(this.buffer.end - 1);
-      const filter = newest === undefined ? this.#filter : { ...this.#filter, from: newest.timestamp };
-      const cursor = this.#newerCursor === null ? {} : { cursor: this.#newerCursor };
-      const answer = await fetchLines(filter, { limit: PAGE, order: "asc", ...cursor }, signal);
-      const known = this.buffer.ids();
-      for (const line of answer.lines) if (!known.has(line.id)) this.#append(line);
-      // The filter starts at the newest line, so the cursor only serves for more lines of that same millisecond.
-      this.#newerCursor = answer.lines.every((line) => line.timestamp === newest?.timestamp) ? answer.next : null;
-      this.newer.value = answer.next === null ? "end" : "more";
+      const page = await this.#history.newer(this.buffer, signal);
+      for (const line of page.lines) this.#append(line);
+      this.newer.value = page.more ? "more" : "end";
     });
   }
 
@@ -246,7 +234,7 @@ export class Feed {
     // A permalink is found whatever the time is now; its other filters stand.
     const filter = viewFilter(view, Date.now());
     const { from: _from, to: _to, ...timeless } = filter;
-    this.#filter = view.line === null ? filter : timeless;
+    this.#history = new HistoryPages(view.line === null ? filter : timeless);
     this.#waiting = this.isLive ? [] : null;
     const wasOpen = this.#tail.isOpen;
     batch(() => {
@@ -256,11 +244,7 @@ export class Feed {
       this.newer.value = "end";
     });
     try {
-      const answer = await fetchLines(
-        this.#filter,
-        { limit: PAGE, order: "desc", ...(view.line === null ? {} : { around: view.line }) },
-        signal,
-      );
+      const answer = await this.#history.first(view.line, signal);
       this.#start(view, answer);
       if (this.isLive && wasOpen) this.#release();
       else if (this.isLive && this.#tail.isOpen) await this.#fill(signal);
@@ -281,10 +265,9 @@ export class Feed {
     const ordered = around ? lines : answer.lines.toReversed();
     this.buffer.clear();
     for (const line of ordered) this.buffer.append(line);
+    this.#mark.reset(ordered);
     this.#beyond = 0;
     this.#readEnd = this.buffer.end;
-    this.#olderCursor = around ? null : answer.next;
-    this.#newerCursor = null;
     batch(() => {
       this.fresh.value = 0;
       this.loading.value = "ready";
@@ -316,12 +299,9 @@ export class Feed {
     }
   }
 
-  /** Reads what was stored between the last line and the opening of the connection, then lets live lines in. */
+  /** Reads what arrived between the last line and the opening of the connection, then lets live lines in. */
   async #fill(signal: AbortSignal): Promise<void> {
-    const newest = this.buffer.at(this.buffer.end - 1);
-    const from = newest === undefined ? this.#filter.from : newest.timestamp - FILL_OVERLAP;
-    const filter = { ...this.#filter, ...(from === undefined ? {} : { from }) };
-    const missed = await missedLines(filter, this.buffer.ids(), signal);
+    const missed = await missedLines({ ...this.#history.filter, ...this.#mark.filter }, this.buffer.ids(), signal);
     const lines = missed.lines.filter((line) => this.#isNew(line));
     if (missed.complete) this.#add(lines);
     // Where too much was missed and nobody is reading, the newest lines; else what is on the screen stays.
@@ -330,12 +310,12 @@ export class Feed {
     this.#release();
   }
 
-  /** Whether a line that is not held was stored after those that are, rather than being older than the first page. */
+  /** Whether a line that is not held came after those that are, rather than being older than the first page or counted. */
   #isNew(line: StoredLine): boolean {
+    if (this.#mark.isBefore(line)) return true;
+    if (this.#beyond > 0) return false;
     const oldest = this.buffer.at(this.buffer.first);
-    const newest = this.buffer.at(this.buffer.end - 1);
-    if (oldest === undefined || newest === undefined || this.older.value === "end") return true;
-    return line.timestamp > oldest.timestamp || line.received > newest.received;
+    return oldest === undefined || this.older.value === "end" || line.timestamp > oldest.timestamp;
   }
 
   #release(): void {
@@ -347,7 +327,7 @@ export class Feed {
   }
 
   #receive(lines: readonly StoredLine[]): void {
-    this.#arrived += lines.length;
+    this.rate.add(lines.length);
     if (this.#waiting === null) return this.#add(lines);
     for (const line of lines) this.#waiting.push(line);
     if (this.#waiting.length > MAX_LINES) this.#waiting.splice(0, this.#waiting.length - MAX_LINES);
@@ -356,6 +336,7 @@ export class Feed {
   #add(lines: readonly StoredLine[]): void {
     const following = this.following.value;
     for (const line of lines) {
+      this.#mark.pass(line);
       // Past a gap nothing may be added, or the gap would not show.
       if (following || (this.#beyond === 0 && !this.buffer.isFull)) this.#append(line);
       else this.#beyond += 1;
@@ -366,8 +347,8 @@ export class Feed {
 
   #append(line: StoredLine): void {
     if (this.buffer.append(line) === 0) return;
-    // What left memory can be read again, from the oldest line that is left: a cursor from before would leave a gap.
-    this.#olderCursor = null;
+    // What left memory can be read again, from the oldest line that is left.
+    this.#history.oldestLeft();
     if (this.older.value === "end") this.older.value = "more";
   }
 

@@ -62,24 +62,30 @@ export function Histogram(): VNode {
   const start = index === null ? undefined : shown?.starts[index];
   const span =
     answer === null ? "" : start === undefined ? spanText(answer.from, answer.to) : bucketText(start, answer.bucketMs);
-  const total = counts === null ? (shown?.total ?? 0) : LEVEL_KINDS.reduce((sum, kind) => sum + counts[kind], 0);
+  const whole = shown?.total ?? 0;
+  const total = counts === null ? whole : LEVEL_KINDS.reduce((sum, kind) => sum + counts[kind], 0);
 
   return (
     <section class="histogram" aria-label="Lines over time">
       <div class="histogram-head" ref={legend}>
         <span class="histogram-span">{span}</span>
-        <span class="histogram-total">
+        {/* As wide as for the whole, so that nothing moves when a column is pointed at. */}
+        <span class="histogram-total" style={{ minWidth: `${countText(whole).length + 6}ch` }}>
           {shown === null ? " " : `${countText(total)} ${total === 1 ? "line" : "lines"}`}
         </span>
-        {LEVEL_KINDS.map((kind) => {
-          const count = counts === null ? (shown?.tops.length ? sumOf(shown, kind) : 0) : counts[kind];
-          return (
-            <span key={kind} class={`swatch level-${kind}${count === 0 ? " swatch-none" : ""}`}>
-              {kind}
-              {count > 0 && <span class="wide-word"> {shortCount(count)}</span>}
-            </span>
-          );
-        })}
+        <span class="histogram-levels">
+          {LEVEL_KINDS.map((kind) => {
+            const all = shown === null ? 0 : sumOf(shown, kind);
+            return (
+              <span key={kind} class={`swatch level-${kind}${all === 0 ? " swatch-none" : ""}`}>
+                {kind}{" "}
+                <span class="swatch-count" style={{ minWidth: `${shortCount(all).length}ch` }}>
+                  {shortCount(counts === null ? all : counts[kind])}
+                </span>
+              </span>
+            );
+          })}
+        </span>
         {(view.value.range.kind === "between" || view.value.line !== null) && (
           <button type="button" class="small" onClick={() => show({ ...view.value, line: null, range: DEFAULT_RANGE })}>
             Back to live
@@ -130,7 +136,8 @@ function draw(
       height: HEIGHT,
       ms: 1,
       legend: { show: false },
-      padding: [6, 8, 0, 0],
+      // Half of a label fits beside the last column.
+      padding: [6, 18, 0, 0],
       cursor: {
         y: false,
         points: { show: false },

@@ -1,8 +1,9 @@
 import type { StoredLine } from "@logdna-agent/protocol";
 import { useComputed } from "@preact/signals";
 import type { ComponentChildren, VNode } from "preact";
-import { useMemo } from "preact/hooks";
-import { copy, feed, permalink, show, view } from "./app_state.ts";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { fetchLine, isAbort } from "./api.ts";
+import { copy, feed, permalink, show, tell, view } from "./app_state.ts";
 import { Icon } from "./icons.tsx";
 import { levelKind } from "./levels.ts";
 import { MarkedText } from "./marked_text.tsx";
@@ -13,7 +14,7 @@ import { type Field, toggleValue } from "./view.ts";
 /** Everything that is known about the selected line. */
 export function LineDetail(): VNode | null {
   const words = useComputed(() => queryWords(view.value.q));
-  const line = feed.selected.value?.line;
+  const line = useWhole(feed.detailOpen.value ? feed.selected.value?.line : undefined);
   if (line === undefined || !feed.detailOpen.value) return null;
   return (
     <aside class="detail" aria-label="Line">
@@ -54,8 +55,7 @@ export function LineDetail(): VNode | null {
             <Value key={tag} name="Tag" field="tag" value={tag} />
           ))}
           <Row name="Received">
-            {fullTime(line.received)}
-            <span class="quiet"> {delay(line)}</span>
+            {fullTime(line.received)} <span class="quiet">{delay(line)}</span>
           </Row>
           <Row name="Id">{line.id}</Row>
         </dl>
@@ -67,10 +67,26 @@ export function LineDetail(): VNode | null {
   );
 }
 
+/** The line, and all of it as soon as it is read where the list holds a part. */
+function useWhole(listed: StoredLine | undefined): StoredLine | undefined {
+  const [whole, setWhole] = useState<StoredLine>();
+  const id = listed?.wholeBytes === undefined ? undefined : listed.id;
+  useEffect(() => {
+    if (id === undefined) return;
+    const gone = new AbortController();
+    fetchLine(id, gone.signal).then(setWhole, (error: unknown) => {
+      if (!isAbort(error)) tell(error instanceof Error ? error.message : String(error));
+    });
+    return () => gone.abort();
+  }, [id]);
+  return id !== undefined && whole?.id === id ? whole : listed;
+}
+
 function WholeLine({ line, words }: { readonly line: StoredLine; readonly words: readonly string[] }): VNode {
   const body = useMemo(() => <MarkedText text={line.line} words={words} breaks />, [line, words]);
   return (
     <>
+      {line.wholeBytes !== undefined && <p class="quiet">This is a part; the rest is being read.</p>}
       {line.line.length > 2000 && <p class="quiet">{countText(line.line.length)} characters</p>}
       <pre class="detail-line">{body}</pre>
     </>

@@ -31,6 +31,19 @@ describe("lineRuns", () => {
     ["reordering", "a\u202eb\u2066c", "a⟨U+202E⟩b⟨U+2066⟩c"],
     ["zero width", "a\u200bb\ufeffc", "a⟨U+200B⟩b⟨U+FEFF⟩c"],
     ["tabs, kept", "a\tb", "a\tb"],
+    [
+      "emoji that are joined, kept",
+      "👩\u200d👩\u200d👧 👩🏽\u200d🚒 ❤\ufe0f\u200d🔥",
+      "👩\u200d👩\u200d👧 👩🏽\u200d🚒 ❤\ufe0f\u200d🔥",
+    ],
+    ["Persian and Indic words, kept", "می\u200cخواهم क्\u200dष ශ්\u200dරී", "می\u200cخواهم क्\u200dष ශ්\u200dරී"],
+    [
+      "joiners where they join nothing",
+      "pass\u200dword\u200c \u200d👩 1\u200c2",
+      "pass⟨U+200D⟩word⟨U+200C⟩ ⟨U+200D⟩👩 1⟨U+200C⟩2",
+    ],
+    ["joiners in a row", "می\u200c\u200cخواهم", "می⟨U+200C⟩⟨U+200C⟩خواهم"],
+    ["other characters without a width", "pass\u00adword\u206a\u3164", "pass⟨U+00AD⟩word⟨U+206A⟩⟨U+3164⟩"],
   ];
   for (const [what, text, shown] of plain) it(`handles ${what}`, () => assert.equal(plainText(text), shown));
 

@@ -28,8 +28,19 @@ const MAX_RUNS = 2000;
 const ESCAPES =
   /(?:\x1b\[|\x9b)([0-?]*)[ -/]*([@-~])|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|\x1b[ -/]+[0-~]|\x1b[0-~]/g;
 
-/** C0 except tab, DEL, C1, bidirectional controls, zero-width characters and line separators. */
-const HIDDEN = /[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+/** Letters and marks of scripts in which a joiner between two of them changes their shape, as a pattern. */
+const JOINING = `(?=[\\p{L}\\p{M}])[${"Arab Syrc Nkoo Mong Deva Beng Guru Gujr Orya Taml Telu Knda Mlym Sinh Khmr Mymr"
+  .split(" ")
+  .map((script) => `\\p{scx=${script}}`)
+  .join("")}]`;
+
+/** Joiners that join, between such letters or emoji. */
+const JOINERS = String.raw`(?<=${JOINING})[\u200c\u200d](?=${JOINING})|(?<=[\p{ExtPict}\p{EMod}\ufe0f])\u200d(?=\p{ExtPict})`;
+
+/** C0 except tab, DEL, C1, bidirectional controls, line separators, and characters without a width. */
+const INVISIBLE = String.raw`[\x00-\x08\x0a-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb]`;
+
+const HIDDEN = new RegExp(`${JOINERS}|(${INVISIBLE})`, "gu");
 
 /** Names of the C0 controls (ECMA-48), by code. */
 const C0_NAMES =
@@ -71,9 +82,9 @@ export function plainText(text: string): string {
 }
 
 function showHidden(text: string, breaks: boolean): string {
-  return text.replace(HIDDEN, (char) => {
+  return text.replace(HIDDEN, (char, invisible: string | undefined) => {
     const code = char.charCodeAt(0);
-    if (code === 0x0a && breaks) return char;
+    if (invisible === undefined || (code === 0x0a && breaks)) return char;
     // Names rather than Unicode's pictures of them, which many fonts lack.
     return `⟨${C0_NAMES[code] ?? (code === 0x7f ? "DEL" : `U+${code.toString(16).toUpperCase().padStart(4, "0")}`)}⟩`;
   });

@@ -3,6 +3,7 @@ import type { VNode } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { feed, view } from "./app_state.ts";
 import { EmptyState } from "./empty_state.tsx";
+import { Icon } from "./icons.tsx";
 import { LogRow } from "./log_row.tsx";
 import { queryWords } from "./query_words.ts";
 import { shortCount } from "./time_text.ts";
@@ -94,13 +95,14 @@ export function LogList(): VNode {
   function onScroll(): void {
     const element = box.current;
     if (element === null) return;
+    const up = element.scrollTop < position.current;
     position.current = element.scrollTop;
     moved.value = element.scrollTop;
     const below = element.scrollHeight - element.scrollTop - element.clientHeight;
     if (below < height) {
       // A selection is being read, or copied: scrolling by itself would take it away.
       if (!feed.following.value && feed.selected.value === null) feed.follow();
-    } else if (feed.following.value) feed.hold();
+    } else if (up) feed.hold();
     askForMore();
   }
 
@@ -162,7 +164,7 @@ export function LogList(): VNode {
         </div>
       </div>
       {count === 0 && <EmptyState />}
-      <JumpButton />
+      <JumpButton below={count * height - top - seen.value >= height / 2 || feed.isCutOff} />
     </div>
   );
 }
@@ -173,12 +175,14 @@ function Edge(): VNode | null {
   return <div class="list-edge">Loading older lines…</div>;
 }
 
-function JumpButton(): VNode | null {
+/** `below` says whether there are lines below those in sight. */
+function JumpButton({ below }: { readonly below: boolean }): VNode | null {
   const fresh = feed.fresh.value;
-  if (feed.following.value || (fresh === 0 && !feed.isLive) || feed.paused.value) return null;
+  if (!below || feed.following.value || (fresh === 0 && !feed.isLive) || feed.paused.value) return null;
   return (
-    <button type="button" class="jump" onClick={() => feed.jumpToNewest()}>
-      {fresh > 0 ? `${shortCount(fresh)} new ${fresh === 1 ? "line" : "lines"}` : "Newest"} ↓
+    <button type="button" class="jump" title="To the newest line (End)" onClick={() => feed.jumpToNewest()}>
+      {fresh > 0 ? `${shortCount(fresh)} new ${fresh === 1 ? "line" : "lines"}` : <span class="unseen">Newest</span>}
+      <Icon name="down" />
     </button>
   );
 }

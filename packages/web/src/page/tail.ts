@@ -8,17 +8,23 @@ export interface TailListener {
   skipped(count: number): void;
   /** The connection is down; another attempt follows by itself. */
   down(): void;
+  /** There is no connection because nobody sees the page; there is one again when somebody does. */
+  resting(): void;
 }
 
 /** Delay before the first attempt to reconnect, in milliseconds; it doubles up to the last. */
 const FIRST_DELAY = 500;
 const LAST_DELAY = 10_000;
+/** A page that is hidden for this long gives its connection back; milliseconds. */
+const HIDDEN_GRACE = 10_000;
 
 /**
  * The live connection, kept up.
  *
  * `EventSource` reconnects by itself after a cut but gives up for good on an error answer, as during a restart behind a proxy;
  * so every attempt is a new one here, with a delay that grows and varies, that pages do not come back all at once.
+ *
+ * Only a page that is seen has one: over HTTP/1.1 a browser opens six connections to a server, for all its tabs together.
  */
 export class Tail {
   readonly #listener: TailListener;
@@ -26,12 +32,15 @@ export class Tail {
   #url = "";
   #delay = FIRST_DELAY;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #resting = document.hidden;
+  #grace: ReturnType<typeof setTimeout> | undefined;
 
   constructor(listener: TailListener) {
     this.#listener = listener;
     addEventListener("online", () => {
-      if (this.#source === null && this.#url !== "") this.#connect();
+      if (this.#source === null) this.#connect();
     });
+    document.addEventListener("visibilitychange", () => this.#onVisibility());
   }
 
   get isOpen(): boolean {
@@ -52,8 +61,29 @@ export class Tail {
     this.#url = "";
   }
 
+  #onVisibility(): void {
+    clearTimeout(this.#grace);
+    if (document.hidden) {
+      this.#grace = setTimeout(() => this.#rest(), HIDDEN_GRACE);
+    } else if (this.#resting) {
+      this.#resting = false;
+      this.#connect();
+    }
+  }
+
+  #rest(): void {
+    this.#resting = true;
+    if (this.#url === "") return;
+    clearTimeout(this.#timer);
+    this.#source?.close();
+    this.#source = null;
+    this.#delay = FIRST_DELAY;
+    this.#listener.resting();
+  }
+
   #connect(): void {
     clearTimeout(this.#timer);
+    if (this.#resting || this.#url === "") return;
     const source = new EventSource(this.#url);
     this.#source = source;
     source.addEventListener("open", () => {

@@ -91,6 +91,7 @@ export function filterParams(filter: LineFilter): URLSearchParams {
   for (const field of FIELDS) for (const value of filter[field] ?? []) params.append(field, value);
   if (filter.from !== undefined) params.set("from", String(Math.floor(filter.from)));
   if (filter.to !== undefined) params.set("to", String(Math.ceil(filter.to)));
+  if (filter.receivedFrom !== undefined) params.set("received_from", String(filter.receivedFrom));
   return params;
 }
 
