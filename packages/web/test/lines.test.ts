@@ -171,6 +171,18 @@ describe("the page", { skip: noBrowser }, () => {
       await open.row("n999;");
     });
 
+    it("that arrived late are not shown again among those of their own time", async () => {
+      const now = Date.now();
+      await using api = await FakeApi.start(Array.from({ length: 400 }, (_, i) => makeLine(i, now - (400 - i) * 500)));
+      await using open = await OpenPage.open(browser, api);
+      await open.page.locator(".status-live").waitFor();
+      await open.page.getByText("300 loaded").waitFor();
+      api.emit([makeLine(1000, now - 190_000, { received: now })]);
+      await open.row("line number 1000");
+      await open.page.keyboard.press("g");
+      await open.page.getByText("401 loaded").waitFor();
+    });
+
     it("stay in order where more came in a moment than the first page holds", async () => {
       const now = Date.now();
       const lines = Array.from({ length: 1000 }, (_, i) =>

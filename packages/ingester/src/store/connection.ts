@@ -36,7 +36,7 @@ const EMBEDDED_READERS = 2;
 const SERVER_READERS = 8;
 
 /** One block, so that the insert is one part: all of its lines are there, or none. */
-const INSERT_SETTINGS = { max_insert_block_size: 1_000_000, min_insert_block_size_rows: 1_000_000, async_insert: 0 };
+const INSERT_SETTINGS = { max_insert_block_size: 1_000_000, min_insert_block_size_rows: 1_000_000, async_insert: 0, exclude_materialize_skip_indexes_on_insert: "words" };
 
 /** Opens the embedded engine in a directory of its own. @throws {StoreError} */
 export async function openEmbedded(dataDirectory: string): Promise<StoreConnections> {
