@@ -163,6 +163,8 @@ export class Transport {
  * each connection: reading the few hundred files of a system takes 35 ms.
  */
 function trusting(file: string | undefined): SecureContext {
+  // Node would take this variable's file in place of the system's bundle; here it adds to it.
+  delete process.env.SSL_CERT_FILE;
   const system = getCACertificates("system");
   const authorities = new Set(system.length > 0 ? system : getCACertificates("bundled"));
   try {
