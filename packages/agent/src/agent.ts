@@ -70,6 +70,7 @@ export class Agent {
       maxSockets: config.maxInFlight,
       userAgent: USER_AGENT,
       caFile: config.caFile,
+      caDir: config.caDir,
     });
     this.#state = StateStore.open(config.dbPath);
     this.#left = this.#state.batches();

@@ -40,6 +40,7 @@ export function deliver(t: TestContext, sink: Sink, destination: Partial<Destina
     maxSockets: 4,
     userAgent: "test",
     caFile: undefined,
+    caDir: undefined,
     ...destination,
   });
   const deliverer = new Deliverer({

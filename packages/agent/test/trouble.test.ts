@@ -99,22 +99,31 @@ test("an authority that is named too late is trusted after SIGHUP", async (t) =>
 
 const canMount = process.geteuid?.() === 0;
 
-test("SSL_CERT_FILE adds to the system's authorities", { skip: !canMount && "needs root for a mount" }, async (t) => {
+test("SSL_CERT_FILE and SSL_CERT_DIR add to the system's authorities", {
+  skip: !canMount && "needs root for a mount",
+}, async (t) => {
   const place = placeWithLines();
   const system = await makeAuthority(place.root, "system");
   const own = await makeAuthority(place.root);
   const certs = join(place.root, "certs");
   mkdirSync(certs);
   copyFileSync(system.caFile, join(certs, "ca-certificates.crt"));
+  const listed = await makeAuthority(place.root, "listed");
+  const directory = join(place.root, "listed");
+  mkdirSync(directory);
+  copyFileSync(listed.caFile, join(directory, "0a1b2c3d.0"));
   const sink = await openSink(t, await system.issue());
-  const env = { LOGDNA_USE_SSL: "true", SSL_CERT_FILE: own.caFile };
+  const env = { LOGDNA_USE_SSL: "true", SSL_CERT_FILE: own.caFile, SSL_CERT_DIR: directory };
   const script = 'mount --bind "$0" /etc/ssl/certs && exec "$@"';
   const wrapper = ["unshare", "--mount", "sh", "-c", script, certs];
   const agent = await start(t, { place, port: sink.port, env, wrapper });
   await sink.until(() => sink.texts().length === LINES.length);
   sink.useCertificate(await own.issue());
   writeFileSync(join(place.logs, "b.log"), "more\n");
-  await recovers(agent, sink, [...LINES, "more"]);
+  await sink.until(() => sink.texts().includes("more"));
+  sink.useCertificate(await listed.issue());
+  writeFileSync(join(place.logs, "c.log"), "and more\n");
+  await recovers(agent, sink, [...LINES, "more", "and more"]);
 });
 
 test("a server that speaks plain HTTP where TLS is expected gets nothing", async (t) => {

@@ -13,6 +13,8 @@ export interface Config {
   readonly endpoint: string;
   /** A PEM file of certificate authorities to trust besides the system's. */
   readonly caFile: string | undefined;
+  /** A directory of such files. */
+  readonly caDir: string | undefined;
 
   readonly useCompression: boolean;
   readonly gzipLevel: number;

@@ -76,6 +76,7 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
       useSsl: settings.useSsl,
       endpoint: settings.endpoint,
       caFile: settings.caFile,
+      caDir: settings.caDir,
       useCompression: settings.useCompression && settings.gzipLevel > 0,
       gzipLevel: settings.gzipLevel,
       ingestTimeout: settings.ingestTimeout,

@@ -176,6 +176,14 @@ export const OPTIONS = {
     default: undefined,
     description: "A PEM file of certificate authorities that are trusted besides the system's.",
   }),
+  caDir: scalar({
+    group: "Server",
+    plainEnv: ["SSL_CERT_DIR"],
+    kind: path("DIR"),
+    default: undefined,
+    description:
+      "A directory of such files (.pem, .crt, .cer, or OpenSSL's hashed names), trusted besides the system's.",
+  }),
 
   useCompression: scalar({
     group: "Delivery",
@@ -528,10 +536,6 @@ export const OPTIONS = {
   }),
   metaLabels: later({ emptyCounts: true, env: "META_LABELS", description: "Labels added to lines of Kubernetes." }),
   noCap: later({ env: "NO_CAP", harmless: ["false"], description: "Adopt no capability." }),
-  sslCertDir: later({
-    plainEnv: ["SSL_CERT_DIR"],
-    description: "A directory of certificate authorities; use SSL_CERT_FILE.",
-  }),
   clearCacheInterval: {
     ...later({
       env: "CLEAR_CACHE_INTERVAL",

@@ -45,6 +45,7 @@ async function hostile(t: TestContext, act: Act, useSsl = false): Promise<Hostil
     maxSockets: 1,
     userAgent: "test",
     caFile: undefined,
+    caDir: undefined,
   });
   t.after(() => {
     transport.close();

@@ -1,8 +1,9 @@
 import { Buffer } from "node:buffer";
 import { X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { join } from "node:path";
 import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
 import { HEADER } from "@logdna-agent/protocol";
 import type { EncodedBody } from "../batch/encoder.ts";
@@ -26,6 +27,8 @@ export interface Destination {
   readonly userAgent: string;
   /** A file of further CA certificates in PEM form. */
   readonly caFile: string | undefined;
+  /** A directory of such files. */
+  readonly caDir: string | undefined;
 }
 
 /** What a server answered. */
@@ -71,7 +74,11 @@ export class Transport {
     const pool = { keepAlive: true, maxSockets: destination.maxSockets, scheduling: "lifo" } as const;
     this.#request = destination.useSsl ? httpsRequest : httpRequest;
     this.#agent = destination.useSsl
-      ? new HttpsAgent({ ...pool, rejectUnauthorized: true, secureContext: trusting(destination.caFile) })
+      ? new HttpsAgent({
+          ...pool,
+          rejectUnauthorized: true,
+          secureContext: trusting(destination.caFile, destination.caDir),
+        })
       : new HttpAgent(pool);
   }
 
@@ -159,26 +166,50 @@ export class Transport {
 }
 
 /**
- * Trusts the system's certificates, or Node's own where the system has none, and those of a file. Made once and not for
- * each connection: reading the few hundred files of a system takes 35 ms.
+ * Trusts the system's certificates, or Node's own where the system has none, and those of a file and a directory. Made once
+ * and not for each connection: reading the few hundred files of a system takes 35 ms.
  */
-function trusting(file: string | undefined): SecureContext {
-  // Node would take this variable's file in place of the system's bundle; here it adds to it.
-  delete process.env.SSL_CERT_FILE;
-  const system = getCACertificates("system");
+function trusting(file: string | undefined, directory: string | undefined): SecureContext {
+  const system = systemAuthorities();
   const authorities = new Set(system.length > 0 ? system : getCACertificates("bundled"));
   try {
-    if (file !== undefined) {
-      const pem = readFileSync(file, "utf8");
-      if (!/-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/.test(pem)) throw new Error("it holds no PEM certificate");
+    const files = [
+      ...(file === undefined ? [] : [file]),
+      ...(directory === undefined ? [] : certificatesIn(directory)),
+    ];
+    for (const path of files) {
+      const certificates = readFileSync(path, "utf8").match(CERTIFICATE);
+      if (certificates === null && path === file) throw new Error("it holds no PEM certificate");
       // What cannot be parsed would be passed over without a word, and then no server is trusted.
-      new X509Certificate(pem);
-      authorities.add(pem);
+      for (const certificate of certificates ?? []) authorities.add(new X509Certificate(certificate).toString());
     }
     return createSecureContext({ minVersion: "TLSv1.2", ca: [...authorities] });
   } catch (error) {
-    const what = file === undefined ? "of this system" : `in ${file}`;
+    const where = [file, directory].filter((path) => path !== undefined).join(" and ");
+    const what = where === "" ? "of this system" : `in ${where}`;
     throw new TransportError("SSL_CERT_FILE", `Cannot use the CA certificates ${what}: ${messageOf(error)}.`);
+  }
+}
+
+const CERTIFICATE = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]+-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g;
+
+/** The files of a directory that certificates are in, by their usual names or by OpenSSL's hashes. */
+function certificatesIn(directory: string): string[] {
+  return readdirSync(directory)
+    .filter((name) => /\.(?:pem|crt|cer|\d)$/.test(name))
+    .map((name) => join(directory, name));
+}
+
+/** Node takes these variables for the places of the system's certificates, instead of its own; here they add to them. */
+function systemAuthorities(): string[] {
+  const { SSL_CERT_FILE, SSL_CERT_DIR } = process.env;
+  delete process.env.SSL_CERT_FILE;
+  delete process.env.SSL_CERT_DIR;
+  try {
+    return getCACertificates("system");
+  } finally {
+    if (SSL_CERT_FILE !== undefined) process.env.SSL_CERT_FILE = SSL_CERT_FILE;
+    if (SSL_CERT_DIR !== undefined) process.env.SSL_CERT_DIR = SSL_CERT_DIR;
   }
 }
 
