@@ -35,8 +35,18 @@ const EMBEDDED_READERS = 2;
 /** Searches that may run at once on a server. */
 const SERVER_READERS = 8;
 
-/** One block, so that the insert is one part: all of its lines are there, or none. */
-const INSERT_SETTINGS = { max_insert_block_size: 1_000_000, min_insert_block_size_rows: 1_000_000, async_insert: 0, exclude_materialize_skip_indexes_on_insert: "words" };
+const INSERT_SETTINGS = {
+  // One block, so that the insert is one part: all of its lines are there, or none.
+  max_insert_block_size: 1_000_000,
+  min_insert_block_size_rows: 1_000_000,
+  async_insert: 0,
+};
+
+const EMBEDDED_INSERT_SETTINGS = {
+  ...INSERT_SETTINGS,
+  // Parts are merged within moments, and the merge makes it. Older servers do not know this setting.
+  exclude_materialize_skip_indexes_on_insert: "words",
+};
 
 /** Opens the embedded engine in a directory of its own. @throws {StoreError} */
 export async function openEmbedded(dataDirectory: string): Promise<StoreConnections> {
@@ -52,7 +62,7 @@ export async function openEmbedded(dataDirectory: string): Promise<StoreConnecti
     const [check, ...read] = Array.from({ length: 1 + EMBEDDED_READERS }, () =>
       clientOf(createChdbConnection({ path })),
     );
-    const settings = INSERT_SETTINGS;
+    const settings = EMBEDDED_INSERT_SETTINGS;
     return {
       write,
       check: check ?? write,
