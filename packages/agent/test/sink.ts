@@ -17,11 +17,7 @@ export interface Arrival {
 }
 
 /** Answers a request instead of the sink; true when it has, false to let the sink accept it. */
-type Behaviour = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  arrival: Arrival,
-) => boolean | Promise<boolean>;
+type Behaviour = (request: IncomingMessage, response: ServerResponse, arrival: Arrival) => boolean | Promise<boolean>;
 
 /** An ingestion server that keeps what it accepts in memory: the other end of the wire in the agent's tests. */
 export interface Sink {
