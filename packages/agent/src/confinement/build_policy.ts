@@ -1,0 +1,188 @@
+import { readdirSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { elfInterpreter } from "./elf_interpreter.ts";
+import { type User, unreadableFor, unsearchableFor } from "./needs_capability.ts";
+import type { ConfinementMode, Policy } from "./policy.ts";
+import { CERTIFICATES, KERNEL, LIBRARIES, RESOLVER, TIME, USERS } from "./system_paths.ts";
+import { unprivilegedUser } from "./unprivileged_user.ts";
+
+/** What a policy is computed from. Paths may be relative and have links in them. */
+export interface PolicyInputs {
+  readonly mode: ConfinementMode;
+  /** Directories and files to watch; they may be missing. */
+  readonly roots: readonly string[];
+  /** Whether a file in a root ships; only such a file is a reason to keep the capability. By default all are. */
+  readonly isWatched?: (path: string) => boolean;
+  readonly stateDirectory: string;
+  /** Directories and files that the program consists of. */
+  readonly programPaths: readonly string[];
+  /** Files and directories that the configuration is read from, now and when it is read again. */
+  readonly configPaths: readonly string[];
+  /** Files and directories of further certificate authorities. */
+  readonly caPaths: readonly string[];
+  /** The executable of the new image: Node. */
+  readonly executable: string;
+  /** Programs that run as children later on. */
+  readonly programs?: readonly string[];
+  /** TCP ports of everything that is connected to; that of DNS, for long answers, is added. */
+  readonly connectPorts: readonly number[];
+  readonly bindPorts: readonly number[];
+  readonly localSockets?: boolean;
+  /** The capability is not wanted, needed or not. */
+  readonly noCapability?: boolean;
+  /** The user that the process runs as now; by default it is asked. */
+  readonly running?: User;
+  /** The user that a root becomes; by default the system is asked. */
+  readonly user?: User;
+}
+
+const DNS = 53;
+/** Reasons that are kept. */
+const MAX_REASONS = 100;
+
+/** Directories that are not granted for the sake of one file in them. */
+const NEVER_WHOLE = new Set([
+  ...[
+    "/",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/etc/ssl",
+    "/home",
+    "/opt",
+    "/proc",
+    "/root",
+    "/run",
+    "/srv",
+    "/sys",
+    "/tmp",
+    "/usr",
+  ],
+  ...["/var", "/var/lib", "/var/run", "/var/spool", "/var/tmp"],
+]);
+const HOME = /^\/home\/[^/]+$/;
+
+/** Computes what the agent may still do with a configuration. Looks at the file system, changes nothing. */
+export function buildPolicy(inputs: PolicyInputs): Policy {
+  const running = inputs.running ?? { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
+  const user = running.uid === 0 ? (inputs.user ?? unprivilegedUser()) : running;
+  const stateDirectory = realPath(resolve(inputs.stateDirectory));
+  const roots = inputs.roots.map((root) => realPath(resolve(root)));
+  const given = [...inputs.configPaths, ...inputs.caPaths].map(ownName);
+  const program = inputs.programPaths.map((path) => realPath(resolve(path)));
+  const executables = withInterpreters([inputs.executable]);
+  const programs = withInterpreters(inputs.programs ?? []);
+  const system = [LIBRARIES, RESOLVER, CERTIFICATES, TIME, KERNEL, USERS].flat().map(realPath);
+
+  const logs = outermost(roots.flatMap(grantForRoot).filter(exists));
+  const missing = roots.filter((root) => kindOf(root) === undefined);
+  const reasons = [
+    ...unreadableFor([...roots, ...given, ...given.map(realPath)], user, {
+      limit: MAX_REASONS,
+      ...watched(inputs.isWatched),
+    }),
+    ...unreadableFor([...program, ...executables], user, { deep: false }),
+    ...unsearchableFor(stateDirectory, user),
+  ];
+  return {
+    mode: inputs.mode,
+    uid: user.uid,
+    gid: user.gid,
+    keepCapability: inputs.noCapability !== true && reasons.length > 0,
+    capabilityFor: [...new Set(reasons)].slice(0, MAX_REASONS),
+    logs,
+    readable: outermost([...given.flatMap(grantForConfiguration), ...program, ...system].filter(exists)).filter(
+      (path) => !logs.some((log) => path === log || isBeneath(path, log)),
+    ),
+    // Listing is granted for everything beneath: for / that would be every name there is.
+    listable: outermost(missing.map(nearestParent).filter((path) => path !== "/")),
+    stateDirectory,
+    executables,
+    programs,
+    connectPorts: ascending([...inputs.connectPorts, DNS]),
+    bindPorts: ascending(inputs.bindPorts),
+    localSockets: inputs.localSockets ?? false,
+    readOnlyMounts: true,
+  };
+}
+
+function watched(isWatched: PolicyInputs["isWatched"]) {
+  return isWatched === undefined ? {} : { isWatched };
+}
+
+/**
+ * A directory itself; of a file the directory, too, so that what replaces it by a rename, as log rotation does, can be read:
+ * a rule on the file alone would hold for the old inode only.
+ */
+function grantForRoot(path: string): string[] {
+  const parent = dirname(path);
+  return kindOf(path) !== "other" || NEVER_WHOLE.has(parent) || HOME.test(parent) ? [path] : [parent];
+}
+
+/** The same for what is configured; but a directory with directories in it is for more than one file's sake. */
+function grantForConfiguration(path: string): string[] {
+  const parent = dirname(path);
+  const whole = kindOf(path) === "other" && !NEVER_WHOLE.has(parent) && isFlat(parent);
+  return [realPath(path), ...(whole ? [parent] : [])];
+}
+
+/** Holds files alone. Mounted secrets keep them in directories whose names begin with two dots. */
+function isFlat(directory: string): boolean {
+  try {
+    const entries = readdirSync(directory, { withFileTypes: true });
+    return entries.every((entry) => !entry.isDirectory() || entry.name.startsWith(".."));
+  } catch {
+    return false;
+  }
+}
+
+/** The path without links on the way; the file itself may be one, and lead elsewhere tomorrow. */
+function ownName(path: string): string {
+  return join(realPath(dirname(resolve(path))), basename(path));
+}
+
+function withInterpreters(files: readonly string[]): string[] {
+  const found = files.flatMap((file) => [realPath(resolve(file)), elfInterpreter(file)]);
+  return [...new Set(found.filter((path) => path !== undefined).map(realPath))];
+}
+
+function nearestParent(path: string): string {
+  const parent = dirname(path);
+  return parent === path || kindOf(parent) === "directory" ? parent : nearestParent(parent);
+}
+
+/** The real path; of one that does not exist, the real path of its nearest existing parent with the rest appended. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? path : join(realPath(parent), basename(path));
+  }
+}
+
+function kindOf(path: string): "directory" | "other" | undefined {
+  try {
+    return statSync(path).isDirectory() ? "directory" : "other";
+  } catch {
+    return undefined;
+  }
+}
+
+function exists(path: string): boolean {
+  return kindOf(path) !== undefined;
+}
+
+/** Without those that are in others. */
+function outermost(paths: readonly string[]): string[] {
+  const all = [...new Set(paths)].sort();
+  return all.filter((path) => !all.some((other) => isBeneath(path, other)));
+}
+
+function isBeneath(path: string, directory: string): boolean {
+  return path !== directory && path.startsWith(directory === "/" ? "/" : `${directory}/`);
+}
+
+function ascending(numbers: readonly number[]): number[] {
+  return [...new Set(numbers)].sort((a, b) => a - b);
+}
