@@ -58,7 +58,10 @@ export class TailedFile implements ChunkSource {
   fd = -1;
   /** It waits in the queue of files that may have something to read. */
   queued = false;
-  /** Size of the file when it was last looked at, in bytes, and its time of modification, in nanoseconds. */
+  /**
+   * Size of the file when it was last looked at, in bytes, and its time of modification, in nanoseconds. Of a file that was
+   * truncated since, it is the size before: what lies behind the position was there.
+   */
   size = 0;
   mtimeNs = 0n;
   /** Bytes behind `position` that were seen and are not a whole line yet. */
@@ -99,6 +102,18 @@ export class TailedFile implements ChunkSource {
   /** Bytes on their way. */
   get inFlight(): number {
     return this.position.offset - this.checkpoint.offset;
+  }
+
+  /** True for a size at which the file was truncated: it has held more than that. */
+  isTruncatedAt(size: number): boolean {
+    return size < Math.max(this.position.offset, this.head.length);
+  }
+
+  /** Notes its size. @param now on the clock of `grownAt`. */
+  sees(size: number, now: number): void {
+    if (size === this.size || this.isTruncatedAt(size)) return;
+    this.size = size;
+    this.grownAt = now;
   }
 
   sent(start: number, end: Checkpoint): SentRange {

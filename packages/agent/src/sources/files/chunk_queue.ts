@@ -1,0 +1,93 @@
+import type { Chunk } from "../../chunk.ts";
+import type { LineLimits } from "../../lines/pieces.ts";
+import type { AgentEvent } from "../../telemetry/events.ts";
+import { ChunkReader, type ReadOutcome } from "./chunk_reader.ts";
+import { isComplete } from "./draining.ts";
+import type { HotFiles } from "./hot_files.ts";
+import type { ReadyQueue } from "./ready_queue.ts";
+import { HEAD_BYTES, hasHead, readHead, type TailedFile } from "./tailed_file.ts";
+
+interface ChunkQueueOptions {
+  readonly limits: LineLimits;
+  readonly ready: ReadyQueue;
+  readonly hot: HotFiles;
+  readonly emit: (event: AgentEvent) => void;
+  readonly clock: () => number;
+  /** Wall clock, in milliseconds since the epoch. */
+  readonly wallClock: () => number;
+  /** A file was truncated or written anew. */
+  readonly onRewritten: (file: TailedFile) => void;
+  /** A file may have more to read. */
+  readonly onReady: (file: TailedFile) => void;
+}
+
+/** Reads the files that may have something to read, in turn. */
+export class ChunkQueue {
+  readonly #options: ChunkQueueOptions;
+  readonly #reader: ChunkReader;
+
+  constructor(options: ChunkQueueOptions) {
+    this.#options = options;
+    this.#reader = new ChunkReader(options.limits, options.wallClock);
+  }
+
+  /**
+   * The next chunk, of the file that has waited longest; undefined when nothing can be read now.
+   * A file gives one chunk at a time and goes to the end of the queue, so that one backlog does not hold up the others.
+   */
+  next(): Chunk | undefined {
+    const { ready, hot } = this.#options;
+    for (let file = ready.take(); file !== undefined; file = ready.take()) {
+      if (!hot.open(file)) continue;
+      try {
+        const chunk = this.#read(file);
+        if (chunk !== undefined) return chunk;
+      } catch (error) {
+        hot.fail(file, error);
+      }
+    }
+    return undefined;
+  }
+
+  /**
+   * Reads a range of a file again, from the file's position on, as the pieces that it was read as before.
+   * @returns undefined when it cannot be read any more.
+   */
+  readAgain(file: TailedFile, range: { readonly end: number; readonly lineStart: number }): Chunk | undefined {
+    const { hot } = this.#options;
+    if (!hot.open(file)) return undefined;
+    try {
+      return this.#chunkOf(this.#reader.readAgain(file, range.end, range.lineStart));
+    } catch (error) {
+      hot.unreadable(file, error);
+      return undefined;
+    }
+  }
+
+  #read(file: TailedFile): Chunk | undefined {
+    const { hot, clock, onReady, onRewritten } = this.#options;
+    const complete = isComplete(file, clock());
+    file.verified ||= hasHead(file.fd, file.head);
+    const outcome: ReadOutcome = file.verified ? this.#reader.read(file, complete) : { kind: "rewritten" };
+    switch (outcome.kind) {
+      case "rewritten":
+        onRewritten(file);
+        break;
+      case "nothing":
+        if (outcome.grown) file.activeAt = clock();
+        break;
+      case "chunk":
+        if (file.head.length < HEAD_BYTES) file.head = readHead(file.fd);
+        file.activeAt = clock();
+        if (outcome.more) onReady(file);
+        else if (hot.tooMany && file.presence === "present") hot.close(file);
+    }
+    return this.#chunkOf(outcome);
+  }
+
+  #chunkOf(outcome: ReadOutcome): Chunk | undefined {
+    if (outcome.kind !== "chunk") return undefined;
+    this.#options.emit({ name: "chunk_read", bytes: outcome.chunk.bytes.length });
+    return outcome.chunk;
+  }
+}

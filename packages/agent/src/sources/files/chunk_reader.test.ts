@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import type { Chunk } from "../../chunk.ts";
+import type { Checkpoint } from "../../state/state_store.ts";
+import { ChunkReader, type ReadOutcome } from "./chunk_reader.ts";
+import { BEGINNING, EMPTY_HEAD, TailedFile } from "./tailed_file.ts";
+
+const limits = { maxPart: 8, maxLine: 20 };
+
+function opened(t: TestContext, text: string): { path: string; file: TailedFile } {
+  const directory = mkdtempSync(join(tmpdir(), "chunk-"));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const path = join(directory, "a.log");
+  writeFileSync(path, text);
+  const init = { dev: 1n, ino: 1n, path, head: EMPTY_HEAD, position: BEGINNING, onAcknowledged: () => undefined };
+  const file = new TailedFile(init);
+  file.fd = openSync(path, "r");
+  t.after(() => closeSync(file.fd));
+  return { path, file };
+}
+
+/** Each piece by its kind and its text, with what tells a part from another. */
+function shown(outcome: ReadOutcome): string[] | string {
+  if (outcome.kind !== "chunk") return outcome.kind;
+  const { bytes, pieces, start } = outcome.chunk;
+  return pieces.map((piece) => {
+    const text = JSON.stringify(bytes.toString("latin1", piece.from, piece.to));
+    const at = start + piece.from;
+    return piece.kind === "part"
+      ? `${at} part ${piece.number}${piece.last ? " last" : ""} ${text}`
+      : `${at} ${piece.kind} ${text}`;
+  });
+}
+
+function chunkOf(outcome: ReadOutcome): Chunk {
+  assert.equal(outcome.kind, "chunk");
+  return outcome.kind === "chunk" ? outcome.chunk : assert.fail();
+}
+
+test("whole lines are read, and the rest of one waits until it ends or the file will not grow", (t) => {
+  const { path, file } = opened(t, "a\nbb\ncc");
+  const reader = new ChunkReader(limits);
+  assert.deepEqual(shown(reader.read(file, false)), ['0 lines "a\\nbb\\n"']);
+  assert.deepEqual([file.position.offset, file.pending], [5, 2]);
+  assert.deepEqual(reader.read(file, false), { kind: "nothing", grown: false });
+  writeFileSync(path, "cc", { flag: "a" });
+  assert.deepEqual(reader.read(file, false), { kind: "nothing", grown: true });
+  assert.deepEqual(shown(reader.read(file, true)), ['5 lines "cccc"']);
+  assert.deepEqual([file.position.offset, file.pending], [9, 0]);
+});
+
+test("other bytes before the position are noticed, however much the file has grown since", (t) => {
+  const { path, file } = opened(t, "a\nb\n");
+  const reader = new ChunkReader(limits);
+  reader.read(file, false);
+  writeFileSync(path, "c\nd\ne\nf\n");
+  assert.equal(reader.read(file, false).kind, "rewritten");
+  writeFileSync(path, "");
+  assert.equal(reader.read(file, false).kind, "rewritten");
+});
+
+test("a range that was cut at any piece is read again as the pieces that it was read as before", (t) => {
+  // Lines, parts of a line, one beyond the limit, and a last line that has not ended.
+  const text = `a\nbb\n${"p".repeat(18)}\n${"d".repeat(40)}\nend\nrest`;
+  const { path, file } = opened(t, text);
+  const reader = new ChunkReader(limits);
+  const chunk = chunkOf(reader.read(file, true));
+  const first = shown({ kind: "chunk", chunk, more: false });
+  const ends: Checkpoint[] = chunk.pieces.map(({ to }) => chunk.positionAfter(to));
+  assert.equal(ends.at(-1)?.offset, text.length);
+  // It has grown since: a last line that was handed on as it stood is handed on so again.
+  writeFileSync(path, " that came later\nmore\n", { flag: "a" });
+  for (const [from, begin] of [BEGINNING, ...ends].entries())
+    for (const [n, end] of ends.entries()) {
+      if (n < from) continue;
+      file.position = begin;
+      file.pending = 0;
+      const again = shown(reader.readAgain(file, end.offset, end.lineStart));
+      assert.deepEqual(again, first.slice(from, n + 1), `from ${begin.offset} to ${end.offset}`);
+      assert.deepEqual(file.position, end);
+    }
+});

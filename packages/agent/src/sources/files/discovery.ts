@@ -1,0 +1,309 @@
+import { type BigIntStats, closeSync, lstatSync, realpathSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import type { KnownFile } from "../../state/state_store.ts";
+import type { AgentEvent } from "../../telemetry/events.ts";
+import type { WatchSink } from "../../watch/sink.ts";
+import { isRotationOf, rotatedFrom } from "./copies.ts";
+import type { CopyWatch } from "./copy_watch.ts";
+import type { EarlierFiles } from "./earlier_files.ts";
+import type { FileNames } from "./file_names.ts";
+import type { FileRecords } from "./file_records.ts";
+import { type AgentLife, endPosition, fromBeginning, type Lookback } from "./first_position.ts";
+import type { HotFiles } from "./hot_files.ts";
+import type { LinkedFiles } from "./linked_files.ts";
+import { type LogTarget, targetOf } from "./log_target.ts";
+import { errnoName, type OpenRefusal, openLog } from "./open_log.ts";
+import type { Refusals } from "./refusals.ts";
+import { BEGINNING, hasAnchor, hasHead, inodeKey, readHead, type TailedFile } from "./tailed_file.ts";
+
+/** Why a name is met, as the watcher tells it. */
+export type EntryReason = Parameters<WatchSink["entry"]>[1];
+
+interface DiscoveryOptions {
+  readonly roots: readonly string[];
+  /** Whether a path is to be shipped. */
+  readonly includes: (path: string) => boolean;
+  readonly lookback: Lookback;
+  readonly life: AgentLife;
+  /** Bytes of a line that are looked through for its beginning. */
+  readonly maxPart: number;
+  /** Inode keys of files that must never be shipped: the agent's own log. */
+  readonly excludedInodes: ReadonlySet<string>;
+  readonly names: FileNames;
+  readonly hot: HotFiles;
+  readonly linked: LinkedFiles;
+  readonly records: FileRecords;
+  readonly earlier: EarlierFiles;
+  readonly copies: CopyWatch;
+  readonly refusals: Refusals;
+  readonly emit: (event: AgentEvent) => void;
+  readonly clock: () => number;
+  /** A file may have something to read. */
+  readonly onReady: (file: TailedFile) => void;
+  /** A file is not the one that was known by its inode. */
+  readonly onRewritten: (file: TailedFile) => void;
+  /** Something waits that no event tells of. */
+  readonly onUntold: () => void;
+}
+
+/** A file that was opened, and is to be followed or closed. */
+interface FoundFile extends LogTarget {
+  readonly path: string;
+  readonly fd: number;
+}
+
+/** What is known of a file that is to be followed. */
+interface Found {
+  readonly stored?: KnownFile | undefined;
+  /** It came under the eyes of the agent. */
+  readonly appeared: boolean;
+  /** For a rotated file that was never met under its own name: that name. */
+  readonly shipsAs?: string | undefined;
+}
+
+/** Copies that may be held open at once while it is not known what they are. */
+const MAX_SUSPECTS = 64;
+
+/**
+ * What a name turns out to be: a new file and where its reading begins, a file of an earlier run, another name of a followed
+ * one, a rotated file that nobody looked at, what may be a copy of another file, or nothing that is read.
+ */
+export class Discovery {
+  readonly #options: DiscoveryOptions;
+  /** Devices that followed files are on. */
+  readonly #devices = new Set<bigint>();
+  /** Sizes at the start of files that could not be read then: what was in them before is as old as in any other file. */
+  readonly #unreadableSizes = new Map<string, number>();
+  /** Names met in the first scan that may be files nobody looked at; each may yet turn out to be a copy. */
+  #missed: string[] = [];
+  #scanning = true;
+
+  constructor(options: DiscoveryOptions) {
+    this.#options = options;
+  }
+
+  /** Ends the first scan: what is found from now on has appeared. */
+  scanned(): void {
+    this.#scanning = false;
+    const missed = this.#missed;
+    this.#missed = [];
+    for (const path of missed) if (this.#options.names.at(path) === undefined) this.#followMissed(path, false);
+  }
+
+  /** A name is met that belongs to no followed file. @param created the name is new for certain. */
+  meet(path: string, created: boolean): void {
+    const { includes, excludedInodes, names, earlier, copies, refusals } = this.#options;
+    const included = includes(path);
+    if (!included && !this.#mayBeRotated()) return;
+    const target = included ? this.#target(path) : plainTarget(path);
+    if (target === undefined) return;
+    const { realPath, stat } = target;
+    // On a device that is known, what is found later came later, such as a directory that was moved here with its
+    // files. A device that is new was mounted, with files as old as those that are there at the start; likewise what
+    // could not be read at the start.
+    const appeared = !this.#unreadableSizes.has(path) && (created || (!this.#scanning && this.#devices.has(stat.dev)));
+    const key = inodeKey(stat.dev, stat.ino);
+    if (excludedInodes.has(key)) return refusals.ownLog(path);
+    const known = names.of(key);
+    if (known !== undefined) return this.#alias(path, realPath, known);
+    if (copies.meets(key, path)) return;
+    const stored = earlier.of(key);
+    // Known under this very name and not to be shipped: the rules have changed, and may change back.
+    if (!included && stored?.path === path) return;
+    const original = appeared && stored === undefined ? this.#original(path) : undefined;
+    if (!included && original === undefined && stored === undefined) {
+      if (this.#missedAs(path, stat, appeared) === undefined) return;
+      if (this.#scanning) this.#missed.push(path);
+      else this.#followMissed(path, appeared);
+      return;
+    }
+    const found = this.#open(path, target);
+    if (found === undefined) return;
+    refusals.forget(path);
+    if (original !== undefined && copies.size < MAX_SUSPECTS) this.#suspect(found, original);
+    else if (!included && stored === undefined) closeSync(found.fd);
+    else this.#follow(found, { stored, appeared });
+  }
+
+  /** Compares a followed name with what is there now, and wakes the file when it has changed. */
+  look(path: string, file: TailedFile, why: EntryReason): void {
+    const { names, hot, refusals } = this.#options;
+    let stat: BigIntStats;
+    try {
+      stat = lstatSync(path, { bigint: true });
+      if (stat.isSymbolicLink()) stat = lstatSync(realpathSync(path), { bigint: true });
+    } catch (error) {
+      if (errnoName(error) === "ENOENT") names.detach(path, file, "deleted");
+      return;
+    }
+    if (stat.ino !== file.ino || stat.dev !== file.dev) {
+      // Of changed attributes an event may tell before the one that tells of the rename.
+      if (why === "attributes") return;
+      names.detach(path, file, "rotated");
+      this.meet(path, true);
+    } else if (Number(stat.size) !== file.size || stat.mtimeNs !== file.mtimeNs || refusals.has(path)) {
+      hot.wake(file);
+    }
+  }
+
+  /** A file that was held as a possible copy is none (`differs`), or never became one. */
+  decided(path: string, differs: boolean): void {
+    if (this.#options.includes(path)) {
+      const found = this.#openUnfollowed(path);
+      if (found !== undefined) this.#follow(found, { appeared: true });
+    } else if (differs) this.#followMissed(path, true);
+  }
+
+  /** A name is gone, with what is known of it. */
+  forget(path: string): void {
+    this.#options.refusals.forget(path);
+    this.#unreadableSizes.delete(path);
+  }
+
+  #alias(path: string, realPath: string, file: TailedFile): void {
+    const { names, hot, refusals } = this.#options;
+    refusals.forget(path);
+    names.alias(path, realPath, file);
+    hot.wake(file);
+  }
+
+  /** Holds a new file open that may be the copy of another one. */
+  #suspect({ path, fd, stat }: FoundFile, original: TailedFile): void {
+    const { copies, clock, onUntold } = this.#options;
+    copies.add({ path, fd, dev: stat.dev, ino: stat.ino, original, since: clock() });
+    onUntold();
+  }
+
+  /** The followed file that a new name may be a rotated form of. */
+  #original(path: string): TailedFile | undefined {
+    const directory = dirname(path);
+    for (const name of rotatedFrom(basename(path))) {
+      const file = this.#options.names.at(join(directory, name));
+      if (file !== undefined && file.head.length > 0) return file;
+    }
+    return undefined;
+  }
+
+  /** Names that are not included matter while they may be rotated forms of files that are. */
+  #mayBeRotated(): boolean {
+    const { earlier, names, life } = this.#options;
+    return earlier.size > 0 || names.size > 0 || life.lastAlive !== undefined;
+  }
+
+  /** Follows, from its start, a rotated file that was never met under its own name. */
+  #followMissed(path: string, appeared: boolean): void {
+    const found = this.#openUnfollowed(path);
+    if (found === undefined) return;
+    const shipsAs = this.#missedAs(path, found.stat, appeared);
+    if (shipsAs === undefined) closeSync(found.fd);
+    else this.#follow(found, { appeared, shipsAs });
+  }
+
+  /**
+   * The name that a file had while nobody looked: it is called like a rotated form of a file that the rules include, by a
+   * number or a date, and is younger than the last moment at which the agent is known to have looked.
+   */
+  #missedAs(path: string, stat: BigIntStats, appeared: boolean): string | undefined {
+    const { includes, life } = this.#options;
+    const { lastAlive } = life;
+    const born = Number(stat.birthtimeMs) || Number(stat.ctimeMs);
+    if (!appeared && (lastAlive === undefined || born <= lastAlive)) return undefined;
+    const directory = dirname(path);
+    const name = basename(path);
+    return rotatedFrom(name)
+      .filter((original) => isRotationOf(name, original))
+      .map((original) => join(directory, original))
+      .find(includes);
+  }
+
+  /** The file behind a name; undefined, with the reason said, where there is nothing to follow. */
+  #target(path: string): LogTarget | undefined {
+    const { roots, refusals } = this.#options;
+    const target = targetOf(path, roots);
+    if (target === undefined || "stat" in target) return target;
+    refusals.refuse(path, target, "look at");
+    return undefined;
+  }
+
+  #open(path: string, { realPath, stat }: LogTarget): FoundFile | undefined {
+    const opened = openLog(realPath, this.#options.roots);
+    if ("fd" in opened) return { path, realPath, ...opened };
+    if (this.#scanning && isDenied(opened)) this.#unreadableSizes.set(path, Number(stat.size));
+    this.#options.refusals.refuse(path, opened, "open");
+    return undefined;
+  }
+
+  /** Opens the file behind a name, unless it is followed meanwhile. */
+  #openUnfollowed(path: string): FoundFile | undefined {
+    const target = this.#target(path);
+    if (target === undefined || this.#options.names.of(inodeKey(target.stat.dev, target.stat.ino)) !== undefined)
+      return undefined;
+    return this.#open(path, target);
+  }
+
+  /** Starts following a file that is open and was not followed yet. */
+  #follow(found: FoundFile, { stored, appeared, shipsAs }: Found): void {
+    const { includes, lookback, maxPart, names, hot, linked, records, earlier, emit, clock } = this.#options;
+    const { path, realPath, fd, stat } = found;
+    const { dev, ino } = stat;
+    const size = Number(stat.size);
+    earlier.remove(inodeKey(dev, ino));
+    const shippedAs = includes(path) ? path : (stored?.path ?? shipsAs ?? path);
+    const file = names.follow(records.create({ dev, ino, path: shippedAs, head: readHead(fd), position: BEGINNING }));
+    hot.add(file, fd);
+    file.size = size;
+    file.mtimeNs = stat.mtimeNs;
+    let rewritten = false;
+    if (lookback === "none" && !appeared && this.#scanning) {
+      file.position = endPosition(fd, size, maxPart);
+    } else if (stored !== undefined) {
+      file.head = { length: stored.headLength, crc: stored.headCrc };
+      file.position = stored.checkpoint;
+      rewritten = size < file.position.offset || !hasHead(fd, file.head) || !hasAnchor(fd, file.position);
+      file.id = stored.id;
+      if (stored.missingSince > 0) records.changed(file);
+    } else if (shipsAs === undefined) file.position = this.#firstPosition(found, appeared);
+    this.#unreadableSizes.delete(path);
+    file.checkpoint = file.position;
+    names.attach(path, file);
+    if (realPath !== path) names.attach(realPath, file);
+    this.#devices.add(dev);
+    if (realPath !== path) linked.add(file, realPath);
+    names.leaveUnlessIncluded(file);
+    emit({ name: "file_found", path, offset: file.position.offset, size });
+    if (rewritten) return this.#options.onRewritten(file);
+    if (stored === undefined || lookback === "none") records.keep(file);
+    if (file.position.offset < size) {
+      // It waits closed where many do: it is opened again for reading.
+      if (hot.tooMany && file.presence === "present") hot.close(file);
+      this.#options.onReady(file);
+    } else hot.retire(file);
+    file.activeAt = clock();
+    file.grownAt = file.activeAt;
+  }
+
+  /** Where reading begins in a file that is not known from an earlier run. */
+  #firstPosition({ path, fd, stat }: FoundFile, appeared: boolean): TailedFile["position"] {
+    const { lookback, life, maxPart } = this.#options;
+    const size = Number(stat.size);
+    const unknown = { size, bornAt: Number(stat.birthtimeMs), changedAt: Number(stat.ctimeMs), appeared };
+    if (fromBeginning(lookback, unknown, life)) return BEGINNING;
+    // What could not be read at the start is as old as in any other file; what came since then is new.
+    return endPosition(fd, Math.min(this.#unreadableSizes.get(path) ?? size, size), maxPart);
+  }
+}
+
+/** The file that a name refers to itself; what is not included is followed through no link, and its reason not said. */
+function plainTarget(path: string): LogTarget | undefined {
+  try {
+    const stat = lstatSync(path, { bigint: true });
+    return stat.isFile() ? { realPath: path, stat } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a file cannot be read because of what it is, and not because too many are open. */
+function isDenied(refusal: OpenRefusal): boolean {
+  return refusal.kind === "unreadable" && refusal.code !== "EMFILE" && refusal.code !== "ENFILE";
+}

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { due } from "./draining.ts";
+import { BEGINNING, EMPTY_HEAD, type Presence, TailedFile } from "./tailed_file.ts";
+
+/** Presence, milliseconds without new bytes, bytes of a line that has not ended, what is due. */
+const CASES: readonly (readonly [presence: Presence, quietMs: number, pending: number, due: string])[] = [
+  ["present", 0, 0, "read"],
+  ["present", 2000, 5, "read"],
+  ["present", 2001, 0, "close"],
+  ["present", 2001, 5, "nothing"],
+  ["present", 99_999, 5, "nothing"],
+  ["rotated", 2000, 0, "read"],
+  ["rotated", 2001, 0, "close"],
+  ["rotated", 2001, 5, "read"],
+  ["deleted", 2001, 0, "read"],
+  ["deleted", 10_000, 0, "read"],
+  ["deleted", 10_001, 0, "close"],
+];
+
+test("a rotated file is read until its last line was, and a deleted one for as long as its writer may not have noticed", () => {
+  for (const [presence, quietMs, pending, expected] of CASES) {
+    const file = new TailedFile({
+      dev: 1n,
+      ino: 1n,
+      path: "/a",
+      head: EMPTY_HEAD,
+      position: BEGINNING,
+      onAcknowledged: () => undefined,
+    });
+    Object.assign(file, { presence, pending, activeAt: 1000 });
+    assert.equal(due(file, 1000 + quietMs), expected, `${presence}, quiet for ${quietMs} ms, ${pending} pending`);
+    file.queued = true;
+    assert.equal(due(file, 1000 + quietMs), "notice");
+  }
+});

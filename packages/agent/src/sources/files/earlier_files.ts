@@ -1,0 +1,61 @@
+import { accessSync, constants, lstatSync } from "node:fs";
+import { dirname } from "node:path";
+import type { KnownFile } from "../../state/state_store.ts";
+import { errnoName } from "./open_log.ts";
+import { inodeKey } from "./tailed_file.ts";
+
+/** Files of an earlier run that were not met yet in this one. */
+export class EarlierFiles {
+  readonly #byInode = new Map<string, KnownFile>();
+
+  constructor(files: Iterable<KnownFile>) {
+    for (const file of files) this.add(file);
+  }
+
+  get size(): number {
+    return this.#byInode.size;
+  }
+
+  /** The file that had an inode, by its key. */
+  of(key: string): KnownFile | undefined {
+    return this.#byInode.get(key);
+  }
+
+  /** It was met, or is waited for no longer. */
+  remove(key: string): void {
+    this.#byInode.delete(key);
+  }
+
+  add(file: KnownFile): void {
+    this.#byInode.set(inodeKey(file.dev, file.ino), file);
+  }
+
+  /**
+   * Those that are not where they were, although they could be seen there.
+   * @param scratchDevice the device of files that hold what was restored, asked for when it matters.
+   */
+  gone(scratchDevice: () => bigint | undefined): KnownFile[] {
+    return [...this.#byInode.values()].filter((known) => isGone(known, scratchDevice));
+  }
+}
+
+/**
+ * Whether a file of an earlier run will not come back: its directory is there, on the device where the file was, can be
+ * listed, and has another file or none under the name. What cannot be told now may be readable or mounted later.
+ */
+function isGone(known: KnownFile, scratchDevice: () => bigint | undefined): boolean {
+  const directory = dirname(known.path);
+  try {
+    accessSync(directory, constants.R_OK | constants.X_OK);
+    // A file that was being restored when the agent ended is known by what it was restored into, which is gone.
+    if (lstatSync(directory, { bigint: true }).dev !== known.dev && known.dev !== scratchDevice()) return false;
+  } catch {
+    return false;
+  }
+  try {
+    const stat = lstatSync(known.path, { bigint: true });
+    return !stat.isSymbolicLink() && (stat.ino !== known.ino || stat.dev !== known.dev);
+  } catch (error) {
+    return errnoName(error) === "ENOENT";
+  }
+}

@@ -1,0 +1,116 @@
+import type { KnownFile, NewFile, StateStore } from "../../state/state_store.ts";
+import type { AgentEvent } from "../../telemetry/events.ts";
+import { TailedFile } from "./tailed_file.ts";
+
+/** What the state is told of the files. State that cannot be written costs repeats after a crash: reading goes on. */
+export class FileRecords {
+  readonly #state: StateStore;
+  readonly #emit: (event: AgentEvent) => void;
+  /** Files whose checkpoint is ahead of the state. */
+  readonly #moved = new Set<TailedFile>();
+  /** Files that were found in the first scan, which are written as one; undefined after it. */
+  #unsaved: TailedFile[] | undefined = [];
+
+  constructor(state: StateStore, emit: (event: AgentEvent) => void) {
+    this.#state = state;
+    this.#emit = emit;
+  }
+
+  /** A file whose acknowledgements are noted here. */
+  create(init: Omit<ConstructorParameters<typeof TailedFile>[0], "onAcknowledged">): TailedFile {
+    return new TailedFile({ ...init, onAcknowledged: (file) => this.changed(file) });
+  }
+
+  /** Keeps a file that the state does not know. */
+  keep(file: TailedFile): void {
+    if (this.#unsaved === undefined) this.#write("note a file", () => this.#add(file));
+    else this.#unsaved.push(file);
+  }
+
+  /** Ends the first scan: what was found is written. */
+  scanned(): void {
+    const unsaved = this.#unsaved ?? [];
+    this.#unsaved = undefined;
+    this.#write("note the files", () =>
+      this.#state.transaction(() => {
+        for (const file of unsaved) if (!file.abandoned) this.#add(file);
+      }),
+    );
+  }
+
+  /** The state is behind what is known of a file: the next checkpoints tell it. */
+  changed(file: TailedFile): void {
+    if (!file.abandoned) this.#moved.add(file);
+  }
+
+  /** Writes the checkpoints that have moved. @throws an error of the state. */
+  saveCheckpoints(): void {
+    for (const file of this.#moved) {
+      const { id, head, checkpoint } = file;
+      if (id !== 0) this.#state.saveCheckpoint({ id, headLength: head.length, headCrc: head.crc, checkpoint });
+      // It could not be noted when it was found.
+      else if (!file.abandoned) this.#add(file);
+    }
+  }
+
+  /** They are in the state for good. */
+  checkpointsSaved(): void {
+    this.#moved.clear();
+  }
+
+  /** The file is to be found under the inode that it has now. */
+  becameCopy(file: TailedFile): void {
+    const { id, dev, ino } = file;
+    if (id !== 0) this.#write("note a copy", () => this.#state.moveFile(id, dev, ino));
+  }
+
+  /** What was read of a file is acknowledged to nobody any more. */
+  abandon(file: TailedFile): void {
+    const { id } = file;
+    file.id = 0;
+    file.abandoned = true;
+    if (id !== 0) this.#remove(id);
+  }
+
+  /** @param moved its record was moved to another inode, and goes back. */
+  missing(known: KnownFile, moved: boolean): void {
+    const { id, dev, ino, missingSince } = known;
+    this.#write("note a missing file", () => {
+      if (moved) this.#state.moveFile(id, dev, ino);
+      this.#state.setMissing(id, missingSince);
+    });
+  }
+
+  /** A file of an earlier run will not come back. */
+  forget(known: KnownFile): void {
+    this.#remove(known.id);
+  }
+
+  #add(file: TailedFile): void {
+    file.id = this.#state.addFile(recordOf(file));
+  }
+
+  #remove(id: number): void {
+    this.#write("forget a file", () => this.#state.removeFile(id));
+  }
+
+  #write(attempt: string, write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      this.#emit({ name: "checkpoint_failed", attempt, reason: error instanceof Error ? error.message : "" });
+    }
+  }
+}
+
+/** What the state keeps of a file. */
+export function recordOf(file: TailedFile): NewFile {
+  return {
+    dev: file.dev,
+    ino: file.ino,
+    path: file.path,
+    headLength: file.head.length,
+    headCrc: file.head.crc,
+    checkpoint: file.checkpoint,
+  };
+}

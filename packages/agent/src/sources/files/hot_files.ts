@@ -1,0 +1,221 @@
+import { closeSync, fstatSync } from "node:fs";
+import type { KnownFile } from "../../state/state_store.ts";
+import { due, isDrained, isQuiet } from "./draining.ts";
+import { recordOf } from "./file_records.ts";
+import { errnoName, openLog } from "./open_log.ts";
+import { FEW_FILES } from "./poll_timer.ts";
+import type { Refusals } from "./refusals.ts";
+import { HEAD_BYTES, hasHead, readHead, type TailedFile } from "./tailed_file.ts";
+
+interface HotFilesOptions {
+  readonly roots: readonly string[];
+  /** Descriptors that may be open at once. */
+  readonly maxOpenFiles: number;
+  readonly clock: () => number;
+  readonly refusals: Refusals;
+  /** A file may have something to read. */
+  readonly onReady: (file: TailedFile) => void;
+  /** A file was truncated. */
+  readonly onRewritten: (file: TailedFile) => void;
+  /** A file that has no name was read to its end and closed. */
+  readonly onDone: (file: TailedFile) => void;
+  /** A file that has no name was closed, although it was not read to its end. */
+  readonly onStranded: (file: TailedFile) => void;
+}
+
+/** An open file that has no name any more, and what the state knows of it. */
+export interface NamelessFile {
+  readonly fd: number;
+  readonly known: KnownFile;
+}
+
+/** The open files. A cold file has no descriptor and wakes by an event; a hot one is open and polled until it is quiet. */
+export class HotFiles {
+  readonly #options: HotFilesOptions;
+  readonly #hot = new Set<TailedFile>();
+  /** Files that could not be opened because too many are. */
+  readonly #starved = new Set<TailedFile>();
+
+  constructor(options: HotFilesOptions) {
+    this.#options = options;
+  }
+
+  /** Files that are open. */
+  get size(): number {
+    return this.#hot.size;
+  }
+
+  get starvedSize(): number {
+    return this.#starved.size;
+  }
+
+  /** More are open than may be: what can wait closed does. */
+  get tooMany(): boolean {
+    return this.#hot.size > this.#options.maxOpenFiles;
+  }
+
+  /** Takes over an open descriptor of a file. */
+  add(file: TailedFile, fd: number): void {
+    file.fd = fd;
+    this.#hot.add(file);
+  }
+
+  /** Gives the descriptor of a file away. */
+  release(file: TailedFile): number {
+    const { fd } = file;
+    this.#hot.delete(file);
+    file.fd = -1;
+    file.verified = false;
+    return fd;
+  }
+
+  /** A file may have new bytes: opens it and puts it into the queue. */
+  wake(file: TailedFile): void {
+    const { clock, maxOpenFiles, onReady } = this.#options;
+    const now = clock();
+    if (file.fd >= 0) {
+      // Many hot files are polled, unless they rest: reading each of them on every event costs five times as much.
+      if (this.#hot.size > FEW_FILES && !isQuiet(file, now)) return;
+    } else if (this.#hot.size < maxOpenFiles && !this.open(file)) return;
+    file.activeAt = now;
+    onReady(file);
+  }
+
+  /**
+   * Opens a cold file. A name that is gone or means another file is left as it is: the event that tells of it is on its
+   * way, or a sweep is.
+   */
+  open(file: TailedFile): boolean {
+    if (file.fd >= 0) return true;
+    const { roots, clock, refusals } = this.#options;
+    for (const path of file.names) {
+      const opened = openLog(path, roots);
+      if (!("fd" in opened)) {
+        if (opened.kind === "unreadable") this.#refuse(file, path, opened.code, "open");
+        continue;
+      }
+      const { fd, stat } = opened;
+      if (stat.ino === file.ino && stat.dev === file.dev) {
+        refusals.forget(path);
+        this.add(file, fd);
+        file.sees(Number(stat.size), clock());
+        file.mtimeNs = stat.mtimeNs;
+        return true;
+      }
+      closeSync(fd);
+    }
+    return false;
+  }
+
+  /** Closes a file that may be opened again. */
+  close(file: TailedFile): void {
+    file.close();
+    this.#hot.delete(file);
+  }
+
+  /** Closes a file that cannot be read; it is tried again when it changes. */
+  fail(file: TailedFile, error: unknown): void {
+    this.unreadable(file, error);
+    this.close(file);
+    // It cannot be opened again.
+    if (file.names.size === 0) this.#options.onStranded(file);
+  }
+
+  unreadable(file: TailedFile, error: unknown): void {
+    this.#refuse(file, file.path, errnoName(error), file.fd >= 0 ? "read" : "open");
+  }
+
+  /** Opens some of the files that were too many before. */
+  wakeStarved(): void {
+    let woken = 0;
+    for (const file of this.#starved) {
+      this.#starved.delete(file);
+      this.wake(file);
+      woken += 1;
+      if (woken === FEW_FILES) break;
+    }
+  }
+
+  /** Looks at every open file; quiet ones become cold, rotated and deleted ones are finished. */
+  poll(now: number): void {
+    for (const file of this.#hot) {
+      try {
+        this.#pollOne(file, now);
+      } catch (error) {
+        this.fail(file, error);
+      }
+    }
+  }
+
+  /** Whether nothing is due for any open file. */
+  rests(now: number): boolean {
+    for (const file of this.#hot) if (due(file, now) !== "nothing") return false;
+    return true;
+  }
+
+  /** Closes a quiet file after one last look; without a name it is done. */
+  retire(file: TailedFile): void {
+    const { clock, onReady, onDone } = this.#options;
+    if (!isDrained(file)) {
+      file.activeAt = clock();
+      return onReady(file);
+    }
+    this.close(file);
+    if (file.presence === "deleted" || file.names.size === 0) onDone(file);
+  }
+
+  /**
+   * Closes every file.
+   * @param keepNameless leaves those open that have no name any more and are not acknowledged to their end.
+   */
+  closeAll(keepNameless: boolean): NamelessFile[] {
+    const kept: NamelessFile[] = [];
+    for (const file of this.#hot) {
+      if (keepNameless && file.id !== 0 && file.names.size === 0 && hasMore(file)) {
+        kept.push({ fd: file.fd, known: { ...recordOf(file), id: file.id, missingSince: 0 } });
+        file.fd = -1;
+      } else file.close();
+    }
+    this.#hot.clear();
+    return kept;
+  }
+
+  #pollOne(file: TailedFile, now: number): void {
+    switch (due(file, now)) {
+      case "notice":
+        return this.#notice(file, now);
+      case "read":
+        return this.#options.onReady(file);
+      case "close":
+        return this.retire(file);
+      case "nothing":
+        return;
+    }
+  }
+
+  /** A file that waits for delivery is not read, but its truncation must be seen while the copy of it still exists. */
+  #notice(file: TailedFile, now: number): void {
+    const size = Number(fstatSync(file.fd, { bigint: true }).size);
+    file.sees(size, now);
+    if (file.presence !== "present") return;
+    if (file.isTruncatedAt(size)) return this.#options.onRewritten(file);
+    // The head is what a copy is recognised by, should this be truncated before it is read.
+    if (file.head.length < HEAD_BYTES && size > file.head.length && hasHead(file.fd, file.head))
+      file.head = readHead(file.fd);
+  }
+
+  /** Too many open files is no property of a file: it waits its turn. Everything else is said once. */
+  #refuse(file: TailedFile, path: string, code: string, attempt: string): void {
+    if (code === "EMFILE" || code === "ENFILE") this.#starved.add(file);
+    else this.#options.refusals.refuse(path, { kind: "unreadable", code }, attempt);
+  }
+}
+
+/** Whether the file has bytes that are not acknowledged. */
+function hasMore(file: TailedFile): boolean {
+  try {
+    return Number(fstatSync(file.fd, { bigint: true }).size) > file.checkpoint.offset;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,99 @@
+import { closeSync, fstatSync } from "node:fs";
+import type { AgentEvent } from "../../telemetry/events.ts";
+import { type FoundCopy, findCopy } from "./copies.ts";
+import type { CopyWatch } from "./copy_watch.ts";
+import type { FileNames } from "./file_names.ts";
+import type { FileRecords } from "./file_records.ts";
+import { endOfFile } from "./first_position.ts";
+import type { HotFiles } from "./hot_files.ts";
+import { BEGINNING, inodeKey, readHead, type TailedFile } from "./tailed_file.ts";
+
+interface RewrittenFilesOptions {
+  readonly roots: readonly string[];
+  /** Whether a path is to be shipped. */
+  readonly includes: (path: string) => boolean;
+  readonly names: FileNames;
+  readonly hot: HotFiles;
+  readonly records: FileRecords;
+  readonly copies: CopyWatch;
+  readonly emit: (event: AgentEvent) => void;
+  readonly clock: () => number;
+  /** A file may have something to read. */
+  readonly onReady: (file: TailedFile) => void;
+  /** There is no copy of what a file held. */
+  readonly onNoCopy: (file: TailedFile) => void;
+  /** There is a copy of what a file held, and nothing in it that was not read. */
+  readonly onShortCopy: (file: TailedFile) => void;
+}
+
+/**
+ * Files that were truncated or written anew. Where a copy of the old content exists, the copy becomes the file that was
+ * followed so far, with its position and everything on its way, as if it had been renamed; the file itself begins anew.
+ */
+export class RewrittenFiles {
+  readonly #options: RewrittenFilesOptions;
+
+  constructor(options: RewrittenFilesOptions) {
+    this.#options = options;
+  }
+
+  /** @param file one that is open. @throws a system error. */
+  rewritten(file: TailedFile): void {
+    const { names, hot, records, copies, roots, emit, onReady, onNoCopy, onShortCopy } = this.#options;
+    const { dev, ino, path, position } = file;
+    const truncated = file.isTruncatedAt(Number(fstatSync(file.fd, { bigint: true }).size));
+    // Of what has grown beyond its old position again, nobody can tell how much there was before.
+    if (!truncated) file.size = position.offset;
+    const isFollowed = (key: string): boolean => names.of(key) !== undefined;
+    const copy = copies.take(file) ?? findCopy(file, roots, isFollowed);
+    const useful = copy?.reaches === true && !isFollowed(inodeKey(copy.dev, copy.ino));
+    emit({ name: "file_truncated", path, offset: position.offset, recovered: useful ? copy.path : undefined });
+    const itsNames = names.release(file);
+    const fd = hot.release(file);
+    if (useful) this.#becomeCopy(file, copy);
+    else if (copy !== undefined) {
+      onShortCopy(file);
+      this.#followCopy(copy, path);
+    } else onNoCopy(file);
+    const fresh = names.follow(records.create({ dev, ino, path, head: readHead(fd), position: BEGINNING }));
+    hot.add(fresh, fd);
+    for (const name of itsNames) names.attach(name, fresh);
+    records.keep(fresh);
+    onReady(fresh);
+  }
+
+  #becomeCopy(file: TailedFile, copy: FoundCopy): void {
+    const { names, hot, records, clock, onReady } = this.#options;
+    file.dev = copy.dev;
+    file.ino = copy.ino;
+    file.size = copy.size;
+    file.pending = 0;
+    // The file may have grown behind the copy before anything of that was read.
+    if (copy.size < file.head.length) file.head = readHead(copy.fd);
+    file.presence = "rotated";
+    file.grownAt = clock();
+    records.becameCopy(file);
+    names.follow(file);
+    hot.add(file, copy.fd);
+    names.attach(copy.path, file);
+    onReady(file);
+  }
+
+  /**
+   * Follows a copy that holds nothing new from its end on, so that it is known whenever it is met, also when it is rotated
+   * to another name.
+   */
+  #followCopy(copy: FoundCopy, original: string): void {
+    const { names, hot, records, includes, clock } = this.#options;
+    const { fd, dev, ino, size } = copy;
+    if (names.of(inodeKey(dev, ino)) !== undefined) return closeSync(fd);
+    const path = includes(copy.path) ? copy.path : original;
+    const file = names.follow(records.create({ dev, ino, path, head: readHead(fd), position: endOfFile(fd, size) }));
+    file.size = size;
+    file.presence = "rotated";
+    file.grownAt = clock();
+    hot.add(file, fd);
+    names.attach(copy.path, file);
+    records.keep(file);
+  }
+}

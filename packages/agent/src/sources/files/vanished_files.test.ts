@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { appendFileSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
+import { StateStore } from "../../state/state_store.ts";
+import type { AgentEvent } from "../../telemetry/events.ts";
+import { FileSet } from "./file_set.ts";
+
+const SHARED_MEMORY = "/dev/shm";
+
+/** Why logs cannot be put on another device than the state; false when they can. */
+function oneDevice(): string | false {
+  try {
+    return statSync(SHARED_MEMORY).dev === statSync(tmpdir()).dev && "there is one file system only";
+  } catch {
+    return `needs ${SHARED_MEMORY}`;
+  }
+}
+
+function temporary(t: TestContext, parent: string): string {
+  const directory = realpathSync(mkdtempSync(join(parent, "vanished-")));
+  t.after(() => rmSync(directory, { recursive: true }));
+  return directory;
+}
+
+/** The files of one run of the agent, of which `log` was met. */
+function run(state: StateStore, logs: string, log: string, events: AgentEvent[] = []): FileSet {
+  const files = new FileSet({
+    roots: [logs],
+    includes: (path) => path === log,
+    prunes: () => false,
+    lookback: "start",
+    limits: { maxPart: 1000, maxLine: 10_000 },
+    maxOpenFiles: 10,
+    state,
+    emit: (event) => events.push(event),
+    onReady: () => undefined,
+  });
+  files.entry(log, "scan");
+  files.scanned();
+  return files;
+}
+
+for (const [where, parent, skip] of [
+  ["beside the state", tmpdir(), false],
+  ["on another file system than the state", SHARED_MEMORY, oneDevice()],
+] as const) {
+  test(`an end while a compressed file ${where} is being restored loses nothing`, { skip }, async (t) => {
+    const logs = temporary(t, parent);
+    const directory = temporary(t, tmpdir());
+    const log = join(logs, "a.log");
+    writeFileSync(log, "a\n");
+    const first = StateStore.open(directory);
+    const read = run(first, logs, log);
+    const chunk = read.next();
+    assert.ok(chunk !== undefined);
+    chunk.source.sent(0, chunk.positionAfter(chunk.bytes.length)).acknowledge();
+    read.saveCheckpoints();
+    read.close();
+    first.close();
+
+    appendFileSync(log, "b\n");
+    writeFileSync(`${log}.1.gz`, gzipSync(readFileSync(log)));
+    rmSync(log);
+    const second = StateStore.open(directory);
+    run(second, logs, log).close();
+    second.close();
+
+    const third = StateStore.open(directory);
+    const events: AgentEvent[] = [];
+    const files = run(third, logs, log, events);
+    t.after(() => {
+      files.close();
+      third.close();
+    });
+    const ended = (): boolean => events.some(({ name }) => name === "file_restored" || name === "file_gone_while_down");
+    for (const until = performance.now() + 5000; !ended() && performance.now() < until; ) await turn();
+    assert.equal(files.next()?.bytes.toString("latin1"), "b\n");
+  });
+}
