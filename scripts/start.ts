@@ -30,6 +30,9 @@ const { values } = parseArgs({
   },
 });
 
+/** With this the agent asks to be started anew, for what it has given away meanwhile. */
+const RESTART_STATUS = 75;
+
 const children: ChildProcess[] = [];
 let stopping = false;
 
@@ -55,7 +58,9 @@ function start(
   const child = spawn(join(root, "bin", name), args, { env, detached: true, stdio: ["ignore", stdout, "inherit"] });
   children.push(child);
   child.on("exit", (code, signal) => {
+    children.splice(children.indexOf(child), 1);
     if (stopping) return;
+    if (code === RESTART_STATUS) return void start(name, args, env, stdout);
     process.stderr.write(`${name} ended (${signal ?? `exit code ${code}`}); stopping.\n`);
     void stop(code ?? 1);
   });

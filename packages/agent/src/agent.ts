@@ -6,8 +6,9 @@ import { Transport } from "./delivery/transport.ts";
 import { Pipeline } from "./pipeline.ts";
 import { LogDirectory } from "./rules/log_directory.ts";
 import { createPathRules } from "./rules/path_rules.ts";
-import { FileSet, type NamelessFile } from "./sources/files/file_set.ts";
+import { FileSet } from "./sources/files/file_set.ts";
 import type { Lookback } from "./sources/files/first_position.ts";
+import type { NamelessFile } from "./sources/files/hot_files.ts";
 import { inodeKey } from "./sources/files/tailed_file.ts";
 import { StateStore, type StoredBatch } from "./state/state_store.ts";
 import type { Telemetry } from "./telemetry/mod.ts";
@@ -33,6 +34,7 @@ export class Agent {
   readonly #pipeline: Pipeline;
   readonly #watcher: Watcher;
   readonly #left: readonly StoredBatch[];
+  readonly #onRootAppeared: (root: string) => void;
   #alive: NodeJS.Timeout | undefined;
 
   /**
@@ -45,7 +47,9 @@ export class Agent {
     telemetry: Telemetry,
     lookback: Lookback = config.lookback,
     nameless: readonly NamelessFile[] = [],
+    onRootAppeared: (root: string) => void = () => undefined,
   ) {
+    this.#onRootAppeared = onRootAppeared;
     this.#telemetry = telemetry;
     const { emit } = telemetry;
     const dirs = config.logDirs.map(withRealRoot);
@@ -124,16 +128,20 @@ export class Agent {
 
   /**
    * Reads nothing more and waits for the answers to what is in hand.
-   * @param goesOn another agent follows in this process: files that have no name any more are left open for it.
+   * @param next what follows: another agent in this process (`goesOn`), for which files that have no name any more are left
+   * open; or another process at once (`restarts`), for which everything is new that this one could not read.
    * @returns whether all of it was acknowledged within the time, and those files.
    */
-  async stop(timeoutMs: number, goesOn = false): Promise<{ complete: boolean; nameless: readonly NamelessFile[] }> {
+  async stop(
+    timeoutMs: number,
+    { goesOn = false, restarts = false }: { readonly goesOn?: boolean; readonly restarts?: boolean } = {},
+  ): Promise<{ complete: boolean; nameless: readonly NamelessFile[] }> {
     clearInterval(this.#alive);
     const complete = await this.#pipeline.finish(timeoutMs);
     await this.#watcher.close();
     const nameless = this.#files.close(goesOn);
     this.#transport.close();
-    this.#stayAlive();
+    if (!restarts) this.#stayAlive();
     this.#state.close();
     return { complete, nameless };
   }
@@ -178,7 +186,8 @@ export class Agent {
       case "root_missing":
         return emit({ name: "root_missing", path: report.root });
       case "root_appeared":
-        return emit({ name: "root_appeared", path: report.root });
+        emit({ name: "root_appeared", path: report.root });
+        return this.#onRootAppeared(report.root);
       case "root_resolved":
         return emit({ name: "root_resolved", given: report.given, path: report.path });
       case "root_is_link":

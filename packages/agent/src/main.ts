@@ -1,4 +1,22 @@
-/** The agent's program: reads the configuration, runs, and answers signals. */
-import { run } from "./commands/run.ts";
+/** The agent's program: gives its power away, reads the configuration, runs, and answers signals. */
+import { afterConfinement } from "./confinement/after_confinement.ts";
+import { ConfinementError } from "./confinement/confinement_error.ts";
 
-process.exitCode = await run(process.argv.slice(2), process.env);
+const START_FAILED_STATUS = 1;
+
+async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  // First of all, also before more of the program is loaded.
+  const confinement = afterConfinement(env);
+  const { confineAgent, startOf } = await import("./commands/confine_agent.ts");
+  const unconfined = confinement === undefined ? confineAgent({ argv, env }) : undefined;
+  const { run } = await import("./commands/run.ts");
+  return run(startOf(confinement, argv, env), confinement ?? unconfined);
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2), process.env);
+} catch (error) {
+  if (!(error instanceof ConfinementError)) throw error;
+  process.stderr.write(`logdna-agent: ${error.message}\n`);
+  process.exitCode = START_FAILED_STATUS;
+}

@@ -7,6 +7,9 @@ import { fileURLToPath } from "node:url";
 
 const LAUNCHER = fileURLToPath(new URL("../../../bin/logdna-agent", import.meta.url));
 
+/** With this the agent asks to be started anew, which service managers do and this does too. */
+const RESTART_STATUS = 75;
+
 /** Directories of one test: logs to watch, and the agent's state. */
 export interface Place {
   readonly root: string;
@@ -81,37 +84,52 @@ export function startAgent(t: TestContext, options: AgentOptions): AgentProcess 
     LOGDNA_DB_PATH: place.state,
     LOGDNA_HOSTNAME: "test-host",
     LOGDNA_LOG_LEVEL: "debug",
+    // `off` shows that the agent does its work without any of it, too.
+    LOGDNA_CONFINEMENT: process.env.TEST_CONFINEMENT ?? "best-effort",
     LOGDNA_CONFIG_FILE: configFile(place),
     ...options.env,
   };
   const [command, ...args] = [...(options.wrapper ?? []), LAUNCHER, ...(options.args ?? [])] as [string, ...string[]];
-  const child = spawn(command, args, {
-    cwd: place.root,
-    env: Object.fromEntries(Object.entries(env).filter((entry) => entry[1] !== undefined)),
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const launch = (): ChildProcess =>
+    spawn(command, args, {
+      cwd: place.root,
+      env: Object.fromEntries(Object.entries(env).filter((entry) => entry[1] !== undefined)),
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+  let child = launch();
   let output = "";
   const lookers = new Set<() => void>();
   const collect = (chunk: Buffer): void => {
     output += chunk.toString("utf8");
     for (const look of lookers) look();
   };
-  child.stdout.on("data", collect);
-  child.stderr.on("data", collect);
   const ended = new Promise<number | NodeJS.Signals>((resolve) => {
-    child.on("close", (code, signal) => {
-      resolve(code ?? signal ?? -1);
-      for (const look of lookers) look();
-    });
+    const follow = (): void => {
+      child.stdout?.on("data", collect);
+      child.stderr?.on("data", collect);
+      child.on("close", (code, signal) => {
+        if (code === RESTART_STATUS) {
+          child = launch();
+          return follow();
+        }
+        resolve(code ?? signal ?? -1);
+        for (const look of lookers) look();
+      });
+    };
+    follow();
   });
   t.after(async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
     await ended;
   });
   const agent: AgentProcess = {
-    child,
+    get child() {
+      return child;
+    },
     // A spawned process has a pid unless the launcher is missing, which the first await shows.
-    pid: child.pid ?? -1,
+    get pid() {
+      return child.pid ?? -1;
+    },
     ended,
     output: () => output,
     log: () =>
@@ -129,7 +147,8 @@ export function startAgent(t: TestContext, options: AgentOptions): AgentProcess 
       const timer = setTimeout(() => fail("20 s passed"), 20_000);
       const look = (): void => {
         const found = agent.log().find(fits);
-        if (found === undefined && child.exitCode === null && child.signalCode === null) return;
+        const restarts = child.exitCode === RESTART_STATUS;
+        if (found === undefined && (restarts || (child.exitCode === null && child.signalCode === null))) return;
         clearTimeout(timer);
         lookers.delete(look);
         if (found !== undefined) resolve(found);

@@ -24,6 +24,8 @@ import { type Sink, startSink } from "./sink.ts";
 
 const isRoot = process.geteuid?.() === 0;
 const NOBODY = 65_534;
+/** A user that the agent neither runs as nor becomes. */
+const STRANGER = 12_345;
 const AS_NOBODY = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
 /** EINVAL, as in the existing agents. */
 const CONFIG_ERROR = 22;
@@ -95,9 +97,9 @@ const BAD_STATES: readonly (readonly [what: string, make: (place: Place) => void
     "a directory of another user",
     ({ state }) => {
       mkdirSync(state);
-      chownSync(state, NOBODY, NOBODY);
+      chownSync(state, STRANGER, STRANGER);
     },
-    /belongs to user 65534, not to user 0.*Change its owner or give another with --db-path/,
+    /belongs to user 12345.*--db-path/,
     true,
   ],
   [

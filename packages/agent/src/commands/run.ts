@@ -1,21 +1,40 @@
+import { existsSync } from "node:fs";
 import { Agent } from "../agent.ts";
 import { CONFIG_ERROR_STATUS, type Config, type LoadResult, loadConfig } from "../config/mod.ts";
+import type { Confinement } from "../confinement/after_confinement.ts";
+import { GrantedFiles } from "../confinement/granted_files.ts";
+import type { Policy } from "../confinement/policy.ts";
 import { TransportError } from "../delivery/transport.ts";
-import type { NamelessFile } from "../sources/files/file_set.ts";
+import type { NamelessFile } from "../sources/files/hot_files.ts";
 import { StateError } from "../state/state_store.ts";
+import type { AgentEvent } from "../telemetry/events.ts";
 import { createTelemetry, type Telemetry } from "../telemetry/mod.ts";
 import { VERSION } from "../version.ts";
+import { beyond, rootsOf, type Start, wouldBeReadable } from "./confine_agent.ts";
 
 type RunConfig = Extract<LoadResult, { kind: "run" }>;
+
+const MOUNTS_LEFT =
+  "mounts are as they were and not read-only: they are not shared (mount --make-shared), so in a namespace of its own the agent would not see what is mounted later";
+
+/** How often single files that may be read, such as /etc/resolv.conf, are compared with what they were. */
+const GRANTED_MS = 10_000;
 
 /** Exit status when the agent cannot begin its work although its configuration is fine. */
 const START_FAILED_STATUS = 1;
 
 /**
+ * Exit status when the agent has to be started anew, by whoever started it, to do what its confinement does not let it do:
+ * EX_TEMPFAIL of sysexits.h.
+ */
+const RESTART_STATUS = 75;
+
+/**
  * `logdna-agent` without a sub-command: runs until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+ * @param confinement what the process is confined to, or why it is not although that was wanted.
  * @returns the exit status.
  */
-export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+export async function run({ argv, env }: Start, confinement: Confinement | string | undefined): Promise<number> {
   const loaded = loadConfig({ argv, env, version: VERSION });
   if (loaded.kind !== "run") {
     for (const warning of loaded.warnings) process.stderr.write(`Warning: ${warning}\n`);
@@ -34,8 +53,10 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
     stream: process.stderr,
     isTty: process.stderr.isTTY === true,
   });
-  const running = new RunningAgent(loaded, telemetry);
+  tellConfinement(telemetry, confinement);
   const signals = new SignalQueue(["SIGTERM", "SIGINT", "SIGHUP"]);
+  const policy = typeof confinement === "object" ? confinement.policy : undefined;
+  const running = new RunningAgent(loaded, telemetry, policy, () => signals.push("restart"));
   try {
     await running.start();
   } catch (error) {
@@ -45,22 +66,47 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
   }
   for (;;) {
     const signal = await signals.next();
-    if (signal !== "SIGHUP") {
+    if (signal === "SIGHUP") await running.reload(loadConfig({ argv, env, version: VERSION }));
+    else {
       await running.stop(signal);
       telemetry.flush();
-      return 0;
+      return signal === "restart" ? RESTART_STATUS : 0;
     }
-    await running.reload(loadConfig({ argv, env, version: VERSION }));
   }
+}
+
+/** Says what was given away, and what could not be. */
+function tellConfinement({ emit }: Telemetry, confinement: Confinement | string | undefined): void {
+  if (confinement === undefined) return;
+  if (typeof confinement === "string") return emit({ name: "not_confined", reason: confinement });
+  const { policy, outcomes, excesses } = confinement;
+  const missing = outcomes.filter(({ state }) => state === "failed" || state === "unavailable");
+  emit({
+    name: "confined",
+    layers: outcomes.filter(({ state }) => state === "applied").map(({ layer }) => layer),
+    uid: policy.uid,
+    capability: policy.keepCapability ? "CAP_DAC_READ_SEARCH" : "none",
+    gaps: [...(policy.readOnlyMounts ? [] : [MOUNTS_LEFT]), ...outcomes.flatMap(({ gaps }) => gaps)],
+  });
+  const lacking = [...missing.map(({ layer, detail }) => `${layer} (${detail})`), ...excesses];
+  if (lacking.length > 0) emit({ name: "confinement_incomplete", lacking });
 }
 
 /** The agent with the configuration that is in force, which SIGHUP replaces. */
 class RunningAgent {
+  readonly #policy: Policy | undefined;
+  readonly #granted: GrantedFiles | undefined;
+  readonly #restart: () => void;
+  #watch: NodeJS.Timeout | undefined;
+  #restarting = false;
   #loaded: RunConfig;
   #agent: Agent | undefined;
   readonly #telemetry: Telemetry;
 
-  constructor(loaded: RunConfig, telemetry: Telemetry) {
+  constructor(loaded: RunConfig, telemetry: Telemetry, policy: Policy | undefined, restart: () => void) {
+    this.#policy = policy;
+    this.#granted = policy && new GrantedFiles(policy);
+    this.#restart = restart;
     this.#loaded = loaded;
     this.#telemetry = telemetry;
     telemetry.conceal(loaded.config.key.reveal());
@@ -71,6 +117,9 @@ class RunningAgent {
     const { config } = this.#loaded;
     this.#warn(this.#loaded);
     await this.#begin(config);
+    if (this.#granted === undefined) return;
+    this.#watch = setInterval(() => this.#lookAtGranted(), GRANTED_MS);
+    this.#lookAtGranted();
     this.#telemetry.emit({
       name: "agent_started",
       version: VERSION,
@@ -80,12 +129,30 @@ class RunningAgent {
     });
   }
 
+  /** Ends the agent, for whoever started it to start it anew, where its confinement does not let it go on. */
+  #needsRestart(reason: string): void {
+    if (this.#restarting) return;
+    this.#restarting = true;
+    this.#telemetry.emit({ name: "restart_needed", reason, status: RESTART_STATUS });
+    this.#restart();
+  }
+
+  #lookAtGranted(): void {
+    const replaced = this.#granted?.replaced() ?? [];
+    if (replaced.length > 0) return this.#needsRestart(`reading ${replaced.join(", ")}, which was replaced`);
+    // One may have appeared between the moment at which the policy was made and the start of this image.
+    const roots = rootsOf(this.#loaded.config).filter((root) => existsSync(root));
+    const beyondPolicy = roots.filter((root) => this.#granted?.hasLog(root) === false);
+    if (beyondPolicy.length > 0) this.#needsRestart(`reading ${beyondPolicy.join(", ")}, which appeared`);
+  }
+
   async stop(signal: string): Promise<void> {
+    clearInterval(this.#watch);
     const { emit } = this.#telemetry;
     const { shutdownTimeout } = this.#loaded.config;
     emit({ name: "shutdown_started", signal, timeoutMs: shutdownTimeout });
     const begun = performance.now();
-    const complete = (await this.#agent?.stop(shutdownTimeout))?.complete ?? true;
+    const complete = (await this.#agent?.stop(shutdownTimeout, { restarts: signal === "restart" }))?.complete ?? true;
     emit({ name: "agent_counters", ...this.#telemetry.snapshot().counters });
     emit({ name: "shutdown_complete", complete, durationMs: performance.now() - begun });
   }
@@ -98,8 +165,11 @@ class RunningAgent {
       return;
     }
     const before = this.#loaded;
+    const policy = this.#policy;
+    const more = policy && beyond(next.config, policy);
+    if (more !== undefined) return this.#needsRestart(`the new configuration needs ${more}`);
     conceal(next.config.key.reveal());
-    const nameless = (await this.#agent?.stop(before.config.shutdownTimeout, true))?.nameless;
+    const nameless = (await this.#agent?.stop(before.config.shutdownTimeout, { goesOn: true }))?.nameless;
     try {
       // What was followed goes on where it was, also where `lookback` skips what was written while the agent was down.
       await this.#begin(next.config, resumed(next.config), inStateOf(next.config, before.config, nameless));
@@ -116,7 +186,18 @@ class RunningAgent {
   }
 
   async #begin(config: Config, lookback = config.lookback, nameless: readonly NamelessFile[] = []): Promise<void> {
-    this.#agent = new Agent(config, this.#telemetry, lookback, nameless);
+    const policy = this.#policy;
+    const { emit } = this.#telemetry;
+    const telling = (event: AgentEvent): void => {
+      emit(event);
+      if (event.name !== "file_unreadable" && event.name !== "directory_unreadable") return;
+      if (policy === undefined || config.noCap || !wouldBeReadable(event.path, policy)) return;
+      this.#needsRestart(`reading ${event.path}`);
+    };
+    this.#agent = new Agent(config, { ...this.#telemetry, emit: telling }, lookback, nameless, (root) => {
+      if (this.#granted?.hasLog(root) === false)
+        this.#needsRestart(`reading the log directory ${root}, which appeared`);
+    });
     await this.#agent.start();
   }
 
@@ -127,18 +208,19 @@ class RunningAgent {
 
 /** Signals in the order of their arrival, one at a time. */
 class SignalQueue {
-  readonly #waiting: NodeJS.Signals[] = [];
+  readonly #waiting: (NodeJS.Signals | "restart")[] = [];
   #wake = Promise.withResolvers<void>();
 
   constructor(signals: readonly NodeJS.Signals[]) {
-    for (const signal of signals)
-      process.on(signal, () => {
-        this.#waiting.push(signal);
-        this.#wake.resolve();
-      });
+    for (const signal of signals) process.on(signal, () => this.push(signal));
   }
 
-  async next(): Promise<NodeJS.Signals> {
+  push(signal: NodeJS.Signals | "restart"): void {
+    this.#waiting.push(signal);
+    this.#wake.resolve();
+  }
+
+  async next(): Promise<NodeJS.Signals | "restart"> {
     for (;;) {
       const signal = this.#waiting.shift();
       if (signal !== undefined) return signal;

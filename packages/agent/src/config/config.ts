@@ -1,3 +1,4 @@
+import type { ConfinementMode } from "../confinement/policy.ts";
 import type { LogLevel } from "../telemetry/mod.ts";
 import type { LOOKBACKS } from "./options.ts";
 import type { Secret } from "./secret.ts";
@@ -45,6 +46,9 @@ export interface Config {
   /** Bytes of a line beyond which the rest is dropped. */
   readonly lineMax: number;
 
+  readonly confinement: ConfinementMode;
+  /** No capability is kept. */
+  readonly noCap: boolean;
   readonly logLevel: LogLevel;
   readonly shutdownTimeout: number;
 }

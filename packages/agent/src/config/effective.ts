@@ -97,6 +97,8 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
       dbPath: settings.dbPath,
       lineMaxPart,
       lineMax: settings.lineMax,
+      confinement: settings.confinement,
+      noCap: settings.noCap,
       logLevel: settings.logLevel,
       shutdownTimeout: settings.shutdownTimeout,
     },

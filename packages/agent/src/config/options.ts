@@ -95,6 +95,9 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 
 /** Values of `lookback`; `resume` is what holds when nothing is set. */
+/** How much of the confinement must be there; see `Policy`. */
+const CONFINEMENTS = ["off", "best-effort", "required"] as const;
+
 export const LOOKBACKS = ["resume", "none", "smallfiles", "start", "tail"] as const;
 
 /**
@@ -401,6 +404,25 @@ export const OPTIONS = {
     description: "Bytes of a line beyond which the rest of it is dropped and counted.",
   }),
 
+  confinement: scalar({
+    group: "Agent",
+    env: "CONFINEMENT",
+    yaml: "agent.confinement",
+    flags: "--confinement",
+    kind: choice(CONFINEMENTS),
+    default: "best-effort",
+    description:
+      "Whether the agent gives away, before it reads a byte of a log, everything but the right to read logs: its user, its capabilities, writing outside its state directory, reading outside the log directories, other ports, executing. required: or it does not start. best-effort: as far as the kernel can, with a warning. off: nothing is given away.",
+  }),
+  noCap: scalar({
+    group: "Agent",
+    env: "NO_CAP",
+    yaml: "agent.no_cap",
+    kind: boolean(),
+    default: false,
+    description:
+      "Keep no capability when confined: what only root may read is then not read. Otherwise CAP_DAC_READ_SEARCH is kept if a watched file needs it.",
+  }),
   logLevel: scalar({
     group: "Agent",
     env: "LOG_LEVEL",
@@ -535,7 +557,6 @@ export const OPTIONS = {
     description: "Annotations added to lines of Kubernetes.",
   }),
   metaLabels: later({ emptyCounts: true, env: "META_LABELS", description: "Labels added to lines of Kubernetes." }),
-  noCap: later({ env: "NO_CAP", harmless: ["false"], description: "Adopt no capability." }),
   clearCacheInterval: {
     ...later({
       env: "CLEAR_CACHE_INTERVAL",

@@ -82,10 +82,13 @@ export function buildPolicy(inputs: PolicyInputs): Policy {
       ...watched(inputs.isWatched),
     }),
     ...unreadableFor([...program, ...executables], user, { deep: false }),
+    // What is missing is waited for in the nearest directory that is there.
+    ...unreadableFor(missing.map(nearestParent), user, { deep: false }),
     ...unsearchableFor(stateDirectory, user),
   ];
   return {
     mode: inputs.mode,
+    fromRoot: running.uid === 0,
     uid: user.uid,
     gid: user.gid,
     keepCapability: inputs.noCapability !== true && reasons.length > 0,

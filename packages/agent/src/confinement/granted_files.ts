@@ -7,30 +7,41 @@ import type { Policy } from "./policy.ts";
  */
 export class GrantedFiles {
   readonly #inodes: ReadonlyMap<string, string>;
+  /** Of the logs, directories included. */
+  readonly #logs: ReadonlyMap<string, string>;
 
   /** Takes what is there now as what was granted. */
   constructor({ logs, readable }: Pick<Policy, "logs" | "readable">) {
     this.#inodes = new Map(
       [...logs, ...readable].flatMap((path) => {
-        const inode = inodeOf(path);
+        const inode = inodeOf(path, false);
         return inode === undefined ? [] : [[path, inode]];
       }),
+    );
+    this.#logs = new Map(logs.map((path) => [path, inodeOf(path, true) ?? ""]));
+  }
+
+  /** Whether logs at a path can be read: it is one that was granted, or in one, which is still the one that it was. */
+  hasLog(path: string): boolean {
+    return [...this.#logs].some(
+      ([log, inode]) =>
+        (path === log || path.startsWith(log === "/" ? "/" : `${log}/`)) && inodeOf(log, true) === inode,
     );
   }
 
   /** The files that are other ones now; looking at them, unlike opening, is always possible. */
   replaced(): string[] {
     return [...this.#inodes.keys()].filter((path) => {
-      const now = inodeOf(path);
+      const now = inodeOf(path, false);
       return now !== undefined && now !== this.#inodes.get(path);
     });
   }
 }
 
-function inodeOf(path: string): string | undefined {
+function inodeOf(path: string, directories: boolean): string | undefined {
   try {
     const stat = statSync(path, { bigint: true });
-    return stat.isFile() ? `${stat.dev}:${stat.ino}` : undefined;
+    return directories || stat.isFile() ? `${stat.dev}:${stat.ino}` : undefined;
   } catch {
     return undefined;
   }

@@ -9,6 +9,7 @@ import type { Policy } from "./policy.ts";
 
 const policy: Policy = {
   mode: "best-effort",
+  fromRoot: true,
   uid: 65_534,
   gid: 65_534,
   keepCapability: false,

@@ -68,22 +68,45 @@ function withoutNamespace(policy: Pick<Policy, "logs">, why: string): Outcome {
 }
 
 /** The mount points, among those that the paths are on, that are not read-only for this process. */
-export function writableMountsOf(paths: readonly string[], table = readFileSync("/proc/self/mountinfo", "utf8")) {
-  const mounts = table.split("\n").flatMap((line) => {
-    const [, , , , point, options] = line.split(" ");
+export function writableMountsOf(paths: readonly string[], table = mountTable()): string[] {
+  return mountsOf(paths, table).flatMap(({ point, options }) => (options.split(",").includes("ro") ? [] : [point]));
+}
+
+/**
+ * The mount points, among those that the paths are on, whose later mounts would not appear in a namespace of the process's
+ * own: they are not shared, as without a service manager that makes them so (mount_namespaces(7)).
+ */
+export function privateMountsOf(paths: readonly string[], table = mountTable()): string[] {
+  return mountsOf(paths, table).flatMap(({ point, tags }) =>
+    tags.some((tag) => tag.startsWith("shared:")) ? [] : [point],
+  );
+}
+
+interface Mount {
+  readonly point: string;
+  readonly options: string;
+  readonly tags: readonly string[];
+}
+
+function mountTable(): string {
+  return readFileSync("/proc/self/mountinfo", "utf8");
+}
+
+/** The mounts that the paths are on, each once: proc_pid_mountinfo(5). */
+function mountsOf(paths: readonly string[], table: string): Mount[] {
+  const mounts = table.split("\n").flatMap((line): Mount[] => {
+    const [, , , , point, options, ...rest] = line.split(" ");
     if (point === undefined || options === undefined) return [];
-    return [{ point: unescapeMountPoint(point), readOnly: options.split(",").includes("ro") }];
+    return [{ point: unescapeMountPoint(point), options, tags: rest.slice(0, rest.indexOf("-")) }];
   });
-  const writable = new Set<string>();
-  for (const path of paths) {
-    // The longest mount point that leads to the path; of several at one point, the last is on top.
-    const on = mounts
+  const on = paths.map((path) =>
+    mounts
       .filter(({ point }) => path === point || path.startsWith(point === "/" ? "/" : `${point}/`))
-      .reduce<(typeof mounts)[number] | undefined>(
+      // The longest mount point that leads to the path; of several at one point, the last is on top.
+      .reduce<Mount | undefined>(
         (best, mount) => (mount.point.length >= (best?.point.length ?? 0) ? mount : best),
         undefined,
-      );
-    if (on !== undefined && !on.readOnly) writable.add(on.point);
-  }
-  return [...writable];
+      ),
+  );
+  return [...new Set(on.filter((mount) => mount !== undefined))];
 }

@@ -4,6 +4,7 @@ import { describePolicy, type Policy } from "./policy.ts";
 
 const policy: Policy = {
   mode: "required",
+  fromRoot: true,
   uid: 65_534,
   gid: 65_534,
   keepCapability: true,

@@ -9,6 +9,8 @@ export type ConfinementMode = "required" | "best-effort" | "off";
  */
 export interface Policy {
   readonly mode: ConfinementMode;
+  /** The process was root: started anew, it can be given what this one has not. */
+  readonly fromRoot: boolean;
   /** The user and group it runs as from then on, without supplementary groups. */
   readonly uid: number;
   readonly gid: number;

@@ -73,5 +73,5 @@ test("a directory of others is refused with what to do, and so is a link to one"
   assert.throws(() => handOver(shared), /of another program.* Give a directory of its own with --db-path/);
   assert.equal(statSync(shared).mode & 0o7777, 0o1777);
   symlinkSync(root, join(root, "link"));
-  assert.throws(() => handOver(join(root, "link")), /ENOTDIR|ELOOP/);
+  assert.throws(() => handOver(join(root, "link")), /is not a directory/);
 });

@@ -56,11 +56,12 @@ export function handOverStateDirectory({
     }
   } catch (error) {
     if (error instanceof ConfinementError) throw error;
-    refuse(`${codeOf(error)}`);
+    const code = codeOf(error);
+    refuse(code === "ENOTDIR" ? "it is not a directory" : `looking into it failed with ${code}`);
   }
 
   function handOverFile(path: string, name: string): void {
-    const file = openSync(path, FILE);
+    const file = openFile(path, name);
     try {
       const stat = fstatSync(file);
       // A second name would hand over a file of somewhere else.
@@ -69,6 +70,15 @@ export function handOverStateDirectory({
       give(file, stat, 0o600);
     } finally {
       closeSync(file);
+    }
+  }
+
+  function openFile(path: string, name: string): number {
+    try {
+      return openSync(path, FILE);
+    } catch (error) {
+      if (codeOf(error) !== "ELOOP") throw error;
+      return refuse(`${name} is a symbolic link, which is not followed: remove it and start again`);
     }
   }
 

@@ -49,6 +49,29 @@ export const EVENTS = {
     level: "error",
     message: (e) => `Cannot start: ${e.reason}`,
   }),
+  confined: event<{
+    layers: readonly string[];
+    uid: number;
+    capability: string;
+    gaps: readonly string[];
+  }>({
+    level: "info",
+    message: (e) =>
+      `Everything but the right to read logs was given away (${e.layers.join(", ")}): user ${e.uid}, capability ${e.capability}.`,
+  }),
+  not_confined: event<{ reason: string }>({
+    level: "warn",
+    message: (e) => `The agent keeps all the power that it was started with: ${e.reason}.`,
+  }),
+  confinement_incomplete: event<{ lacking: readonly string[] }>({
+    level: "warn",
+    message: (e) => `The confinement is not complete here: ${e.lacking.join("; ")}.`,
+  }),
+  restart_needed: event<{ reason: string; status: number }>({
+    level: "warn",
+    message: (e) =>
+      `The agent has given away what this takes: ${e.reason}. It ends with status ${e.status}, to be started anew.`,
+  }),
   agent_counters: event<Readonly<Record<CounterName, number>>>({
     level: "debug",
     message: (e) =>

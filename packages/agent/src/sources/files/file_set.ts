@@ -9,7 +9,7 @@ import { Discovery, type EntryReason } from "./discovery.ts";
 import { EarlierFiles } from "./earlier_files.ts";
 import { FileNames } from "./file_names.ts";
 import { FileRecords } from "./file_records.ts";
-import type { Lookback } from "./first_position.ts";
+import type { AgentLife, Lookback } from "./first_position.ts";
 import { HotFiles, type NamelessFile } from "./hot_files.ts";
 import { LinkedFiles } from "./linked_files.ts";
 import { PollTimer } from "./poll_timer.ts";
@@ -151,7 +151,7 @@ export class FileSet implements WatchSink {
       roots,
       includes,
       lookback,
-      life: { startedAt: wallClock(), lastAlive: state.lastAlive() },
+      life: lifeOf(state, wallClock()),
       maxPart: limits.maxPart,
       excludedInodes,
       names,
@@ -309,4 +309,15 @@ export class FileSet implements WatchSink {
     this.#records.abandon(file);
     this.#emit({ name: "file_closed", path: file.path });
   }
+}
+
+/**
+ * The kernel stamps files with a clock that moves on each tick only, every 1 to 10 ms (`current_time` in fs/inode.c): a file
+ * may seem born this much before the moment at which it was.
+ */
+const TICK_MS = 10;
+
+function lifeOf(state: StateStore, now: number): AgentLife {
+  const alive = state.lastAlive();
+  return { startedAt: now - TICK_MS, lastAlive: alive === undefined ? undefined : alive - TICK_MS };
 }

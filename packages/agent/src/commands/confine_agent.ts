@@ -1,0 +1,136 @@
+import { readFileSync, realpathSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { type Config, loadConfig } from "../config/mod.ts";
+import type { Confinement } from "../confinement/after_confinement.ts";
+import { buildPolicy } from "../confinement/build_policy.ts";
+import { confine } from "../confinement/confine.ts";
+import { privateMountsOf } from "../confinement/mounts.ts";
+import { needsCapability } from "../confinement/needs_capability.ts";
+import type { Policy } from "../confinement/policy.ts";
+import { createPathRules } from "../rules/path_rules.ts";
+import { VERSION } from "../version.ts";
+
+/** What starts the program: its flags and its environment. */
+export interface Start {
+  readonly argv: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** Variables that hold the ingestion key, under every name that it has had. */
+const KEY_VARIABLE = /^(?:LOGDNA|MZ)_INGESTION_KEY$|^LOGDNA_AGENT_KEY$/;
+const KEY_FLAG = /^(?:-k|--key(?:=|$))/;
+/** What could change what the new image executes. */
+const LOADING = /^(?:LD_|NODE_|GLIBC_TUNABLES$)/;
+/** The name under which flags that hold the key are handed over. */
+const FLAGS = "flags";
+
+/** Files that are read for the configuration beyond those that options name (see the guide to the configuration). */
+const CONFIGURATION = ["/etc/logdna-hostname"];
+
+/** The checkout: sources run directly, so what is read at any time is all of it. */
+const ROOT = join(import.meta.dirname, "../../../..");
+const PROGRAM = ["packages", "node_modules", "package.json"].map((name) => join(ROOT, name));
+
+/** What an agent with this configuration may do. */
+function policyOf(config: Config, files: Iterable<string>): Policy {
+  const rules = createPathRules({
+    dirs: config.logDirs,
+    include: config.includeGlobs,
+    includeRegex: config.includeRegexes,
+    exclude: config.excludeGlobs,
+    excludeRegex: config.excludeRegexes,
+  });
+  const policy = buildPolicy({
+    mode: config.confinement,
+    roots: rules.roots,
+    isWatched: rules.includes,
+    stateDirectory: config.dbPath,
+    programPaths: PROGRAM,
+    configPaths: [...new Set([...CONFIGURATION, ...files])],
+    caPaths: [config.caFile, config.caDir].filter((path) => path !== undefined),
+    executable: process.execPath,
+    connectPorts: [config.port],
+    bindPorts: [],
+    noCapability: config.noCap,
+  });
+  // Rather a layer less than logs that are never seen, on a disk that is mounted later.
+  return { ...policy, readOnlyMounts: privateMountsOf([...policy.logs, ...policy.listable]).length === 0 };
+}
+
+/**
+ * Gives away what the agent does not need, if the configuration does not say otherwise, by starting it anew.
+ * @returns why that was not done; undefined when it is not wanted, or there is no valid configuration to do it with.
+ * @throws {ConfinementError} when it is required and cannot be done.
+ */
+export function confineAgent({ argv, env }: Start): string | undefined {
+  // What is read now is what is read again on SIGHUP.
+  const files = new Set<string>();
+  const readFile = (path: string): string => {
+    files.add(path);
+    return readFileSync(path, "utf8");
+  };
+  const loaded = loadConfig({ argv, env, version: VERSION, readFile });
+  if (loaded.kind !== "run" || loaded.config.confinement === "off") return undefined;
+  const secrets: Record<string, string> = {};
+  const visible: Record<string, string> = {};
+  for (const [name, value = ""] of Object.entries(env)) {
+    if (KEY_VARIABLE.test(name)) secrets[name] = value;
+    else if (!LOADING.test(name)) visible[name] = value;
+  }
+  const secretFlags = argv.some((flag) => KEY_FLAG.test(flag));
+  if (secretFlags) secrets[FLAGS] = JSON.stringify(argv);
+  const main = process.argv[1] ?? "";
+  return confine(policyOf(loaded.config, files), {
+    file: process.execPath,
+    argv: [process.execPath, ...process.execArgv, "--disable-sigusr1", main, ...(secretFlags ? [] : argv)],
+    env: visible,
+    secrets,
+  });
+}
+
+/** How the program was started, as it was before the key was taken out of what others can see. */
+export function startOf(confinement: Confinement | undefined, argv: readonly string[], env: NodeJS.ProcessEnv): Start {
+  if (confinement === undefined) return { argv, env };
+  const { [FLAGS]: flags, ...variables } = confinement.secrets;
+  return { argv: flags === undefined ? argv : (JSON.parse(flags) as string[]), env: { ...env, ...variables } };
+}
+
+/** Why a process with this policy cannot go on with another configuration; undefined when it can. */
+export function beyond(config: Config, policy: Policy): string | undefined {
+  const ca = [config.caFile, config.caDir].filter((path) => path !== undefined);
+  const missing = [
+    ...rootsOf(config).filter((root) => !isGranted(root, policy)),
+    ...ca.filter((path) => !isGranted(resolve(path), policy)),
+    ...(config.dbPath === policy.stateDirectory ? [] : [config.dbPath]),
+    ...(policy.connectPorts.includes(config.port) ? [] : [`port ${config.port}`]),
+  ];
+  return missing.length === 0 ? undefined : missing.join(", ");
+}
+
+/** The real paths of what a configuration has watched. */
+export function rootsOf(config: Config): string[] {
+  return createPathRules({ ...NO_RULES, dirs: config.logDirs }).roots.map(realPath);
+}
+
+const NO_RULES = { include: [], includeRegex: [], exclude: [], excludeRegex: [] };
+
+/** Whether an agent with this policy, started anew, would keep the capability that this path takes and this one lacks. */
+export function wouldBeReadable(path: string, { fromRoot, keepCapability, uid, gid }: Policy): boolean {
+  return fromRoot && !keepCapability && needsCapability([path], uid, gid);
+}
+
+/** Whether a path may be read under a policy. */
+function isGranted(path: string, { logs, readable }: Policy): boolean {
+  const real = realPath(path);
+  return [...logs, ...readable].some(
+    (granted) => real === granted || real.startsWith(granted === "/" ? "/" : `${granted}/`),
+  );
+}
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
