@@ -21,6 +21,19 @@ Everything that is wrong is told at once, with the file, line and column, the va
 status 22. \`--list\` prints the effective configuration as a file that can be used again, with the key masked. SIGHUP reads
 everything again; with errors the old configuration stays in force.
 
+## What the agent gives away
+
+Started as root, the agent becomes the user \`logdna-agent\`, or 65534 where there is none, and keeps no capability but
+\`CAP_DAC_READ_SEARCH\`, and that only if something that it watches takes it. It can read the log directories, its program, its
+configuration, certificates and the resolver's files; write its state directory; connect to the server's port and to DNS; and
+nothing else. Its first log line says what was put on, and what this kernel leaves open. \`CONFINEMENT\` decides what happens
+where a layer cannot be had; \`NO_CAP\` refuses the capability.
+
+What was given away does not come back. When the agent needs more than it kept (a log directory that appears, a first file
+that only root may read, other directories or another server after SIGHUP, a replaced \`/etc/resolv.conf\`), it sends
+what is in hand and ends with status 75, for the service manager to start it anew at once. Nothing is lost by that: what
+came meanwhile is read from its start.
+
 ## Which files ship
 
 A file ships if it is in a log directory, an inclusion matches it, and no exclusion does. An entry of \`LOG_DIRS\` may also

@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { appendFileSync, chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { makePlace, startedAgent } from "./agent.ts";
+import { startSink } from "./sink.ts";
+
+const skip = process.geteuid?.() === 0 ? false : "needs root, to have something to give away";
+const KEY = "test-key-0123456789";
+
+/** A field of proc_pid_status(5), of each thread. */
+function ofThreads(pid: number, field: string): string[] {
+  return readdirSync(`/proc/${pid}/task`).map((thread) => {
+    const status = readFileSync(`/proc/${pid}/task/${thread}/status`, "utf8");
+    return new RegExp(`^${field}:[ \\t]*(.*)$`, "m").exec(status)?.[1] ?? "";
+  });
+}
+
+test("the agent, started as root, reads a log that only root may read, and has no other power", { skip }, async (t) => {
+  const place = makePlace();
+  const sink = await startSink();
+  t.after(() => sink.close());
+  const log = join(place.logs, "secret.log");
+  writeFileSync(log, "", { mode: 0o600 });
+  const env = { LOGDNA_CONFINEMENT: "required" };
+  const agent = await startedAgent(t, { place, port: sink.port, env });
+  appendFileSync(log, "for root alone\n");
+  await sink.until(() => sink.texts().includes("for root alone"));
+  assert.ok(ofThreads(agent.pid, "Uid").every((uids) => !uids.split("\t").includes("0")));
+  assert.ok(ofThreads(agent.pid, "Groups").every((groups) => groups.trim() === ""));
+  // CAP_DAC_READ_SEARCH is number 2: `<linux/capability.h>`.
+  for (const set of ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"])
+    assert.deepEqual([...new Set(ofThreads(agent.pid, set))], ["0000000000000004"], set);
+  assert.deepEqual([...new Set(ofThreads(agent.pid, "NoNewPrivs"))], ["1"]);
+  assert.deepEqual([...new Set(ofThreads(agent.pid, "Seccomp"))], ["2"]);
+  for (const shown of ["environ", "cmdline"])
+    assert.ok(!readFileSync(`/proc/${agent.pid}/${shown}`, "latin1").includes(KEY), shown);
+  assert.ok(!agent.output().includes(KEY));
+  assert.equal(await agent.stop(), 0);
+});
+
+test("a key given by a flag is not on the command line of the confined agent", { skip }, async (t) => {
+  const place = makePlace();
+  const sink = await startSink();
+  t.after(() => sink.close());
+  const options = { place, port: sink.port, env: { LOGDNA_INGESTION_KEY: undefined }, args: ["-k", KEY] };
+  const agent = await startedAgent(t, options);
+  writeFileSync(join(place.logs, "a.log"), "one\n");
+  await sink.until(() => sink.texts().includes("one"));
+  assert.equal(sink.accepted[0]?.headers.apikey, KEY);
+  assert.ok(!readFileSync(`/proc/${agent.pid}/cmdline`, "latin1").includes(KEY));
+  assert.equal(await agent.stop(), 0);
+});
+
+test("with no capability wanted, what only root may read is told and not read", { skip }, async (t) => {
+  const place = makePlace();
+  const sink = await startSink();
+  t.after(() => sink.close());
+  // Its user must get to the logs without the capability.
+  for (const directory of [place.root, place.logs]) chmodSync(directory, 0o755);
+  const agent = await startedAgent(t, { place, port: sink.port, env: { LOGDNA_NO_CAP: "true" } });
+  const secret = join(place.logs, "secret.log");
+  writeFileSync(secret, "for root alone\n", { mode: 0o600 });
+  writeFileSync(join(place.logs, "open.log"), "for all\n", { mode: 0o644 });
+  await agent.logged(({ event, path }) => event === "file_unreadable" && path === secret);
+  await sink.until(() => sink.texts().includes("for all"));
+  assert.deepEqual([...new Set(ofThreads(agent.pid, "CapEff"))], ["0000000000000000"]);
+  assert.deepEqual(sink.texts(), ["for all"]);
+});
+
+test("the first file that only root may read makes the agent start anew with the right to read it", {
+  skip,
+}, async (t) => {
+  const place = makePlace();
+  const sink = await startSink();
+  t.after(() => sink.close());
+  for (const directory of [place.root, place.logs]) chmodSync(directory, 0o755);
+  const agent = await startedAgent(t, { place, port: sink.port });
+  assert.deepEqual([...new Set(ofThreads(agent.pid, "CapEff"))], ["0000000000000000"]);
+  writeFileSync(join(place.logs, "secret.log"), "for root alone\n", { mode: 0o600 });
+  await sink.until(() => sink.texts().includes("for root alone"));
+  assert.deepEqual(sink.texts(), ["for root alone"]);
+  assert.deepEqual([...new Set(ofThreads(agent.pid, "CapEff"))], ["0000000000000004"]);
+  assert.equal(await agent.stop(), 0);
+});
