@@ -60,6 +60,8 @@ export class Pipeline {
    * passed them: after a crash their lines are sent again, and must go under the id that they went under before.
    */
   readonly #ahead = new Set<Batch>();
+  /** Ids of batches that the checkpoints have passed, and that the state still has. */
+  readonly #passed = new Set<string>();
   /** The id that the next batch must have: it repeats one of an earlier run. */
   #repeated: string | undefined;
 
@@ -118,7 +120,7 @@ export class Pipeline {
     this.#stopped = true;
     clearTimeout(this.#flushTimer);
     const until = performance.now() + timeoutMs / 2;
-    while (this.#deliverer.hasRoom && performance.now() < until) {
+    while (this.#hasRoom && performance.now() < until) {
       const chunk = this.#options.queue.next();
       if (chunk === undefined) break;
       this.#batcher.add(chunk);
@@ -134,18 +136,26 @@ export class Pipeline {
     }
   }
 
+  /**
+   * Batches that were acknowledged before an earlier one count as well: after a crash they come again, and one slow answer
+   * must not make them many.
+   */
+  get #hasRoom(): boolean {
+    return this.#deliverer.hasRoom && this.#ahead.size < this.#options.maxInFlight;
+  }
+
   #pump(): void {
     this.#pumping = false;
     if (this.#stopped) return;
     const until = performance.now() + TURN_MS;
-    while (this.#deliverer.hasRoom) {
+    while (this.#hasRoom) {
       const chunk = this.#options.queue.next();
       if (chunk === undefined) break;
       if (this.#batcher.empty) this.#openedAt = performance.now();
       this.#batcher.add(chunk);
       if (performance.now() > until) break;
     }
-    if (this.#deliverer.hasRoom && this.#options.queue.hasReady) this.wake();
+    if (this.#hasRoom && this.#options.queue.hasReady) this.wake();
     else this.#planFlush();
   }
 
@@ -157,8 +167,8 @@ export class Pipeline {
     const latest = this.#openedAt + this.#options.flushMs;
     // With a request under way, lines are collected until its answer comes: that adapts to the server by itself.
     const at = this.#deliverer.inFlight > 0 ? latest : Math.min(latest, this.#lastFlush() + this.#flushGap(now));
-    if (at <= now && this.#deliverer.hasRoom) this.#flush();
-    else if (this.#deliverer.hasRoom) this.#flushTimer = setTimeout(() => this.#planFlush(), Math.max(1, at - now));
+    if (at <= now && this.#hasRoom) this.#flush();
+    else if (this.#hasRoom) this.#flushTimer = setTimeout(() => this.#planFlush(), Math.max(1, at - now));
   }
 
   #flush(): void {
@@ -194,15 +204,18 @@ export class Pipeline {
   #settled(batch: Batch, refused: Refused): void {
     for (const range of batch.ranges) range.acknowledge();
     this.#ahead.add(batch);
-    const passed = [...this.#ahead].filter(({ ranges }) => ranges.every(({ settled }) => settled));
+    for (const done of [...this.#ahead].filter(({ ranges }) => ranges.every(({ settled }) => settled))) {
+      this.#ahead.delete(done);
+      this.#passed.add(done.id);
+    }
     this.#write("save a checkpoint", () => {
       const { state, queue } = this.#options;
       state.transaction(() => {
         queue.saveCheckpoints();
-        for (const { id } of passed) state.removeBatch(id);
+        for (const id of this.#passed) state.removeBatch(id);
       });
       queue.checkpointsSaved();
-      for (const done of passed) this.#ahead.delete(done);
+      this.#passed.clear();
     });
     this.#options.emit({
       name: "batch_settled",

@@ -83,3 +83,27 @@ test("the first file that only root may read makes the agent start anew with the
   assert.deepEqual([...new Set(ofThreads(agent.pid, "CapEff"))], ["0000000000000004"]);
   assert.equal(await agent.stop(), 0);
 });
+
+for (const [what, bounding, cap] of [
+  ["as containers do by default", "-dac_read_search", "0000000000000002"],
+  ["and no other way to read", "-dac_read_search,-dac_override", "0000000000000000"],
+] as const) {
+  test(`root without CAP_DAC_READ_SEARCH, ${what}, still reads root's logs`, { skip }, async (t) => {
+    const place = makePlace();
+    const sink = await startSink();
+    t.after(() => sink.close());
+    const log = join(place.logs, "secret.log");
+    writeFileSync(log, "", { mode: 0o600 });
+    const wrapper = ["setpriv", `--bounding-set=${bounding}`, "--"];
+    const agent = await startedAgent(t, { place, port: sink.port, wrapper });
+    appendFileSync(log, "for root alone\n");
+    await sink.until(() => sink.texts().includes("for root alone"));
+    assert.deepEqual([...new Set(ofThreads(agent.pid, "CapEff"))], [cap]);
+    assert.deepEqual([...new Set(ofThreads(agent.pid, "NoNewPrivs"))], ["1"]);
+    assert.equal(await agent.stop(), 0);
+    const again = await startedAgent(t, { place, port: sink.port, wrapper });
+    appendFileSync(log, "after a restart\n");
+    await sink.until(() => sink.texts().includes("after a restart"));
+    assert.equal(await again.stop(), 0);
+  });
+}

@@ -78,6 +78,7 @@ test(`${KILLS} × kill -9 at random moments under load: nothing is lost, and onl
   t.diagnostic(
     `${total} lines, ${KILLS} kills: ${again} batches came again under their ids, ${twice} lines under another`,
   );
-  assert.ok(again <= KILLS * WINDOW, `${again} batches came again`);
+  // The window, and as many that were acknowledged before an earlier one.
+  assert.ok(again <= KILLS * 2 * WINDOW, `${again} batches came again`);
   assert.equal(twice, 0);
 });

@@ -2,7 +2,8 @@ import { readFileSync, realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Config, loadConfig } from "../config/mod.ts";
 import type { Confinement } from "../confinement/after_confinement.ts";
-import { buildPolicy } from "../confinement/build_policy.ts";
+import { buildPolicy, type PolicyInputs } from "../confinement/build_policy.ts";
+import { canLeaveRoot } from "../confinement/capabilities.ts";
 import { confine } from "../confinement/confine.ts";
 import { privateMountsOf } from "../confinement/mounts.ts";
 import { needsCapability } from "../confinement/needs_capability.ts";
@@ -40,7 +41,7 @@ function policyOf(config: Config, files: Iterable<string>): Policy {
     exclude: config.excludeGlobs,
     excludeRegex: config.excludeRegexes,
   });
-  const policy = buildPolicy({
+  const inputs: PolicyInputs = {
     mode: config.confinement,
     roots: rules.roots,
     isWatched: rules.includes,
@@ -52,7 +53,11 @@ function policyOf(config: Config, files: Iterable<string>): Policy {
     connectPorts: [config.port],
     bindPorts: [],
     noCapability: config.noCap,
-  });
+  };
+  const wanted = buildPolicy(inputs);
+  // A root without the capabilities for it, as in some containers, reads as root or not at all.
+  const stays = wanted.fromRoot && !canLeaveRoot(wanted.keepCapability);
+  const policy = stays ? buildPolicy({ ...inputs, user: { uid: 0, gid: 0 } }) : wanted;
   // Rather a layer less than logs that are never seen, on a disk that is mounted later.
   return { ...policy, readOnlyMounts: privateMountsOf([...policy.logs, ...policy.listable]).length === 0 };
 }

@@ -1,5 +1,13 @@
 import { readFileSync } from "node:fs";
-import { CAP_DAC_READ_SEARCH, CAP_SETGID, CAP_SETPCAP, CAP_SETUID, hasCapability } from "./capability_names.ts";
+import {
+  CAP_DAC_OVERRIDE,
+  CAP_DAC_READ_SEARCH,
+  CAP_SETGID,
+  CAP_SETPCAP,
+  CAP_SETUID,
+  capabilityNames,
+  hasCapability,
+} from "./capability_names.ts";
 import type { Libc } from "./libc.ts";
 import { type Outcome, outcomesOf } from "./outcome.ts";
 import type { Policy } from "./policy.ts";
@@ -34,10 +42,14 @@ const { applied, unavailable, failed } = outcomesOf("capabilities");
  */
 export function giveUpCapabilities(libc: Libc, policy: Policy): Outcome {
   const before = permittedSet();
-  const kept =
-    policy.keepCapability && hasCapability(before, CAP_DAC_READ_SEARCH) ? 1n << BigInt(CAP_DAC_READ_SEARCH) : 0n;
+  const reading = policy.keepCapability ? readingCapability(before) : undefined;
+  const kept = reading === undefined ? 0n : 1n << BigInt(reading);
   const gaps: string[] = [];
-  if (policy.keepCapability && kept === 0n)
+  if (reading === CAP_DAC_OVERRIDE)
+    gaps.push(
+      "CAP_DAC_READ_SEARCH is not there to be kept, so CAP_DAC_OVERRIDE is: it also overrides what modes say of writing, which other layers refuse",
+    );
+  else if (policy.keepCapability && reading === undefined)
     gaps.push("CAP_DAC_READ_SEARCH is not there to be kept: files that this user cannot read are not read");
 
   const mayTrim = hasCapability(before, CAP_SETPCAP);
@@ -57,9 +69,9 @@ export function giveUpCapabilities(libc: Libc, policy: Policy): Outcome {
   const cleared = libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL);
   // EINVAL is a kernel before 4.3, which has no ambient set to clear.
   if ("code" in cleared && cleared.code !== "EINVAL") return failed(`clearing the ambient set: ${cleared.code}`);
-  if (kept !== 0n) {
-    const raised = libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_READ_SEARCH);
-    if ("code" in raised) return failed(`carrying CAP_DAC_READ_SEARCH over to the new image: ${raised.code}`);
+  if (reading !== undefined) {
+    const raised = libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, reading);
+    if ("code" in raised) return failed(`carrying ${capabilityNames(kept)} over to the new image: ${raised.code}`);
   }
   if (mayTrim) {
     const secured = libc.prctl(PR_SET_SECUREBITS, SECUREBITS);
@@ -68,10 +80,26 @@ export function giveUpCapabilities(libc: Libc, policy: Policy): Outcome {
   const last = setCapabilities(libc, kept, kept);
   if ("code" in last) return failed(`giving up CAP_SETPCAP: ${last.code}`);
 
-  const what = `uid ${policy.uid}, gid ${policy.gid}, ${kept === 0n ? "no capability" : "CAP_DAC_READ_SEARCH alone"}`;
+  const what = `uid ${policy.uid}, gid ${policy.gid}, ${kept === 0n ? "no capability" : `${capabilityNames(kept)} alone`}`;
   if (!user.became)
     return unavailable(`the process stays uid 0: it has neither CAP_SETUID nor CAP_SETGID; ${what} was wanted`);
   return applied(what, gaps);
+}
+
+/** Whether a root can become another user without losing what it reads as the owner of root's files. */
+export function canLeaveRoot(needsToRead: boolean): boolean {
+  const permitted = permittedSet();
+  const changes = hasCapability(permitted, CAP_SETUID) && hasCapability(permitted, CAP_SETGID);
+  return changes && (!needsToRead || readingCapability(permitted) !== undefined);
+}
+
+/** The capability that lets it read what modes forbid: the one that is for that alone, or else the wider one. */
+function readingCapability(permitted: bigint): number | undefined {
+  return [CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE].find((number) => hasCapability(permitted, number));
+}
+
+function isRoot(): boolean {
+  return process.geteuid?.() === 0 || process.getuid?.() === 0;
 }
 
 /** Reads the permitted set of this thread, the most that it could make effective. */
@@ -101,8 +129,7 @@ function becomeUser(
   gaps: string[],
 ): { readonly became: boolean } | { readonly problem: string } {
   const { uid, gid } = policy;
-  const wasRoot = process.geteuid?.() === 0 || process.getuid?.() === 0;
-  if (!wasRoot) return { became: true };
+  if (!isRoot()) return { became: true };
   if (!hasCapability(before, CAP_SETUID) || !hasCapability(before, CAP_SETGID)) {
     gaps.push("the supplementary groups stay");
     return { became: false };
