@@ -99,6 +99,8 @@ for (const [what, bounding, cap] of [
     appendFileSync(log, "for root alone\n");
     await sink.until(() => sink.texts().includes("for root alone"));
     assert.deepEqual([...new Set(ofThreads(agent.pid, "CapEff"))], [cap]);
+    const { capability } = await agent.logged(({ event }) => event === "confined");
+    assert.equal(capability, cap.endsWith("2") ? "CAP_DAC_OVERRIDE" : "none");
     assert.deepEqual([...new Set(ofThreads(agent.pid, "NoNewPrivs"))], ["1"]);
     assert.equal(await agent.stop(), 0);
     const again = await startedAgent(t, { place, port: sink.port, wrapper });

@@ -79,13 +79,15 @@ export async function run({ argv, env }: Start, confinement: Confinement | strin
 function tellConfinement({ emit }: Telemetry, confinement: Confinement | string | undefined): void {
   if (confinement === undefined) return;
   if (typeof confinement === "string") return emit({ name: "not_confined", reason: confinement });
-  const { policy, outcomes, excesses } = confinement;
+  const { policy, outcomes, excesses, facts } = confinement;
+  const [thread] = facts.threads;
   const missing = outcomes.filter(({ state }) => state === "failed" || state === "unavailable");
   emit({
     name: "confined",
     layers: outcomes.filter(({ state }) => state === "applied").map(({ layer }) => layer),
-    uid: policy.uid,
-    capability: policy.keepCapability ? "CAP_DAC_READ_SEARCH" : "none",
+    // What the kernel says, not what was wanted: a capability that was not there could not be kept.
+    uid: thread?.uids[0] ?? policy.uid,
+    capability: thread?.capabilities.effective.join(", ") || "none",
     gaps: [...(policy.readOnlyMounts ? [] : [MOUNTS_LEFT]), ...outcomes.flatMap(({ gaps }) => gaps)],
   });
   const lacking = [...missing.map(({ layer, detail }) => `${layer} (${detail})`), ...excesses];
