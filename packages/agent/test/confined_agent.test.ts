@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFileSync, chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { makePlace, startedAgent } from "./agent.ts";
@@ -81,6 +81,37 @@ test("the first file that only root may read makes the agent start anew with the
   await sink.until(() => sink.texts().includes("for root alone"));
   assert.deepEqual(sink.texts(), ["for root alone"]);
   assert.deepEqual([...new Set(ofThreads(agent.pid, "CapEff"))], ["0000000000000004"]);
+  assert.equal(await agent.stop(), 0);
+});
+
+test("switched off, nothing is given away, and the agent does its work", { skip }, async (t) => {
+  const place = makePlace();
+  const sink = await startSink();
+  t.after(() => sink.close());
+  const agent = await startedAgent(t, { place, port: sink.port, env: { LOGDNA_CONFINEMENT: "off" } });
+  writeFileSync(join(place.logs, "a.log"), "one\n");
+  await sink.until(() => sink.texts().includes("one"));
+  assert.ok(ofThreads(agent.pid, "Uid").every((uids) => uids.split("\t").includes("0")));
+  assert.deepEqual([...new Set(ofThreads(agent.pid, "NoNewPrivs"))], ["0"]);
+  assert.equal(await agent.stop(), 0);
+});
+
+test("a state directory behind a link is the same one after SIGHUP", { skip }, async (t) => {
+  const place = makePlace();
+  const sink = await startSink();
+  t.after(() => sink.close());
+  mkdirSync(join(place.root, "real"));
+  symlinkSync("real", join(place.root, "link"));
+  const env = { LOGDNA_DB_PATH: join(place.root, "link", "state") };
+  const agent = await startedAgent(t, { place, port: sink.port, env });
+  const { pid } = agent;
+  agent.child.kill("SIGHUP");
+  await agent.logged(({ event }) => event === "config_reloaded" || event === "restart_needed");
+  assert.equal(
+    agent.log().find(({ event }) => event === "restart_needed"),
+    undefined,
+  );
+  assert.equal(agent.pid, pid);
   assert.equal(await agent.stop(), 0);
 });
 

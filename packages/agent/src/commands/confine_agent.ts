@@ -106,7 +106,7 @@ export function beyond(config: Config, policy: Policy): string | undefined {
   const missing = [
     ...rootsOf(config).filter((root) => !isGranted(root, policy)),
     ...ca.filter((path) => !isGranted(resolve(path), policy)),
-    ...(config.dbPath === policy.stateDirectory ? [] : [config.dbPath]),
+    ...(realPath(resolve(config.dbPath)) === policy.stateDirectory ? [] : [config.dbPath]),
     ...(policy.connectPorts.includes(config.port) ? [] : [`port ${config.port}`]),
   ];
   return missing.length === 0 ? undefined : missing.join(", ");

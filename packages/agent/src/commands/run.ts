@@ -119,9 +119,6 @@ class RunningAgent {
     const { config } = this.#loaded;
     this.#warn(this.#loaded);
     await this.#begin(config);
-    if (this.#granted === undefined) return;
-    this.#watch = setInterval(() => this.#lookAtGranted(), GRANTED_MS);
-    this.#lookAtGranted();
     this.#telemetry.emit({
       name: "agent_started",
       version: VERSION,
@@ -129,6 +126,9 @@ class RunningAgent {
       destination: destinationOf(config),
       logDirs: config.logDirs,
     });
+    if (this.#granted === undefined) return;
+    this.#watch = setInterval(() => this.#lookAtGranted(), GRANTED_MS);
+    this.#lookAtGranted();
   }
 
   /** Ends the agent, for whoever started it to start it anew, where its confinement does not let it go on. */

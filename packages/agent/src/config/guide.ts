@@ -32,7 +32,7 @@ where a layer cannot be had; \`NO_CAP\` refuses the capability.
 What was given away does not come back. When the agent needs more than it kept (a log directory that appears, a first file
 that only root may read, other directories or another server after SIGHUP, a replaced \`/etc/resolv.conf\`), it sends
 what is in hand and ends with status 75, for the service manager to start it anew at once. Nothing is lost by that: what
-came meanwhile is read from its start.
+came meanwhile is read from its start, unless \`LOOKBACK\` is \`none\`, which skips it as at every start.
 
 ## Which files ship
 
