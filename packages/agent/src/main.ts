@@ -1,6 +1,5 @@
 /** The agent's program: gives its power away, reads the configuration, runs, and answers signals. */
-import { afterConfinement } from "./confinement/after_confinement.ts";
-import { ConfinementError } from "./confinement/confinement_error.ts";
+import { afterConfinement, ConfinementError } from "@logdna-agent/confinement";
 
 const START_FAILED_STATUS = 1;
 

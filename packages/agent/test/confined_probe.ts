@@ -29,11 +29,17 @@ import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Worker } from "node:worker_threads";
-import { afterConfinement, type Confinement } from "../src/confinement/after_confinement.ts";
-import { confine } from "../src/confinement/confine.ts";
-import { type ThreadFacts, threadFacts } from "../src/confinement/facts.ts";
-import { type CallResult, type Libc, libc } from "../src/confinement/libc.ts";
-import type { Policy } from "../src/confinement/policy.ts";
+import {
+  afterConfinement,
+  type CallResult,
+  type Confinement,
+  confine,
+  type Libc,
+  libc,
+  type Policy,
+  type ThreadFacts,
+  threadFacts,
+} from "@logdna-agent/confinement";
 import { inotifyCalls } from "../src/watch/inotify_calls.ts";
 
 /** What the probe is given on its command line. */

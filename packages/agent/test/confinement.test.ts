@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { Layer } from "../src/confinement/outcome.ts";
+import type { Layer } from "@logdna-agent/confinement";
 import { mountAt, mountsRefused, TMPFS } from "../src/watch/mounting.ts";
 import { bench, done, KEY, NEEDED, NOBODY, probe, refused, SETPRIV, succeeded, traces } from "./confinement_bench.ts";
 

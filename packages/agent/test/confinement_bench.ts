@@ -5,10 +5,7 @@ import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { buildPolicy } from "../src/confinement/build_policy.ts";
-import { landlockAbi } from "../src/confinement/landlock.ts";
-import { libc } from "../src/confinement/libc.ts";
-import type { Policy } from "../src/confinement/policy.ts";
+import { buildPolicy, landlockAbi, libc, type Policy } from "@logdna-agent/confinement";
 import { makePlace, type Place } from "./agent.ts";
 import type { ProbeInput, ProbeReport } from "./confined_probe.ts";
 
@@ -80,6 +77,8 @@ export async function bench(t: TestContext): Promise<Bench> {
   const neighbour = spawn("/bin/sleep", ["1000"], { uid: NOBODY, gid: NOBODY });
   t.after(() => neighbour.kill("SIGKILL"));
   const policy = buildPolicy({
+    program: "logdna-agent",
+    stateFlag: "--db-path",
     mode: "required",
     roots: [place.logs],
     stateDirectory: place.state,

@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { chmodSync, existsSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { receiveSecrets } from "../src/confinement/handover.ts";
-import type { Policy } from "../src/confinement/policy.ts";
+import { type Policy, receiveSecrets } from "@logdna-agent/confinement";
 import { bench, NOBODY, openFor, PROGRAM, probe, refused, SETPRIV, succeeded } from "./confinement_bench.ts";
 
 test("without the capability nothing is left, and what root alone may read is not read", {

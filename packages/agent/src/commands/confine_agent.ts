@@ -1,13 +1,16 @@
 import { readFileSync, realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
+import {
+  buildPolicy,
+  type Confinement,
+  canLeaveRoot,
+  confine,
+  needsCapability,
+  type Policy,
+  type PolicyInputs,
+  privateMountsOf,
+} from "@logdna-agent/confinement";
 import { type Config, loadConfig } from "../config/mod.ts";
-import type { Confinement } from "../confinement/after_confinement.ts";
-import { buildPolicy, type PolicyInputs } from "../confinement/build_policy.ts";
-import { canLeaveRoot } from "../confinement/capabilities.ts";
-import { confine } from "../confinement/confine.ts";
-import { privateMountsOf } from "../confinement/mounts.ts";
-import { needsCapability } from "../confinement/needs_capability.ts";
-import type { Policy } from "../confinement/policy.ts";
 import { createPathRules } from "../rules/path_rules.ts";
 import { VERSION } from "../version.ts";
 
@@ -42,6 +45,8 @@ function policyOf(config: Config, files: Iterable<string>): Policy {
     excludeRegex: config.excludeRegexes,
   });
   const inputs: PolicyInputs = {
+    program: "logdna-agent",
+    stateFlag: "--db-path",
     mode: config.confinement,
     roots: rules.roots,
     isWatched: rules.includes,

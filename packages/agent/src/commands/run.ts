@@ -1,9 +1,7 @@
 import { existsSync } from "node:fs";
+import { type Confinement, GrantedFiles, type Policy } from "@logdna-agent/confinement";
 import { Agent } from "../agent.ts";
 import { CONFIG_ERROR_STATUS, type Config, type LoadResult, loadConfig } from "../config/mod.ts";
-import type { Confinement } from "../confinement/after_confinement.ts";
-import { GrantedFiles } from "../confinement/granted_files.ts";
-import type { Policy } from "../confinement/policy.ts";
 import { TransportError } from "../delivery/transport.ts";
 import type { NamelessFile } from "../sources/files/hot_files.ts";
 import { StateError } from "../state/state_store.ts";

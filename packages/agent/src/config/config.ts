@@ -1,4 +1,4 @@
-import type { ConfinementMode } from "../confinement/policy.ts";
+import type { ConfinementMode } from "@logdna-agent/confinement";
 import type { LogLevel } from "../telemetry/mod.ts";
 import type { LOOKBACKS } from "./options.ts";
 import type { Secret } from "./secret.ts";

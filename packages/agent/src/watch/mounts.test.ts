@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { rmSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { mountAt, mountsRefused, TMPFS } from "./mounting.ts";
-import { unescapeMountPoint } from "./mounts.ts";
 import { agreesWithDisk, type Ground, makeGround, tells, until, watch } from "./recorder.ts";
 
 const skip = mountsRefused();
@@ -132,11 +131,4 @@ test("a mount point with blanks, a newline and a backslash in its name", { skip 
   await tells(told, ground.at(name), "within");
   await unmount();
   await tells(told, ground.at(name), "before");
-});
-
-test("mountinfo's octal escapes become what they stand for, once", () => {
-  assert.equal(unescapeMountPoint("/var/log"), "/var/log");
-  assert.equal(unescapeMountPoint("/a\\040b\\011c\\012d\\134e"), "/a b\tc\nd\\e");
-  assert.equal(unescapeMountPoint("/a\\134040"), "/a\\040");
-  assert.equal(unescapeMountPoint("/é\\043"), "/é#");
 });

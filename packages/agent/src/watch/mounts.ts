@@ -1,4 +1,5 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
+import { unescapeMountPoint } from "@logdna-agent/confinement";
 import type { InotifyCalls } from "./inotify_calls.ts";
 
 const TABLE = "/proc/self/mountinfo";
@@ -56,9 +57,4 @@ function readTable(): Map<string, string> {
     if (point !== undefined) mounts.set(`${id} ${device} ${root}`, unescapeMountPoint(point));
   }
   return mounts;
-}
-
-/** Blank, tab, newline and backslash are written in octal: proc_pid_mountinfo(5) and getmntent(3). */
-export function unescapeMountPoint(text: string): string {
-  return text.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }

@@ -24,6 +24,8 @@ function place(t: TestContext): Place {
   }
   const build = (inputs: Partial<PolicyInputs> = {}): Policy =>
     buildPolicy({
+      program: "logdna-agent",
+      stateFlag: "--db-path",
       mode: "required",
       roots: [join(root, "logs")],
       stateDirectory: join(root, "state"),

@@ -1,20 +1,18 @@
 import { readFileSync } from "node:fs";
 import type { User } from "./needs_capability.ts";
 
-/** The user that packages make for the agent. */
-const NAME = "logdna-agent";
 /** `nobody` on every Linux system: the kernel's overflow user id, proc_sys_kernel(5). */
 const NOBODY = 65_534;
 
 /**
- * The user that a root process becomes: the one of the agent's name, else nobody. Only the local file is asked: a directory
+ * The user that a root process becomes: the one of the program's name, which packages make for it, else nobody. Only the local file is asked: a directory
  * service would be one more thing to trust before anything is confined.
  */
-export function unprivilegedUser(passwd: string = localUsers()): User {
+export function unprivilegedUser(program: string, passwd: string = localUsers()): User {
   for (const line of passwd.split("\n")) {
     // passwd(5)
     const [name, , uid, gid] = line.split(":");
-    if (name !== NAME || uid === undefined || gid === undefined) continue;
+    if (name !== program || uid === undefined || gid === undefined) continue;
     const user = { uid: Number(uid), gid: Number(gid) };
     if (/^[1-9]\d*$/.test(uid) && /^[1-9]\d*$/.test(gid)) return user;
   }

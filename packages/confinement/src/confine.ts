@@ -66,7 +66,7 @@ export function confine(policy: Policy, image: NewImage): string {
     outcomes.push(outcome);
     if (policy.mode === "required" && (outcome.state === "unavailable" || outcome.state === "failed"))
       throw new ConfinementError(
-        `The layer "${layer}" of the confinement is required, but ${outcome.state}: ${outcome.detail}. Start the agent with what that takes, or set its confinement to best-effort.`,
+        `The layer "${layer}" of the confinement is required, but ${outcome.state}: ${outcome.detail}. Start ${policy.program} with what that takes, or set its confinement to best-effort.`,
       );
   }
   closeTheRestAtExec(calls);

@@ -18,7 +18,7 @@ function place(t: TestContext): string {
 }
 
 function handOver(stateDirectory: string): void {
-  handOverStateDirectory({ stateDirectory, uid, gid });
+  handOverStateDirectory({ stateFlag: "--db-path", stateDirectory, uid, gid });
 }
 
 function ownership(path: string): unknown {

@@ -3,6 +3,8 @@ import { test } from "node:test";
 import { describePolicy, type Policy } from "./policy.ts";
 
 const policy: Policy = {
+  program: "logdna-agent",
+  stateFlag: "--db-path",
   mode: "required",
   fromRoot: true,
   uid: 65_534,

@@ -43,7 +43,7 @@ const NAMES = [
   "CHECKPOINT_RESTORE",
 ] as const;
 
-/** The one capability that the agent may keep: reading any file and searching any directory, whatever their modes. */
+/** The one capability that may be kept: reading any file and searching any directory, whatever their modes. */
 export const CAP_DAC_OVERRIDE = 1;
 export const CAP_DAC_READ_SEARCH = NAMES.indexOf("DAC_READ_SEARCH");
 /** Emptying the bounding set and setting the securebits take it. */

@@ -8,6 +8,10 @@ import { unprivilegedUser } from "./unprivileged_user.ts";
 
 /** What a policy is computed from. Paths may be relative and have links in them. */
 export interface PolicyInputs {
+  /** The program's name; a root process becomes the user of that name, where there is one. */
+  readonly program: string;
+  /** The flag that names the state directory, for what to do when it cannot be used. */
+  readonly stateFlag: string;
   readonly mode: ConfinementMode;
   /** Directories and files to watch; they may be missing. */
   readonly roots: readonly string[];
@@ -62,14 +66,14 @@ const NEVER_WHOLE = new Set([
 ]);
 const HOME = /^\/home\/[^/]+$/;
 
-/** Computes what the agent may still do with a configuration. Looks at the file system, changes nothing. */
+/** Computes what a program may still do with its configuration. Looks at the file system, changes nothing. */
 export function buildPolicy(inputs: PolicyInputs): Policy {
   const running = inputs.running ?? { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
-  const user = running.uid === 0 ? (inputs.user ?? unprivilegedUser()) : running;
+  const user = running.uid === 0 ? (inputs.user ?? unprivilegedUser(inputs.program)) : running;
   const stateDirectory = realPath(resolve(inputs.stateDirectory));
   const roots = inputs.roots.map((root) => realPath(resolve(root)));
   const given = [...inputs.configPaths, ...inputs.caPaths].map(ownName);
-  const program = inputs.programPaths.map((path) => realPath(resolve(path)));
+  const sources = inputs.programPaths.map((path) => realPath(resolve(path)));
   const executables = withInterpreters([inputs.executable]);
   const programs = withInterpreters(inputs.programs ?? []);
   const system = [LIBRARIES, RESOLVER, CERTIFICATES, TIME, KERNEL, USERS].flat().map(realPath);
@@ -81,12 +85,14 @@ export function buildPolicy(inputs: PolicyInputs): Policy {
       limit: MAX_REASONS,
       ...watched(inputs.isWatched),
     }),
-    ...unreadableFor([...program, ...executables], user, { deep: false }),
+    ...unreadableFor([...sources, ...executables], user, { deep: false }),
     // What is missing is waited for in the nearest directory that is there.
     ...unreadableFor(missing.map(nearestParent), user, { deep: false }),
     ...unsearchableFor(stateDirectory, user),
   ];
   return {
+    program: inputs.program,
+    stateFlag: inputs.stateFlag,
     mode: inputs.mode,
     fromRoot: running.uid === 0,
     uid: user.uid,
@@ -94,7 +100,7 @@ export function buildPolicy(inputs: PolicyInputs): Policy {
     keepCapability: inputs.noCapability !== true && reasons.length > 0,
     capabilityFor: [...new Set(reasons)].slice(0, MAX_REASONS),
     logs,
-    readable: outermost([...given.flatMap(grantForConfiguration), ...program, ...system].filter(exists)).filter(
+    readable: outermost([...given.flatMap(grantForConfiguration), ...sources, ...system].filter(exists)).filter(
       (path) => !logs.some((log) => path === log || isBeneath(path, log)),
     ),
     // Listing is granted for everything beneath: for / that would be every name there is.

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { unescapeMountPoint } from "../watch/mounts.ts";
 import type { Libc } from "./libc.ts";
+import { unescapeMountPoint } from "./mount_point.ts";
 import { type Outcome, outcomesOf } from "./outcome.ts";
 import type { Policy } from "./policy.ts";
 

@@ -8,6 +8,8 @@ import type { Outcome } from "./outcome.ts";
 import type { Policy } from "./policy.ts";
 
 const policy: Policy = {
+  program: "logdna-agent",
+  stateFlag: "--db-path",
   mode: "best-effort",
   fromRoot: true,
   uid: 65_534,

@@ -8,6 +8,9 @@ export type ConfinementMode = "required" | "best-effort" | "off";
  * that it can be printed, compared and handed to the new image. All paths are absolute and real.
  */
 export interface Policy {
+  /** The program's name, and the flag that names its state directory. */
+  readonly program: string;
+  readonly stateFlag: string;
   readonly mode: ConfinementMode;
   /** The process was root: started anew, it can be given what this one has not. */
   readonly fromRoot: boolean;

@@ -19,16 +19,17 @@ const FILE = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 /**
  * Makes the state directory, if it is missing, private to the policy's user, and hands it over with the files that are in it.
  * Everything goes through descriptors, and links are not followed: whoever had the directory before decides nothing.
- * @throws {ConfinementError} when it is not a directory of the agent's own, with what to do.
+ * @throws {ConfinementError} when it is not a directory of the program's own, with what to do.
  */
 export function handOverStateDirectory({
   stateDirectory,
+  stateFlag,
   uid,
   gid,
-}: Pick<Policy, "stateDirectory" | "uid" | "gid">): void {
+}: Pick<Policy, "stateDirectory" | "stateFlag" | "uid" | "gid">): void {
   const refuse = (why: string): never => {
     throw new ConfinementError(
-      `The state directory ${stateDirectory} cannot be handed over to user ${uid}: ${why}. Give a directory of its own with --db-path.`,
+      `The state directory ${stateDirectory} cannot be handed over to user ${uid}: ${why}. Give a directory of its own with ${stateFlag}.`,
     );
   };
   // The directories on the way are for the user to pass through.
@@ -65,8 +66,7 @@ export function handOverStateDirectory({
     try {
       const stat = fstatSync(file);
       // A second name would hand over a file of somewhere else.
-      if (!stat.isFile() || stat.nlink !== 1 || !mayOwn(stat))
-        refuse(`${name} in it is not a file of the agent's alone`);
+      if (!stat.isFile() || stat.nlink !== 1 || !mayOwn(stat)) refuse(`${name} in it is not a file of its alone`);
       give(file, stat, 0o600);
     } finally {
       closeSync(file);

@@ -1,0 +1,16 @@
+/** What a program may still do, as plain data, and giving everything else away before it begins its work. */
+export { afterConfinement, type Confinement } from "./after_confinement.ts";
+export { buildPolicy, type PolicyInputs } from "./build_policy.ts";
+export { canLeaveRoot } from "./capabilities.ts";
+export { confine, type NewImage } from "./confine.ts";
+export { ConfinementError } from "./confinement_error.ts";
+export { type Facts, type ThreadFacts, threadFacts } from "./facts.ts";
+export { GrantedFiles } from "./granted_files.ts";
+export { receiveSecrets } from "./handover.ts";
+export { landlockAbi } from "./landlock.ts";
+export { type CallResult, type Libc, libc } from "./libc.ts";
+export { unescapeMountPoint } from "./mount_point.ts";
+export { privateMountsOf } from "./mounts.ts";
+export { needsCapability } from "./needs_capability.ts";
+export type { Layer, Outcome } from "./outcome.ts";
+export { type ConfinementMode, describePolicy, type Policy } from "./policy.ts";
