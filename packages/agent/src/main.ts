@@ -1,14 +1,23 @@
 /** The agent's program: gives its power away, reads the configuration, runs, and answers signals. */
-import { afterConfinement, ConfinementError } from "@logdna-agent/confinement";
+import { afterConfinement, ConfinementError, giveUpForeignFunctions } from "@logdna-agent/confinement";
+import { isAttempt } from "./doctor/attempt.ts";
+import { inotifyCalls } from "./watch/inotify_calls.ts";
 
 const START_FAILED_STATUS = 1;
 
 async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   // First of all, also before more of the program is loaded.
   const confinement = afterConfinement(env);
+  if (confinement === undefined ? argv[0] === "doctor" : isAttempt(confinement)) {
+    const { doctor } = await import("./commands/doctor.ts");
+    return doctor({ argv: argv.slice(1), env }, confinement);
+  }
   const { confineAgent, startOf } = await import("./commands/confine_agent.ts");
   const unconfined = confinement === undefined ? confineAgent({ argv, env }) : undefined;
   const { run } = await import("./commands/run.ts");
+  // All that is called of the C library is bound from here on.
+  inotifyCalls();
+  giveUpForeignFunctions();
   return run(startOf(confinement, argv, env), confinement ?? unconfined);
 }
 

@@ -18,6 +18,9 @@ export interface PolicyInputs {
   /** Whether a file in a root ships; only such a file is a reason to keep the capability. By default all are. */
   readonly isWatched?: (path: string) => boolean;
   readonly stateDirectory: string;
+  /** See `Policy`. */
+  readonly stateEntries?: readonly string[];
+  readonly neededCalls?: Policy["neededCalls"];
   /** Directories and files that the program consists of. */
   readonly programPaths: readonly string[];
   /** Files and directories that the configuration is read from, now and when it is read again. */
@@ -28,7 +31,7 @@ export interface PolicyInputs {
   readonly executable: string;
   /** Programs that run as children later on. */
   readonly programs?: readonly string[];
-  /** TCP ports of everything that is connected to; that of DNS, for long answers, is added. */
+  /** TCP ports of everything that is connected to; where there is any, that of DNS, for long answers, is added. */
   readonly connectPorts: readonly number[];
   readonly bindPorts: readonly number[];
   readonly localSockets?: boolean;
@@ -108,10 +111,12 @@ export function buildPolicy(inputs: PolicyInputs): Policy {
     stateDirectory,
     executables,
     programs,
-    connectPorts: ascending([...inputs.connectPorts, DNS]),
+    connectPorts: ascending(inputs.connectPorts.length === 0 ? [] : [...inputs.connectPorts, DNS]),
     bindPorts: ascending(inputs.bindPorts),
     localSockets: inputs.localSockets ?? false,
     readOnlyMounts: true,
+    ...(inputs.stateEntries !== undefined && { stateEntries: inputs.stateEntries }),
+    ...(inputs.neededCalls !== undefined && { neededCalls: inputs.neededCalls }),
   };
 }
 

@@ -20,6 +20,8 @@ export interface NewImage {
   readonly env: Readonly<Record<string, string>>;
   /** Values by name that the new image takes with `afterConfinement`. */
   readonly secrets: Readonly<Record<string, string>>;
+  /** Descriptors that stay open; all others but the standard streams are closed. */
+  readonly descriptors?: readonly number[];
 }
 
 /** prctl(2), `<linux/prctl.h>`. */
@@ -70,6 +72,7 @@ export function confine(policy: Policy, image: NewImage): string {
       );
   }
   closeTheRestAtExec(calls);
+  for (const fd of image.descriptors ?? []) calls.keepOverExec(fd);
   const anchor = holdOwnDirectory(calls);
   const handover = writeHandover(calls, { policy, outcomes, secrets: image.secrets });
   try {

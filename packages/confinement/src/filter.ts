@@ -26,6 +26,8 @@ export interface FilterOptions {
   readonly localSockets: boolean;
   /** It has children, which it may signal; other processes are then refused by Landlock alone. */
   readonly children: boolean;
+  /** Calls that are named but let through, because the program needs them. */
+  readonly needed?: readonly SyscallName[];
 }
 
 /** `<linux/audit.h>`: the ELF machine number, 64 bits, little-endian. */
@@ -75,6 +77,7 @@ export function firstFilter(options: FilterOptions): Instruction[] {
   return program(options.architecture, [
     ...Object.values(DENIED)
       .flat()
+      .filter((name) => !options.needed?.includes(name))
       .map((name): Rule => [name, [DENY]]),
     // Its flags are in memory, where no filter can look; the C library then uses clone(2).
     ["clone3", [answer(RET_ERRNO | ENOSYS)]],

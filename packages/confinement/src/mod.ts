@@ -12,5 +12,6 @@ export { type CallResult, type Libc, libc } from "./libc.ts";
 export { unescapeMountPoint } from "./mount_point.ts";
 export { privateMountsOf } from "./mounts.ts";
 export { needsCapability } from "./needs_capability.ts";
+export { giveUpForeignFunctions, nodePermissions } from "./node_permissions.ts";
 export type { Layer, Outcome } from "./outcome.ts";
 export { type ConfinementMode, describePolicy, type Policy } from "./policy.ts";

@@ -61,9 +61,10 @@ function setAttributes(libc: Libc, path: string, flags: number, change: { set: b
 
 /** Where nothing can be mounted the mounts may be read-only already, as in a container or under a service manager. */
 function withoutNamespace(policy: Pick<Policy, "logs">, why: string): Outcome {
-  const writable = writableMountsOf(policy.logs);
+  const hasLogs = policy.logs.length > 0;
+  const writable = writableMountsOf(hasLogs ? policy.logs : ["/"]);
   return writable.length === 0
-    ? applied("the mounts that the logs are on are read-only already")
+    ? applied(`the mounts that ${hasLogs ? "the logs are" : "/ is"} on are read-only already`)
     : unavailable(`${why}; and ${writable.join(", ")} can be written to as far as the files' modes allow`);
 }
 

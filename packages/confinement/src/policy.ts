@@ -1,4 +1,5 @@
 import type { Layer } from "./outcome.ts";
+import type { SyscallName } from "./syscall_numbers.ts";
 
 /** What happens where a layer cannot be put on: the process ends, goes on with a warning, or nothing is tried at all. */
 export type ConfinementMode = "required" | "best-effort" | "off";
@@ -29,6 +30,8 @@ export interface Policy {
   readonly listable: readonly string[];
   /** The one directory in which files may be written, made, renamed and removed. */
   readonly stateDirectory: string;
+  /** Names in the state directory that are handed over, with all that is beneath them; without it, it holds files alone. */
+  readonly stateEntries?: readonly string[];
   /** What is executed to start the new image: Node, and the loader that its ELF header names. */
   readonly executables: readonly string[];
   /** Programs that may be executed later on; when there is none, executing is refused altogether once the image has started. */
@@ -41,6 +44,8 @@ export interface Policy {
   readonly localSockets: boolean;
   /** Whether every mount but the state directory becomes read-only in a mount namespace of its own. */
   readonly readOnlyMounts: boolean;
+  /** System calls that the filter would refuse, and that the program cannot do without. */
+  readonly neededCalls?: readonly SyscallName[];
   /** Layers that are left out; tests alone set it, to show what each layer is good for. */
   readonly without?: readonly Layer[];
 }
@@ -62,6 +67,7 @@ export function describePolicy(policy: Policy): string[] {
   lines.push(`Connect: ${ports(policy.connectPorts)}`, `Listen: ${ports(policy.bindPorts)}`);
   lines.push(`Unix sockets: ${policy.localSockets ? "any" : "none"}`);
   lines.push(`Mounts: ${policy.readOnlyMounts ? "read-only but for the state directory" : "as they are"}`);
+  if ((policy.neededCalls?.length ?? 0) > 0) lines.push(`System calls: also ${policy.neededCalls?.join(", ")}`);
   if ((policy.without?.length ?? 0) > 0) lines.push(`Left out: ${policy.without?.join(", ")}`);
   return lines;
 }

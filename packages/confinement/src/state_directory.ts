@@ -11,80 +11,93 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import { ConfinementError } from "./confinement_error.ts";
+import { handOverEntries, Refusal } from "./hand_over_entries.ts";
 import type { Policy } from "./policy.ts";
 
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
-const FILE = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** Made by the file system itself at the top of a disk: mke2fs(8). */
+const OF_THE_DISK = "lost+found";
 
 /**
- * Makes the state directory, if it is missing, private to the policy's user, and hands it over with the files that are in it.
+ * Makes the state directory, if it is missing, private to the policy's user, and hands it over with what is in it: with all of
+ * it, which must be files alone, or with the entries that the policy names and all that is beneath them; then anything else
+ * in it stays what it is.
+ *
+ * - It must belong to the user that this process runs as, or to the policy's. With named entries it must hold one of them or
+ *   be empty: a directory that root keeps for something else, such as its home, is not taken for the program's.
+ * - It is closed to everyone else before it is looked into, and everything is looked at before anything in it is given. What
+ *   is not as it should be then is refused, and nothing in it was changed.
+ * - What the entries must be: see `handOverEntries`.
+ *
  * Everything goes through descriptors, and links are not followed: whoever had the directory before decides nothing.
  * @throws {ConfinementError} when it is not a directory of the program's own, with what to do.
  */
 export function handOverStateDirectory({
   stateDirectory,
   stateFlag,
+  stateEntries,
   uid,
   gid,
-}: Pick<Policy, "stateDirectory" | "stateFlag" | "uid" | "gid">): void {
+}: Pick<Policy, "stateDirectory" | "stateFlag" | "stateEntries" | "uid" | "gid">): void {
   const refuse = (why: string): never => {
     throw new ConfinementError(
       `The state directory ${stateDirectory} cannot be handed over to user ${uid}: ${why}. Give a directory of its own with ${stateFlag}.`,
     );
   };
-  // The directories on the way are for the user to pass through.
-  const umask = process.umask(0o022);
-  try {
-    mkdirSync(dirname(stateDirectory), { recursive: true, mode: 0o755 });
-    mkdirSync(stateDirectory, { mode: 0o700 });
-  } catch (error) {
-    if (codeOf(error) !== "EEXIST") refuse(`making it failed with ${codeOf(error)}`);
-  } finally {
-    process.umask(umask);
-  }
+  makeDirectory(stateDirectory, refuse);
   const running = process.geteuid?.() ?? 0;
-  const mayOwn = (stat: Stats): boolean => stat.uid === running || stat.uid === uid;
+  const owners = [running, uid];
   try {
     const directory = openSync(stateDirectory, DIRECTORY);
     try {
-      if (!mayOwn(fstatSync(directory))) refuse(`it belongs to user ${fstatSync(directory).uid}`);
+      const before = fstatSync(directory);
+      if (!owners.includes(before.uid))
+        refuse(
+          `it belongs to user ${before.uid} (if it is this program's, run chown -R ${running} ${stateDirectory} first)`,
+        );
       // Through the descriptor, so that it is this directory's files whatever happens to its name.
       const here = `/proc/self/fd/${directory}`;
-      for (const name of readdirSync(here)) handOverFile(`${here}/${name}`, name);
-      give(directory, fstatSync(directory), 0o700);
+      const names = readdirSync(here);
+      const handed = stateEntries === undefined ? names : names.filter((name) => stateEntries.includes(name));
+      if (handed.length === 0 && names.some((name) => name !== OF_THE_DISK)) refuse("it holds something else");
+      const deep = stateEntries !== undefined;
+      if (deep) close(directory, before, running);
+      try {
+        handOverEntries(here, handed, { uid, gid, owners, deep });
+      } catch (error) {
+        if (deep) fchownSync(directory, before.uid, before.gid);
+        throw error;
+      }
+      const now = fstatSync(directory);
+      if (now.uid !== uid || now.gid !== gid) fchownSync(directory, uid, gid);
+      if ((now.mode & 0o7777) !== 0o700) fchmodSync(directory, 0o700);
     } finally {
       closeSync(directory);
     }
   } catch (error) {
     if (error instanceof ConfinementError) throw error;
+    if (error instanceof Refusal) refuse(error.message);
     const code = codeOf(error);
     refuse(code === "ENOTDIR" ? "it is not a directory" : `looking into it failed with ${code}`);
   }
+}
 
-  function handOverFile(path: string, name: string): void {
-    const file = openFile(path, name);
-    try {
-      const stat = fstatSync(file);
-      // A second name would hand over a file of somewhere else.
-      if (!stat.isFile() || stat.nlink !== 1 || !mayOwn(stat)) refuse(`${name} in it is not a file of its alone`);
-      give(file, stat, 0o600);
-    } finally {
-      closeSync(file);
-    }
-  }
+/** Keeps everyone else out, the user that it is given to included: nobody is to change what is looked at. */
+function close(directory: number, { uid, mode }: Stats, running: number): void {
+  if (uid !== running) fchownSync(directory, running, -1);
+  if ((mode & 0o7777) !== 0o700) fchmodSync(directory, 0o700);
+}
 
-  function openFile(path: string, name: string): number {
-    try {
-      return openSync(path, FILE);
-    } catch (error) {
-      if (codeOf(error) !== "ELOOP") throw error;
-      return refuse(`${name} is a symbolic link, which is not followed: remove it and start again`);
-    }
-  }
-
-  function give(fd: number, stat: Stats, mode: number): void {
-    if (stat.uid !== uid || stat.gid !== gid) fchownSync(fd, uid, gid);
-    if ((stat.mode & 0o7777) !== mode) fchmodSync(fd, mode);
+function makeDirectory(path: string, refuse: (why: string) => never): void {
+  // The directories on the way are for the user to pass through.
+  const umask = process.umask(0o022);
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") refuse(`making it failed with ${codeOf(error)}`);
+  } finally {
+    process.umask(umask);
   }
 }
 

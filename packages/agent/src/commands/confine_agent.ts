@@ -6,12 +6,13 @@ import {
   canLeaveRoot,
   confine,
   needsCapability,
+  nodePermissions,
   type Policy,
   type PolicyInputs,
   privateMountsOf,
 } from "@logdna-agent/confinement";
 import { type Config, loadConfig } from "../config/mod.ts";
-import { createPathRules } from "../rules/path_rules.ts";
+import { createPathRules, type PathRules } from "../rules/path_rules.ts";
 import { VERSION } from "../version.ts";
 
 /** What starts the program: its flags and its environment. */
@@ -35,15 +36,23 @@ const CONFIGURATION = ["/etc/logdna-hostname"];
 const ROOT = join(import.meta.dirname, "../../../..");
 const PROGRAM = ["packages", "node_modules", "package.json"].map((name) => join(ROOT, name));
 
-/** What an agent with this configuration may do. */
-function policyOf(config: Config, files: Iterable<string>): Policy {
-  const rules = createPathRules({
+/** Which files a configuration has shipped. */
+export function pathRulesOf(config: Config): PathRules {
+  return createPathRules({
     dirs: config.logDirs,
     include: config.includeGlobs,
     includeRegex: config.includeRegexes,
     exclude: config.excludeGlobs,
     excludeRegex: config.excludeRegexes,
   });
+}
+
+/**
+ * What an agent with this configuration may do.
+ * @param files what the configuration was read from.
+ */
+export function policyOf(config: Config, files: Iterable<string>): Policy {
+  const rules = pathRulesOf(config);
   const inputs: PolicyInputs = {
     program: "logdna-agent",
     stateFlag: "--db-path",
@@ -90,9 +99,13 @@ export function confineAgent({ argv, env }: Start): string | undefined {
   const secretFlags = argv.some((flag) => KEY_FLAG.test(flag));
   if (secretFlags) secrets[FLAGS] = JSON.stringify(argv);
   const main = process.argv[1] ?? "";
-  return confine(policyOf(loaded.config, files), {
+  const policy = policyOf(loaded.config, files);
+  // Under the name that it is opened by, too: Node compares names.
+  const writable = [...new Set([policy.stateDirectory, resolve(loaded.config.dbPath)])];
+  const flags = ["--disable-sigusr1", ...nodePermissions(writable, { children: policy.programs.length > 0 })];
+  return confine(policy, {
     file: process.execPath,
-    argv: [process.execPath, ...process.execArgv, "--disable-sigusr1", main, ...(secretFlags ? [] : argv)],
+    argv: [process.execPath, ...process.execArgv, ...flags, main, ...(secretFlags ? [] : argv)],
     env: visible,
     secrets,
   });

@@ -5,6 +5,9 @@ import { type AnyOption, environmentNames, GROUPS, OPTION_LIST } from "./options
 const INDENT = 6;
 const WIDTH = 100;
 
+const DOCTOR =
+  "Tell which privileges this host's log files need, what the agent keeps of them and what it gives away, and what would do with less; see doctor --help.";
+
 /** What `--help` prints: every option under its heading, with its names in other places and its default. */
 export function helpText(): string {
   const parts = [
@@ -25,6 +28,7 @@ export function helpText(): string {
     ({ flags, description }) => `  ${flags}\n${wrapped(description, INDENT)}\n`,
   );
   parts.push(`Instead of running:\n${actions.join("")}`);
+  parts.push(`Commands:\n  doctor\n${wrapped(DOCTOR, INDENT)}\n`);
   return parts.join("\n");
 }
 

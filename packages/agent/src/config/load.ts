@@ -10,6 +10,7 @@ import { listText } from "./list.ts";
 import { merge } from "./merge.ts";
 import type { OptionName } from "./options.ts";
 import { problemText } from "./problem.ts";
+import { Secret } from "./secret.ts";
 
 /** Exit status for a configuration with errors: the number of EINVAL, as in the existing agents. */
 export const CONFIG_ERROR_STATUS = 22;
@@ -22,6 +23,8 @@ export interface LoadOptions {
   /** Reads a file as text; throws the system's error. */
   readonly readFile?: (path: string) => string;
   readonly osHostname?: () => string;
+  /** Whether to go on without an ingestion key; it is an empty one then. */
+  readonly keyIsOptional?: boolean;
 }
 
 /** What the configuration comes to. */
@@ -59,10 +62,12 @@ export function loadConfig(options: LoadOptions): LoadResult {
   const warnings = [...new Set([...merged.warnings, ...told.warnings].map(problemText))];
   const problems = [...merged.problems, ...told.problems];
   // The configuration can be looked at before there is a key.
-  const missingKey = isList && problems.length === 1 && problems[0]?.where === "" && key === undefined;
+  const mayLackKey = isList || options.keyIsOptional === true;
+  const missingKey = mayLackKey && problems.length === 1 && problems[0]?.where === "" && key === undefined;
   if (problems.length > 0 && !missingKey)
     return { kind: "error", errors: [...new Set(problems.map(problemText))], warnings };
   if (isList) return { kind: "print", text: listText(config), warnings };
-  if (key === undefined) throw new Error("A configuration without a key must have been told as a problem.");
-  return { kind: "run", config: { ...config, key }, warnings, origins: merged.origins };
+  if (key === undefined && !missingKey)
+    throw new Error("A configuration without a key must have been told as a problem.");
+  return { kind: "run", config: { ...config, key: key ?? new Secret("") }, warnings, origins: merged.origins };
 }

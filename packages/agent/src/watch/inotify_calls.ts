@@ -26,6 +26,9 @@ const IN_CLOEXEC = 0o2000000;
 const POLLPRI = 0x0002;
 const POLLERR = 0x0008;
 
+/** Longest path with the NUL behind it, in bytes: `<linux/limits.h>`. */
+const PATH_MAX = 4096;
+
 /** A system call's result: a value, or the errno name. */
 type CallResult = { readonly value: number } | { readonly code: string };
 
@@ -61,26 +64,34 @@ function load(): InotifyCalls | string {
 function bind(ffi: typeof import("node:ffi")): InotifyCalls {
   const { functions: libc } = ffi.dlopen(null, {
     inotify_init1: { arguments: ["i32"], return: "i32" },
-    inotify_add_watch: { arguments: ["i32", "string", "u32"], return: "i32" },
+    inotify_add_watch: { arguments: ["i32", "pointer", "u32"], return: "i32" },
     inotify_rm_watch: { arguments: ["i32", "i32"], return: "i32" },
-    poll: { arguments: ["buffer", "u64", "i32"], return: "i32" },
+    poll: { arguments: ["pointer", "u64", "i32"], return: "i32" },
     // glibc's and musl's name for the address of this thread's errno; the address is constant for the thread.
     __errno_location: { arguments: [], return: "pointer" },
   });
-  const errno = libc.__errno_location();
+  // What is passed and read is in memory of which the address is taken now: later the process has given up node:ffi.
+  const errno = ffi.toBuffer(libc.__errno_location(), 4, false);
   // errno is read in the statement after the call: nothing of Node runs in between that could set it anew.
   const outcome = (value: number): CallResult =>
-    value === -1 ? { code: getSystemErrorName(-ffi.getInt32(errno, 0)) } : { value };
+    value === -1 ? { code: getSystemErrorName(-errno.readInt32LE(0)) } : { value };
   const pollfd = Buffer.alloc(8);
+  const pollfdAt = ffi.getRawPointer(pollfd);
+  const pathname = Buffer.alloc(PATH_MAX);
+  const pathnameAt = ffi.getRawPointer(pathname);
   return {
     init: () => outcome(libc.inotify_init1(IN_CLOEXEC)),
-    addWatch: (fd, path, mask) => outcome(libc.inotify_add_watch(fd, path, mask)),
+    addWatch(fd, path, mask) {
+      if (Buffer.byteLength(path) >= PATH_MAX) return { code: "ENAMETOOLONG" };
+      pathname[pathname.write(path)] = 0;
+      return outcome(libc.inotify_add_watch(fd, pathnameAt, mask));
+    },
     rmWatch: (fd, wd) => outcome(libc.inotify_rm_watch(fd, wd)),
     hasPriorityCondition(fd) {
       pollfd.writeInt32LE(fd, 0);
       pollfd.writeInt16LE(POLLPRI | POLLERR, 4);
       pollfd.writeInt16LE(0, 6);
-      return libc.poll(pollfd, 1n, 0) > 0;
+      return libc.poll(pollfdAt, 1n, 0) > 0;
     },
   };
 }

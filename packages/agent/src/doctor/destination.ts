@@ -1,0 +1,34 @@
+import { lookup } from "node:dns/promises";
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import type { Config } from "../config/mod.ts";
+import type { Destination } from "./report.ts";
+
+/** Where the agent connects to, as its name is looked up now. Nothing is sent there. */
+export async function destinationOf({ host, port, useSsl }: Config): Promise<Destination> {
+  const common = { host, port, encrypted: useSsl, resolvers: resolversOf(textOf("/etc/resolv.conf")) };
+  try {
+    const found = await lookup(host, { all: true });
+    return { ...common, addresses: [...new Set(found.map(({ address }) => address))].sort(), problem: undefined };
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
+    return { ...common, addresses: [], problem: `the name ${host} cannot be looked up: ${code}` };
+  }
+}
+
+/** The name servers of resolv.conf(5); the one of this host where none is named. */
+export function resolversOf(text: string): string[] {
+  const found = text.split("\n").flatMap((line) => {
+    const address = /^nameserver\s+([0-9A-Fa-f:.]+)/.exec(line)?.[1];
+    return address !== undefined && isIP(address) > 0 ? [address] : [];
+  });
+  return found.length === 0 ? ["127.0.0.1"] : [...new Set(found)];
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
