@@ -71,6 +71,8 @@ function start(
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void stop(0));
 
 const data = join(values.data, "ingester");
+// To be passed through by the users that the two become; what is in it is private.
+mkdirSync(values.data, { recursive: true, mode: 0o711 });
 mkdirSync(data, { recursive: true, mode: 0o700 });
 const port = values.port ?? String((await isFree(8443)) ? 8443 : 0);
 const server = start(

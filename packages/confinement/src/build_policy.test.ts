@@ -136,3 +136,7 @@ test("an executable brings its loader, and TCP brings DNS", (t) => {
   assert.deepEqual(connectPorts, [53, 443, 8443]);
   assert.deepEqual(bindPorts, [9881]);
 });
+
+test("with nothing to connect to there are no names to look up", (t) => {
+  assert.deepEqual(place(t).build({ connectPorts: [] }).connectPorts, []);
+});

@@ -20,7 +20,7 @@ export interface PolicyInputs {
   readonly stateDirectory: string;
   /** See `Policy`. */
   readonly stateEntries?: readonly string[];
-  readonly neededCalls?: Policy["neededCalls"];
+  readonly ignoredCalls?: Policy["ignoredCalls"];
   /** Directories and files that the program consists of. */
   readonly programPaths: readonly string[];
   /** Files and directories that the configuration is read from, now and when it is read again. */
@@ -116,7 +116,7 @@ export function buildPolicy(inputs: PolicyInputs): Policy {
     localSockets: inputs.localSockets ?? false,
     readOnlyMounts: true,
     ...(inputs.stateEntries !== undefined && { stateEntries: inputs.stateEntries }),
-    ...(inputs.neededCalls !== undefined && { neededCalls: inputs.neededCalls }),
+    ...(inputs.ignoredCalls !== undefined && { ignoredCalls: inputs.ignoredCalls }),
   };
 }
 

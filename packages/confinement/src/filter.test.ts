@@ -174,6 +174,14 @@ for (const architecture of ARCHITECTURES) {
   });
 }
 
+test("what is to be ignored is answered with success, and all else as ever", () => {
+  const { x64 } = AUDIT_ARCH;
+  const program = firstFilter({ ...options("x64"), ignored: ["utimensat"] });
+  const of = (name: SyscallName): number => run(program, x64, syscallNumber(name, "x64") ?? -1, []);
+  assert.equal(of("utimensat"), RET_ERRNO);
+  assert.equal(of("utime"), RET_ERRNO | constants.errno.EPERM);
+});
+
 test("x32 calls, which x86-64 kernels may know, are refused", () => {
   const program = firstFilter(options("x64"));
   assert.equal(run(program, AUDIT_ARCH.x64, 0x40000000), EPERM);

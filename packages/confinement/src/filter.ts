@@ -26,8 +26,8 @@ export interface FilterOptions {
   readonly localSockets: boolean;
   /** It has children, which it may signal; other processes are then refused by Landlock alone. */
   readonly children: boolean;
-  /** Calls that are named but let through, because the program needs them. */
-  readonly needed?: readonly SyscallName[];
+  /** Calls that are answered with success without being done. */
+  readonly ignored?: readonly SyscallName[];
 }
 
 /** `<linux/audit.h>`: the ELF machine number, 64 bits, little-endian. */
@@ -62,6 +62,8 @@ const PR_SET_PTRACER = 0x5961_6d61;
 
 const { EPERM, ENOSYS, EOPNOTSUPP } = constants.errno;
 const DENY = answer(RET_ERRNO | EPERM);
+/** An error number of 0 is none: seccomp(2). */
+const IGNORE = answer(RET_ERRNO | 0);
 const ALLOW = answer(RET_ALLOW);
 /** As on a host where fast open is switched off: libraries then use connect(2), of which Landlock sees the port. */
 const NO_FAST_OPEN = answer(RET_ERRNO | EOPNOTSUPP);
@@ -77,8 +79,7 @@ export function firstFilter(options: FilterOptions): Instruction[] {
   return program(options.architecture, [
     ...Object.values(DENIED)
       .flat()
-      .filter((name) => !options.needed?.includes(name))
-      .map((name): Rule => [name, [DENY]]),
+      .map((name): Rule => [name, [options.ignored?.includes(name) ? IGNORE : DENY]]),
     // Its flags are in memory, where no filter can look; the C library then uses clone(2).
     ["clone3", [answer(RET_ERRNO | ENOSYS)]],
     ["clone", [load(atArgument(0)), ifAnyBit(CLONE_NEW, 0, 1), DENY, ALLOW]],

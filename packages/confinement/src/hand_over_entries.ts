@@ -18,6 +18,13 @@ const FILE_MODE = 0o600;
 /** Something in the state directory is not what it should be; the message says what, and what is wrong with it. */
 export class Refusal extends Error {
   override readonly name = "Refusal";
+  /** It belongs to somebody else. */
+  readonly isOfOthers: boolean;
+
+  constructor(message: string, isOfOthers = false) {
+    super(message);
+    this.isOfOthers = isOfOthers;
+  }
 }
 
 export interface HandingOver {
@@ -49,6 +56,22 @@ export function handOverEntries(directory: string, names: readonly string[], how
   for (const name of names) check(`${directory}/${name}`, name, how, seen);
   for (const { shown, links, found } of seen.values()) if (links !== found) throw namedElsewhere(shown, links);
   for (const name of names) give(`${directory}/${name}`, name, how, seen);
+}
+
+/** Whether all of it is the user's already, as after every run but the first; what is just being removed does not count. */
+export function areGiven(directory: string, names: readonly string[], how: HandingOver): boolean {
+  return names.every((name) => {
+    const path = `${directory}/${name}`;
+    try {
+      const stat = lstatSync(path, { bigint: true });
+      if (stat.isSymbolicLink()) return true;
+      if (!stat.isDirectory()) return stat.isFile() && isGiven(stat, FILE_MODE, how);
+      return isGiven(stat, DIRECTORY_MODE, how) && areGiven(path, readdirSync(path), how);
+    } catch (error) {
+      if (error instanceof Error && "code" in error && error.code === "ENOENT") return true;
+      throw error;
+    }
+  });
 }
 
 /** Files that have several names, by inode, with how many of these were found. */
@@ -114,7 +137,7 @@ function namedElsewhere(shown: string, links: bigint): Refusal {
 }
 
 function checkOwner(stat: BigIntStats, shown: string, { owners }: HandingOver): void {
-  if (!owners.includes(Number(stat.uid))) throw new Refusal(`${shown} in it belongs to user ${stat.uid}`);
+  if (!owners.includes(Number(stat.uid))) throw new Refusal(`${shown} in it belongs to user ${stat.uid}`, true);
 }
 
 function inDirectory(path: string, act: (here: string, fd: number) => void): void {

@@ -94,6 +94,7 @@ function addRules(
     ...policy.executables.map((path) => [path, ACCESS_FS.READ_FILE | ACCESS_FS.EXECUTE] as const),
     ...policy.programs.map((path) => [path, ACCESS_FS.READ_FILE | ACCESS_FS.EXECUTE] as const),
     [policy.stateDirectory, READ | WRITE],
+    ...(policy.linkable ?? []).map((path) => [path, ACCESS_FS.MAKE_SYM] as const),
   ];
   for (const [path, rights] of paths) {
     const problem = addPath(libc, ruleset, path, rights & handled.fs);

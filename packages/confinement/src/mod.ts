@@ -13,5 +13,5 @@ export { unescapeMountPoint } from "./mount_point.ts";
 export { privateMountsOf } from "./mounts.ts";
 export { needsCapability } from "./needs_capability.ts";
 export { giveUpForeignFunctions, nodePermissions } from "./node_permissions.ts";
-export type { Layer, Outcome } from "./outcome.ts";
+export { LAYERS, type Layer, type Outcome } from "./outcome.ts";
 export { type ConfinementMode, describePolicy, type Policy } from "./policy.ts";

@@ -48,6 +48,12 @@ test("what is switched off is told, too", () => {
   assert.ok(lines.includes("Left out: seccomp"));
 });
 
+test("what a program needs beyond the rule is told, too", () => {
+  const lines = describePolicy({ ...policy, linkable: ["/var/lib/logdna/store"], ignoredCalls: ["utimensat"] });
+  assert.ok(lines.includes("Make links: /var/lib/logdna/store"));
+  assert.ok(lines.includes("System calls that do nothing: utimensat"));
+});
+
 test("a policy survives JSON", () => {
   assert.deepEqual(JSON.parse(JSON.stringify(policy)), policy);
 });

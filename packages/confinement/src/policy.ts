@@ -30,6 +30,8 @@ export interface Policy {
   readonly listable: readonly string[];
   /** The one directory in which files may be written, made, renamed and removed. */
   readonly stateDirectory: string;
+  /** Directories directly in the state directory beneath which symbolic links may be made, too. */
+  readonly linkable?: readonly string[];
   /** Names in the state directory that are handed over, with all that is beneath them; without it, it holds files alone. */
   readonly stateEntries?: readonly string[];
   /** What is executed to start the new image: Node, and the loader that its ELF header names. */
@@ -44,8 +46,8 @@ export interface Policy {
   readonly localSockets: boolean;
   /** Whether every mount but the state directory becomes read-only in a mount namespace of its own. */
   readonly readOnlyMounts: boolean;
-  /** System calls that the filter would refuse, and that the program cannot do without. */
-  readonly neededCalls?: readonly SyscallName[];
+  /** System calls that the filter answers with success and does not let through: the program fails without the answer alone. */
+  readonly ignoredCalls?: readonly SyscallName[];
   /** Layers that are left out; tests alone set it, to show what each layer is good for. */
   readonly without?: readonly Layer[];
 }
@@ -62,12 +64,14 @@ export function describePolicy(policy: Policy): string[] {
   lines.push(...policy.readable.map((path) => `Read: ${path}`));
   lines.push(...policy.listable.map((path) => `List: ${path}`));
   lines.push(`Write: ${policy.stateDirectory}`);
+  lines.push(...(policy.linkable ?? []).map((path) => `Make links: ${path}`));
   lines.push(...policy.executables.map((path) => `Execute, at the start only: ${path}`));
   lines.push(...policy.programs.map((path) => `Execute: ${path}`));
   lines.push(`Connect: ${ports(policy.connectPorts)}`, `Listen: ${ports(policy.bindPorts)}`);
   lines.push(`Unix sockets: ${policy.localSockets ? "any" : "none"}`);
   lines.push(`Mounts: ${policy.readOnlyMounts ? "read-only but for the state directory" : "as they are"}`);
-  if ((policy.neededCalls?.length ?? 0) > 0) lines.push(`System calls: also ${policy.neededCalls?.join(", ")}`);
+  if ((policy.ignoredCalls?.length ?? 0) > 0)
+    lines.push(`System calls that do nothing: ${policy.ignoredCalls?.join(", ")}`);
   if ((policy.without?.length ?? 0) > 0) lines.push(`Left out: ${policy.without?.join(", ")}`);
   return lines;
 }

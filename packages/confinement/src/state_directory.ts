@@ -9,9 +9,9 @@ import {
   readdirSync,
   type Stats,
 } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { ConfinementError } from "./confinement_error.ts";
-import { handOverEntries, Refusal } from "./hand_over_entries.ts";
+import { areGiven, handOverEntries, Refusal } from "./hand_over_entries.ts";
 import type { Policy } from "./policy.ts";
 
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
@@ -25,7 +25,8 @@ const OF_THE_DISK = "lost+found";
  *
  * - It must belong to the user that this process runs as, or to the policy's. With named entries it must hold one of them or
  *   be empty: a directory that root keeps for something else, such as its home, is not taken for the program's.
- * - It is closed to everyone else before it is looked into, and everything is looked at before anything in it is given. What
+ * - Directories in it that may hold links are made where they are missing, since no right can be given beneath them otherwise.
+ * - Where all of it is the user's already, nothing is touched. Otherwise it is closed to everyone else before it is looked into, and everything is looked at before anything in it is given. What
  *   is not as it should be then is refused, and nothing in it was changed.
  * - What the entries must be: see `handOverEntries`.
  *
@@ -36,9 +37,10 @@ export function handOverStateDirectory({
   stateDirectory,
   stateFlag,
   stateEntries,
+  linkable = [],
   uid,
   gid,
-}: Pick<Policy, "stateDirectory" | "stateFlag" | "stateEntries" | "uid" | "gid">): void {
+}: Pick<Policy, "stateDirectory" | "stateFlag" | "stateEntries" | "linkable" | "uid" | "gid">): void {
   const refuse = (why: string): never => {
     throw new ConfinementError(
       `The state directory ${stateDirectory} cannot be handed over to user ${uid}: ${why}. Give a directory of its own with ${stateFlag}.`,
@@ -47,23 +49,30 @@ export function handOverStateDirectory({
   makeDirectory(stateDirectory, refuse);
   const running = process.geteuid?.() ?? 0;
   const owners = [running, uid];
+  // As after a change of the program's user: then somebody who knows has to say whose it is.
+  const remedy = (): string => ` (if it is this program's, run chown -Rh ${running} ${stateDirectory} first)`;
   try {
     const directory = openSync(stateDirectory, DIRECTORY);
     try {
       const before = fstatSync(directory);
-      if (!owners.includes(before.uid))
-        refuse(
-          `it belongs to user ${before.uid} (if it is this program's, run chown -R ${running} ${stateDirectory} first)`,
-        );
+      if (!owners.includes(before.uid)) refuse(`it belongs to user ${before.uid}${remedy()}`);
       // Through the descriptor, so that it is this directory's files whatever happens to its name.
       const here = `/proc/self/fd/${directory}`;
       const names = readdirSync(here);
       const handed = stateEntries === undefined ? names : names.filter((name) => stateEntries.includes(name));
-      if (handed.length === 0 && names.some((name) => name !== OF_THE_DISK)) refuse("it holds something else");
+      const other = names.find((name) => name !== OF_THE_DISK);
+      if (running !== uid && handed.length === 0 && other !== undefined)
+        refuse(`it holds ${other} and nothing of this program`);
       const deep = stateEntries !== undefined;
+      const how = { uid, gid, owners, deep };
+      const links = linkable.map((path) => relative(stateDirectory, path));
+      const isGiven = before.uid === uid && before.gid === gid && (before.mode & 0o7777) === 0o700;
+      // Another process may be working in it, which must not be kept out for the time of a second look.
+      if (deep && isGiven && links.every((name) => names.includes(name)) && areGiven(here, handed, how)) return;
       if (deep) close(directory, before, running);
       try {
-        handOverEntries(here, handed, { uid, gid, owners, deep });
+        for (const name of links) handed.push(...made(here, name));
+        handOverEntries(here, handed, how);
       } catch (error) {
         if (deep) fchownSync(directory, before.uid, before.gid);
         throw error;
@@ -76,7 +85,7 @@ export function handOverStateDirectory({
     }
   } catch (error) {
     if (error instanceof ConfinementError) throw error;
-    if (error instanceof Refusal) refuse(error.message);
+    if (error instanceof Refusal) refuse(`${error.message}${error.isOfOthers ? remedy() : ""}`);
     const code = codeOf(error);
     refuse(code === "ENOTDIR" ? "it is not a directory" : `looking into it failed with ${code}`);
   }
@@ -86,6 +95,17 @@ export function handOverStateDirectory({
 function close(directory: number, { uid, mode }: Stats, running: number): void {
   if (uid !== running) fchownSync(directory, running, -1);
   if ((mode & 0o7777) !== 0o700) fchmodSync(directory, 0o700);
+}
+
+/** Makes a directory in another. @returns its name, if it was not there. */
+function made(parent: string, name: string): string[] {
+  try {
+    mkdirSync(join(parent, name), { mode: 0o700 });
+    return [name];
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return [];
+    throw error;
+  }
 }
 
 function makeDirectory(path: string, refuse: (why: string) => never): void {

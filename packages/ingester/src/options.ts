@@ -1,3 +1,5 @@
+import type { ConfinementMode } from "@logdna-agent/confinement";
+
 /** What an option's text becomes. */
 type Kind = "text" | "list" | "flag" | "bytes" | "duration";
 
@@ -81,6 +83,15 @@ export const OPTIONS = {
     value: "FILE",
     description: "The token that reading needs; default: one that is made on the first run.",
   },
+  confinement: {
+    flag: "--confinement",
+    env: "LOGDNA_INGESTER_CONFINEMENT",
+    kind: "text",
+    value: "MODE",
+    fallback: "best-effort",
+    description:
+      "Whether the server gives away, before it takes the first connection, everything but serving: its user, its capabilities, writing outside its data directory, reading other files, listening on and connecting to other ports, executing. required: or it does not start. best-effort: as far as the system can, with a warning. off: nothing is given away.",
+  },
   maxAge: {
     flag: "--max-age",
     env: "LOGDNA_INGESTER_MAX_AGE",
@@ -98,6 +109,8 @@ export const OPTIONS = {
   },
 } as const satisfies Record<string, OptionRow>;
 
+const CONFINEMENTS: readonly ConfinementMode[] = ["off", "best-effort", "required"];
+
 /** What the options come to. */
 export interface Settings {
   readonly dataDir: string;
@@ -110,6 +123,7 @@ export interface Settings {
   readonly names: readonly string[];
   readonly ingestionKeys: string | undefined;
   readonly tokenFile: string | undefined;
+  readonly confinement: ConfinementMode;
   readonly maxAgeMs: number | undefined;
   readonly maxBytes: number | undefined;
 }
@@ -163,6 +177,11 @@ export function readSettings(flags: Readonly<Record<string, unknown>>, env: Node
     (text) => (isHttpUrl(text) ? text : undefined),
     "a URL such as http://localhost:8123",
   );
+  const confinement = read(
+    "confinement",
+    (text) => CONFINEMENTS.find((mode) => mode === text),
+    `one of ${CONFINEMENTS.join(", ")}`,
+  );
   if (problems.length > 0) throw new OptionError(problems.join("\n"));
   return {
     dataDir: textOf("dataDir") ?? "",
@@ -175,6 +194,7 @@ export function readSettings(flags: Readonly<Record<string, unknown>>, env: Node
     names: (textOf("names") ?? "").split(",").flatMap((name) => (name.trim() === "" ? [] : [name.trim()])),
     ingestionKeys: textOf("ingestionKeys"),
     tokenFile: textOf("tokenFile"),
+    confinement: confinement ?? "best-effort",
     maxAgeMs: days === undefined ? undefined : days * 86_400_000,
     maxBytes,
   };

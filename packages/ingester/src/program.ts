@@ -1,9 +1,10 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import type { Confinement } from "@logdna-agent/confinement";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { Client } from "./commands/client.ts";
 import { type ShowOptions, search, tail } from "./commands/search.ts";
-import { serve } from "./commands/serve.ts";
+import { confineServer, startOf } from "./confinement/confine_server.ts";
 import { isHttpUrl, OPTIONS, OptionError, type OptionRow, readSettings } from "./options.ts";
 
 /** Exit status for a command line or environment that is not right (EINVAL). */
@@ -21,8 +22,18 @@ interface ReadFlags {
   readonly limit?: number;
 }
 
-/** The program `logdna-ingester`. @returns the exit status. */
-export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+/**
+ * The program `logdna-ingester`.
+ * @param confinement what the process is confined to already.
+ * @returns the exit status.
+ */
+export async function run(
+  givenArgv: readonly string[],
+  givenEnv: NodeJS.ProcessEnv,
+  confinement?: Confinement,
+): Promise<number> {
+  const start = startOf(confinement, givenArgv, givenEnv);
+  const { argv, env } = start;
   let status = 0;
   const program = new Command("logdna-ingester")
     .description(
@@ -34,7 +45,11 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
     .enablePositionalOptions()
     .exitOverride()
     .action(async (flags: Record<string, unknown>) => {
-      status = await serve(readSettings(flags, env));
+      const settings = readSettings(flags, env);
+      const unconfined = confinement === undefined ? await confineServer(settings, start) : undefined;
+      // Not before: loading the engine and the web server is nothing for root.
+      const { serve } = await import("./commands/serve.ts");
+      status = await serve(settings, confinement ?? unconfined);
     });
   for (const [name, row] of Object.entries(OPTIONS)) program.addOption(optionOf(name, row));
 

@@ -77,7 +77,7 @@ test("a body that ends too early is nobody's fault but the client's, and nothing
   socket.destroy();
   await server.store("next", [{ line: "fine", app: "app" }]);
   assert.deepEqual(await server.texts({ host: "next" }), ["fine"]);
-  assert.equal(server.stderr(), "");
+  assert.equal(server.complaints(), "");
 });
 
 test("a gzip bomb is refused, whether in one member or in many, and costs little memory", async () => {

@@ -42,7 +42,7 @@ test("more than fits in memory is answered 503 with a time to wait, and taken on
     assert.equal(status, 503);
   }
   assert.deepEqual(await server.texts({ host: "refused" }), []);
-  assert.equal(server.stderr(), "");
+  assert.equal(server.complaints(), "");
 });
 
 test("what was answered, whatever the answer, is in hand no longer", async () => {

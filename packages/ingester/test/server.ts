@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -41,11 +41,34 @@ export interface Program {
 
 export type Variables = Readonly<Record<string, string>>;
 
+/** How it is started otherwise than by its launcher and as the user of the test. */
+export interface Launch {
+  /** Flags of Node, which the launcher does not take. */
+  readonly node?: readonly string[];
+  readonly user?: { readonly uid: number; readonly gid: number };
+}
+
+const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+const QUIET = ["--disable-warning=ExperimentalWarning"];
+
 /** Starts the program; it is killed after the test where it still runs. */
-export function startProgram(scope: Scope, args: readonly string[], env: Variables = {}): Program {
-  const child = spawn(LAUNCHER, args, {
+export function startProgram(
+  scope: Scope,
+  args: readonly string[],
+  env: Variables = {},
+  { node, user }: Launch = {},
+): Program {
+  const [command, ...first] = node === undefined ? [LAUNCHER] : [process.execPath, ...QUIET, ...node, MAIN];
+  const child = spawn(command ?? LAUNCHER, [...first, ...args], {
+    ...user,
     cwd: tmpdir(),
-    env: { PATH: process.env.PATH, TZ: "UTC", ...env },
+    // `off` shows that the server does its work without any of it, too.
+    env: {
+      PATH: process.env.PATH,
+      TZ: "UTC",
+      LOGDNA_INGESTER_CONFINEMENT: process.env.TEST_CONFINEMENT ?? "best-effort",
+      ...env,
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const output = { stdout: "", stderr: "" };
@@ -102,10 +125,18 @@ export async function runProgram(
   scope: Scope,
   args: readonly string[],
   env?: Variables,
+  launch?: Launch,
 ): Promise<{ status: number | NodeJS.Signals; stdout: string; stderr: string }> {
-  const program = startProgram(scope, args, env);
+  const program = startProgram(scope, args, env, launch);
   const status = await program.ended;
   return { status, stdout: program.stdout(), stderr: program.stderr() };
+}
+
+/** A directory in which the user that the server becomes may look for its own. */
+export function makePassable(): string {
+  const directory = makeDirectory();
+  chmodSync(directory, 0o711);
+  return directory;
 }
 
 export interface ServerOptions {
@@ -115,6 +146,9 @@ export interface ServerOptions {
   readonly secure?: boolean;
   readonly args?: readonly string[];
   readonly env?: Variables;
+  readonly launch?: Launch;
+  /** Instead of a free port of 127.0.0.1. */
+  readonly listen?: string;
 }
 
 /** What the server says when it is ready. */
@@ -144,6 +178,8 @@ export interface Server extends Program {
   readonly token: string;
   /** The authority's certificate in PEM form; undefined with plain HTTP. */
   readonly ca: string | undefined;
+  /** What it has logged but for the line that tells what was given away. */
+  complaints(): string;
   /** Sends lines, or any body, to the ingestion endpoint as host `h` unless the query says otherwise. */
   post(body: unknown, sending?: Sending): Promise<Answer>;
   /** Sends lines that must be accepted. */
@@ -159,11 +195,16 @@ export interface Server extends Program {
 
 /** Starts a server on a free port of loopback and waits until it is ready. */
 export async function startServer(scope: Scope, options: ServerOptions = {}): Promise<Server> {
-  const dataDir = options.dataDir ?? join(makeDirectory(), "data");
+  const dataDir = options.dataDir ?? join(makePassable(), "data");
   const program = startProgram(
     scope,
-    ["--data-dir", dataDir, "--listen", "127.0.0.1:0", ...(options.secure ? [] : ["--http"]), ...(options.args ?? [])],
+    [
+      ...["--data-dir", dataDir, "--listen", options.listen ?? "127.0.0.1:0"],
+      ...(options.secure ? [] : ["--http"]),
+      ...(options.args ?? []),
+    ],
     options.env,
+    options.launch,
   );
   const first = await program.until(() => /^.*\n/.exec(program.stdout())?.[0], "the line that says ready");
   const ready: Ready = JSON.parse(first);
@@ -180,6 +221,7 @@ export async function startServer(scope: Scope, options: ServerOptions = {}): Pr
     key,
     token,
     ca,
+    complaints: () => program.stderr().replaceAll(/^.*"event":"confined".*\n/gm, ""),
     post(body, { path = "/logs/agent", query = "hostname=h", batch, headers, ...asked } = {}) {
       return ask(`${url}${path}?${query}`, {
         method: "POST",

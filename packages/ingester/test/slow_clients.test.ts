@@ -28,5 +28,5 @@ test("who sends half a head, or does not speak TLS where it is asked for, is not
   for (const { ms } of [head, silent, half]) assert.ok(ms > 9_000 && ms < 18_000, `${ms} ms`);
   assert.deepEqual([silent.answer, half.answer], ["", ""]);
   await plain.store("h", [{ line: "fine", app: "app" }]);
-  assert.equal(plain.stderr() + secure.stderr(), "");
+  assert.equal(plain.complaints() + secure.complaints(), "");
 });

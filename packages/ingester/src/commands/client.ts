@@ -4,8 +4,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { getCACertificates } from "node:tls";
 import type { ErrorAnswer } from "@logdna-agent/protocol";
-import { readIfThere } from "../private_files.ts";
-import { SECRET_FILES } from "./serve.ts";
+import { readIfThere, readWithoutLink, SECRET_FILES, TLS_FILES } from "../private_files.ts";
 
 /** Where the terminal commands find a server, and how they may read from it. */
 export interface ClientOptions {
@@ -25,13 +24,15 @@ export class Client {
   constructor({ url, dataDir, tokenFile, caFile }: ClientOptions) {
     this.#url = url;
     const file = tokenFile ?? join(dataDir, SECRET_FILES.token);
-    const token = process.env.LOGDNA_INGESTER_TOKEN ?? readIfThere(file)?.trim();
+    // In the server's own directory a link could have been put there by nobody but a server that has been taken over.
+    const kept = tokenFile === undefined ? readWithoutLink(file) : readIfThere(file);
+    const token = process.env.LOGDNA_INGESTER_TOKEN ?? kept?.trim();
     if (token === undefined || token === "")
       throw new Error(
         `There is no read token: ${file} is missing. Name it with --token-file, or set LOGDNA_INGESTER_TOKEN.`,
       );
     this.#token = token;
-    const authority = readIfThere(caFile ?? join(dataDir, "ca.pem"));
+    const authority = readIfThere(caFile ?? join(dataDir, TLS_FILES.ca));
     if (url.startsWith("https:")) {
       const ca = authority === undefined ? {} : { ca: [...getCACertificates("default"), authority] };
       this.#agent = new Agent({ ...ca, minVersion: "TLSv1.2" });

@@ -1,15 +1,17 @@
 import { createHash } from "node:crypto";
-import { createServer as createHttpServer, type Server } from "node:http";
+import { once } from "node:events";
+import { createServer as createHttpServer, type RequestListener, type Server } from "node:http";
 import { createServer as createHttpsServer, Server as HttpsServer } from "node:https";
 import type { Socket } from "node:net";
 import { ENDPOINTS, type ErrorAnswer } from "@logdna-agent/protocol";
 import type { PageFile } from "@logdna-agent/web";
-import { type FastifyError, type FastifyReply, fastify } from "fastify";
+import { type FastifyError, type FastifyListenOptions, type FastifyReply, fastify } from "fastify";
 import type { Receiver } from "../receive/receive.ts";
 import { Refusal } from "../receive/refusal.ts";
 import { QueryTooSlow } from "../store/store.ts";
 import { StoreUnavailable, UnstorableRows } from "../store/writer.ts";
 import type { ServerIdentity } from "../tls/authority.ts";
+import { cannotListen } from "./listening.ts";
 import { addReadApi, type ReadApiOptions } from "./read_api.ts";
 
 export interface WebServerOptions extends ReadApiOptions {
@@ -27,8 +29,12 @@ export interface WebServerOptions extends ReadApiOptions {
 }
 
 export interface WebServer {
-  /** Starts to listen; resolves with the port. @throws {Error} that names the address. */
-  listen(host: string, port: number): Promise<number>;
+  /**
+   * Starts to listen; resolves with the port.
+   * @param descriptors sockets that listen at the address already, to be used instead of new ones.
+   * @throws {Error} that names the address.
+   */
+  listen(host: string, port: number, descriptors?: readonly number[]): Promise<number>;
   /** Uses another certificate for new connections. */
   useIdentity(identity: ServerIdentity): void;
   /** Takes no new requests, answers those in hand, ends the tails. */
@@ -85,23 +91,24 @@ export function createWebServer(options: WebServerOptions): WebServer {
   // One for each address that a name such as localhost stands for.
   const listeners: (Server | HttpsServer)[] = [];
   const sockets = new Set<Socket>();
+  const makeListener = (handler: RequestListener): Server | HttpsServer => {
+    const listener =
+      identity === undefined
+        ? createHttpServer(limits, handler)
+        : createHttpsServer(
+            { ...limits, ...identity, minVersion: "TLSv1.2", handshakeTimeout: HANDSHAKE_TIMEOUT_MS },
+            handler,
+          );
+    listener.maxConnections = MAX_CONNECTIONS;
+    listener.on("connection", (socket: Socket) => {
+      sockets.add(socket);
+      socket.once("close", () => sockets.delete(socket));
+    });
+    listeners.push(listener);
+    return listener;
+  };
   const server = fastify({
-    serverFactory: (handler) => {
-      const listener =
-        identity === undefined
-          ? createHttpServer(limits, handler)
-          : createHttpsServer(
-              { ...limits, ...identity, minVersion: "TLSv1.2", handshakeTimeout: HANDSHAKE_TIMEOUT_MS },
-              handler,
-            );
-      listener.maxConnections = MAX_CONNECTIONS;
-      listener.on("connection", (socket: Socket) => {
-        sockets.add(socket);
-        socket.once("close", () => sockets.delete(socket));
-      });
-      listeners.push(listener);
-      return listener;
-    },
+    serverFactory: makeListener,
     // A path that cannot be decoded gets neither to the hooks nor to the error handler.
     frameworkErrors: (_error, _request, reply: FastifyReply) => {
       reply
@@ -162,13 +169,17 @@ export function createWebServer(options: WebServerOptions): WebServer {
   });
 
   return {
-    async listen(host, port) {
+    async listen(host, port, [first, ...others] = []) {
       try {
-        await server.listen({ host, port });
+        await server.listen(first === undefined ? { host, port } : onDescriptor(first));
+        // Like the ones that are made for each address of a name, these end with the first.
+        for (const fd of others) {
+          const further = makeListener(server.routing).listen({ fd });
+          server.server.once("close", () => further.close());
+          await once(further, "listening");
+        }
       } catch (error) {
-        throw new Error(
-          `Cannot listen on ${host}:${port}: ${error instanceof Error ? error.message : error}. Give another address with --listen.`,
-        );
+        throw cannotListen(host, port, error);
       }
       const address = server.server.address();
       return typeof address === "object" && address !== null ? address.port : port;
@@ -186,6 +197,12 @@ export function createWebServer(options: WebServerOptions): WebServer {
       clearTimeout(late);
     },
   };
+}
+
+/** Fastify hands this on to `net.Server.listen`, which then looks at the descriptor alone. */
+function onDescriptor(fd: number): FastifyListenOptions {
+  const options: FastifyListenOptions & { readonly fd: number } = { fd, host: "127.0.0.1" };
+  return options;
 }
 
 function answerTo(error: FastifyError | Error): { status: number; message: string } {

@@ -1,10 +1,10 @@
 import type { Buffer } from "node:buffer";
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { createChdbConnection } from "chdb/connection";
-import { readIfThere } from "../private_files.ts";
+import { readIfThere, STORE_DIRECTORY } from "../private_files.ts";
 import { COLUMNS } from "./schema.ts";
 
 /** The store cannot be opened: what was attempted, and what to do. */
@@ -50,7 +50,7 @@ const EMBEDDED_INSERT_SETTINGS = {
 
 /** Opens the embedded engine in a directory of its own. @throws {StoreError} */
 export async function openEmbedded(dataDirectory: string): Promise<StoreConnections> {
-  const path = join(dataDirectory, "store");
+  const path = join(dataDirectory, STORE_DIRECTORY);
   mkdirSync(path, { recursive: true, mode: 0o700 });
   const clientOf = (connection: unknown): ClickHouseClient =>
     // Both packages carry their own copy of the same types, which TypeScript takes for different ones.
@@ -88,8 +88,11 @@ export async function openEmbedded(dataDirectory: string): Promise<StoreConnecti
 /** The process that holds the lock on a store; the engine's own error does not say that this is why it cannot open it. */
 function holderOf(path: string): number | undefined {
   const pid = Number(/^PID: (\d+)$/m.exec(readIfThere(join(path, "status")) ?? "")?.[1]);
+  if (Number.isNaN(pid) || pid === process.pid) return undefined;
+  // Confined, a process may signal no other, and is not told whether there is one.
+  if (process.platform === "linux") return existsSync(`/proc/${pid}`) ? pid : undefined;
   try {
-    return pid !== process.pid && process.kill(pid, 0) ? pid : undefined;
+    return process.kill(pid, 0) ? pid : undefined;
   } catch (error) {
     // Not ours to signal, so it is there.
     return error instanceof Error && "code" in error && error.code === "EPERM" ? pid : undefined;

@@ -14,7 +14,7 @@ import {
   SubjectKeyIdentifierExtension,
   X509CertificateGenerator,
 } from "@peculiar/x509";
-import { readIfThere, writePrivate } from "../private_files.ts";
+import { readIfThere, TLS_FILES, writePrivate } from "../private_files.ts";
 
 /** Key and certificate of a server in PEM form. */
 export interface ServerIdentity {
@@ -46,10 +46,10 @@ export async function privateIdentity(
   now = Date.now(),
 ): Promise<Authority> {
   const files = {
-    ca: join(directory, "ca.pem"),
-    caKey: join(directory, "ca-key.pem"),
-    cert: join(directory, "server.pem"),
-    key: join(directory, "server-key.pem"),
+    ca: join(directory, TLS_FILES.ca),
+    caKey: join(directory, TLS_FILES.caKey),
+    cert: join(directory, TLS_FILES.cert),
+    key: join(directory, TLS_FILES.key),
   };
   let ca = readIfThere(files.ca);
   let caKey = readIfThere(files.caKey);
