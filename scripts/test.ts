@@ -10,7 +10,7 @@ import { cpus } from "node:os";
 const args = process.argv.slice(2);
 const noSkips = args.includes("--no-skips");
 const filters = args.filter((arg) => !arg.startsWith("--"));
-const files = globSync("{packages,test,testcases,scripts}/**/*.test.ts", {
+const files = globSync("{packages,test,testcases,scripts,faults}/**/*.test.ts", {
   exclude: (path) => path.includes("node_modules"),
 })
   .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))

@@ -1,7 +1,10 @@
 import { fstatSync, realpathSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
 import { JsonEncoder } from "./batch/json_encoder.ts";
 import type { Chunk } from "./chunk.ts";
-import type { Config } from "./config/mod.ts";
+import { type Config, readKey } from "./config/mod.ts";
+import { IngestionKey } from "./delivery/ingestion_key.ts";
+import { Quarantine } from "./delivery/quarantine.ts";
 import { Transport } from "./delivery/transport.ts";
 import { Pipeline } from "./pipeline.ts";
 import { LogDirectory } from "./rules/log_directory.ts";
@@ -19,6 +22,8 @@ import { createWatcher, type Watcher, type WatchReport } from "./watch/mod.ts";
 const BACKOFF = { baseMs: 100, capMs: 2000 } as const;
 /** Between attempts that only a person can make succeed. */
 const SLOW_RETRY_MS = 10_000;
+/** Between attempts to send a refused line alone. */
+const TRIAL_MS = 1000;
 /** How often the state is told that the agent is alive; what is born later counts as new after a restart. */
 const ALIVE_MS = 30_000;
 
@@ -60,12 +65,19 @@ export class Agent {
       exclude: config.excludeGlobs,
       excludeRegex: config.excludeRegexes,
     });
+    const key = new IngestionKey({
+      key: config.key,
+      path: config.keyPath,
+      parse: readKey,
+      emit,
+      conceal: telemetry.conceal,
+    });
     this.#transport = new Transport({
       host: config.host,
       port: config.port,
       endpoint: config.endpoint,
       useSsl: config.useSsl,
-      key: () => config.key.reveal(),
+      key: () => key.reveal(),
       hostname: config.hostname,
       ip: config.ip,
       mac: config.mac,
@@ -75,6 +87,11 @@ export class Agent {
       userAgent: USER_AGENT,
       caFile: config.caFile,
       caDir: config.caDir,
+      clientCertFile: config.clientCertFile,
+      clientKeyFile: config.clientKeyFile,
+      proxy: config.proxy,
+      onRenewal: (problem) =>
+        emit(problem === undefined ? { name: "certificates_renewed" } : { name: "certificates_unusable", problem }),
     });
     this.#state = StateStore.open(config.dbPath);
     this.#left = this.#state.batches();
@@ -86,11 +103,17 @@ export class Agent {
       limits: { maxPart: config.lineMaxPart, maxLine: config.lineMax },
       maxOpenFiles: config.maxOpenFiles,
       state: this.#state,
+      spoolLimit: config.retryDiskLimit ?? Number.POSITIVE_INFINITY,
       emit,
       onReady: () => this.#pipeline.wake(),
       excludedInodes: ownLog(),
     });
     this.#files.adopt(nameless);
+    const quarantine = new Quarantine({
+      directory: config.dbPath,
+      emit,
+      conceal: (text) => key.concealIn(text),
+    });
     this.#pipeline = new Pipeline(
       {
         queue: this.#files,
@@ -105,6 +128,9 @@ export class Agent {
         flushMs: config.flushDuration,
         backoff: BACKOFF,
         slowRetryMs: SLOW_RETRY_MS,
+        trialMs: TRIAL_MS,
+        setAside: (refused) => quarantine.add(refused),
+        key,
       },
       this.#left.at(-1)?.id,
     );
@@ -119,8 +145,10 @@ export class Agent {
   /** Finds the files, sends again what an earlier run had under way, and follows from then on. */
   async start(): Promise<void> {
     await this.#watcher.start();
+    await this.#files.prepareAgain(this.#left);
     this.#files.scanned();
     for (const batch of this.#left) this.#pipeline.repeat(batch, this.#readAgain(batch));
+    this.#files.preparedRead();
     this.#stayAlive();
     this.#alive = setInterval(() => this.#stayAlive(), ALIVE_MS);
     this.#pipeline.wake();
@@ -137,8 +165,12 @@ export class Agent {
     { goesOn = false, restarts = false }: { readonly goesOn?: boolean; readonly restarts?: boolean } = {},
   ): Promise<{ complete: boolean; nameless: readonly NamelessFile[] }> {
     clearInterval(this.#alive);
+    // What is deleted and not acknowledged ends with this process; it is copied while the last answers are waited for.
+    const copied = goesOn ? undefined : this.#files.finish(true);
     const complete = await this.#pipeline.finish(timeoutMs);
     await this.#watcher.close();
+    await Promise.race([copied, delay(timeoutMs, undefined, { ref: false })]);
+    await this.#files.finish(false);
     const nameless = this.#files.close(goesOn);
     this.#transport.close();
     if (!restarts) this.#stayAlive();
@@ -146,13 +178,21 @@ export class Agent {
     return { complete, nameless };
   }
 
-  #stayAlive(): void {
-    const { gauge, emit } = this.#telemetry;
-    const { files, open } = this.#files.counts();
+  /** Sets the gauges to what is now. */
+  measure(): void {
+    const { gauge } = this.#telemetry;
+    const { files, open, spooled, spoolBytes } = this.#files.counts();
+    gauge("retry_pending", spooled);
+    gauge("retry_storage_used", spoolBytes);
     gauge("files_followed", files);
     gauge("files_open", open);
     gauge("directories_watched", this.#watcher.stats().directories);
     gauge("requests_in_flight", this.#pipeline.inFlight);
+  }
+
+  #stayAlive(): void {
+    const { emit } = this.#telemetry;
+    this.measure();
     try {
       this.#state.setAlive(Date.now());
     } catch (error) {

@@ -3,7 +3,8 @@ import { type Batch, type BatchBytes, Batcher } from "./batch/batcher.ts";
 import type { BodyEncoder } from "./batch/encoder.ts";
 import type { Chunk } from "./chunk.ts";
 import type { BackoffOptions } from "./delivery/backoff.ts";
-import { Deliverer, type Refused, type Sender } from "./delivery/deliverer.ts";
+import { Deliverer, type Refused, type RenewableKey, type Sender } from "./delivery/deliverer.ts";
+import type { RefusedLine } from "./delivery/quarantine.ts";
 import type { StateStore, StoredBatch } from "./state/state_store.ts";
 import type { AgentEvent } from "./telemetry/events.ts";
 
@@ -28,6 +29,10 @@ export interface PipelineOptions {
   readonly flushMs: number;
   readonly backoff: BackoffOptions;
   readonly slowRetryMs: number;
+  readonly trialMs: number;
+  /** Keeps lines that the server refuses for good. */
+  readonly setAside: (refused: readonly RefusedLine[]) => void;
+  readonly key: RenewableKey;
 }
 
 /** Time that reading and encoding may take before other work gets its turn, in milliseconds. */
@@ -38,6 +43,9 @@ const TURN_MS = 8;
  */
 const FLUSH_GAP_MS = { calm: 2, busy: 100 } as const;
 const CALM_FLUSHES_PER_SECOND = 25;
+
+/** How many times as many batches may be acknowledged before an earlier one while a refused line waits in one. */
+const AHEAD_OF_HELD = 4;
 
 /**
  * The flow from chunks to acknowledgements. Everything is pulled: chunks are read only while delivery has room, so when
@@ -75,13 +83,8 @@ export class Pipeline {
       onBatch: (batch) => this.#send(batch),
       emit: options.emit,
     });
-    const { sender, maxInFlight, backoff, slowRetryMs, emit } = options;
     this.#deliverer = new Deliverer({
-      sender,
-      maxInFlight,
-      backoff,
-      slowRetryMs,
-      emit,
+      ...options,
       onSettled: (batch, refused) => this.#settled(batch, refused),
       onRoom: () => this.wake(),
     });
@@ -141,7 +144,10 @@ export class Pipeline {
    * must not make them many.
    */
   get #hasRoom(): boolean {
-    return this.#deliverer.hasRoom && this.#ahead.size < this.#options.maxInFlight;
+    const { hasRoom, holds, wantsWitness } = this.#deliverer;
+    // A line that is refused must not hold up the others, and without others it is not known what to do with it.
+    const mayBeAhead = this.#options.maxInFlight * (holds ? AHEAD_OF_HELD : 1);
+    return hasRoom && (this.#ahead.size < mayBeAhead || wantsWitness);
   }
 
   #pump(): void {
@@ -166,7 +172,7 @@ export class Pipeline {
     const now = performance.now();
     const latest = this.#openedAt + this.#options.flushMs;
     // With a request under way, lines are collected until its answer comes: that adapts to the server by itself.
-    const at = this.#deliverer.inFlight > 0 ? latest : Math.min(latest, this.#lastFlush() + this.#flushGap(now));
+    const at = this.#deliverer.atWork > 0 ? latest : Math.min(latest, this.#lastFlush() + this.#flushGap(now));
     if (at <= now && this.#hasRoom) this.#flush();
     else if (this.#hasRoom) this.#flushTimer = setTimeout(() => this.#planFlush(), Math.max(1, at - now));
   }

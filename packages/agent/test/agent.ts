@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const LAUNCHER = fileURLToPath(new URL("../../../bin/logdna-agent", import.meta.url));
@@ -31,6 +30,11 @@ export function makePlace(): Place {
   return place;
 }
 
+/** What ends the programs that it started; a test's context is one. */
+export interface Owner {
+  after(end: () => unknown): void;
+}
+
 export interface AgentOptions {
   readonly place: Place;
   readonly port: number;
@@ -39,6 +43,8 @@ export interface AgentOptions {
   readonly args?: readonly string[];
   /** A launcher in front of the agent's, such as `strace`. */
   readonly wrapper?: readonly string[];
+  /** What is started instead of the agent's launcher. */
+  readonly launcher?: readonly string[];
 }
 
 /** A line of the agent's own log. */
@@ -74,7 +80,7 @@ export function configFile(place: Place): string {
 }
 
 /** Starts an agent that ships the place's logs to a sink on plain HTTP, unless its environment says otherwise. */
-export function startAgent(t: TestContext, options: AgentOptions): AgentProcess {
+export function startAgent(t: Owner, options: AgentOptions): AgentProcess {
   const { place, port } = options;
   const env: Record<string, string | undefined> = {
     PATH: process.env.PATH,
@@ -89,7 +95,11 @@ export function startAgent(t: TestContext, options: AgentOptions): AgentProcess 
     LOGDNA_CONFIG_FILE: configFile(place),
     ...options.env,
   };
-  const [command, ...args] = [...(options.wrapper ?? []), LAUNCHER, ...(options.args ?? [])] as [string, ...string[]];
+  const [command, ...args] = [
+    ...(options.wrapper ?? []),
+    ...(options.launcher ?? [LAUNCHER]),
+    ...(options.args ?? []),
+  ] as [string, ...string[]];
   const launch = (): ChildProcess =>
     spawn(command, args, {
       cwd: place.root,
@@ -167,7 +177,7 @@ export function startAgent(t: TestContext, options: AgentOptions): AgentProcess 
 }
 
 /** Starts an agent and waits until it follows the files that are there. */
-export async function startedAgent(t: TestContext, options: AgentOptions): Promise<AgentProcess> {
+export async function startedAgent(t: Owner, options: AgentOptions): Promise<AgentProcess> {
   const agent = startAgent(t, options);
   await agent.logged(({ event }) => event === "agent_started", "agent_started");
   return agent;

@@ -1,6 +1,7 @@
 import "reflect-metadata";
 import { webcrypto } from "node:crypto";
 import { writeFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { join } from "node:path";
 import { BasicConstraintsExtension, SubjectAlternativeNameExtension, X509CertificateGenerator } from "@peculiar/x509";
 
@@ -11,7 +12,7 @@ const DAY_MS = 86_400_000;
 export interface TestAuthority {
   /** PEM file with the authority's certificate. */
   readonly caFile: string;
-  /** A server certificate with its key, in PEM form. */
+  /** A certificate for names or addresses with its key, in PEM form. */
   issue(options?: {
     readonly names?: readonly string[];
     /** From now; negative when it has begun already. */
@@ -46,7 +47,9 @@ export async function makeAuthority(directory: string, name = "test authority"):
         signingAlgorithm: ALGORITHM,
         notBefore: new Date(now + validFromMs),
         notAfter: new Date(now + validForMs),
-        extensions: [new SubjectAlternativeNameExtension(names.map((value) => ({ type: "dns", value })))],
+        extensions: [
+          new SubjectAlternativeNameExtension(names.map((value) => ({ type: isIP(value) > 0 ? "ip" : "dns", value }))),
+        ],
       });
       const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", server.privateKey)).toString("base64");
       const key = `-----BEGIN PRIVATE KEY-----\n${pkcs8.replaceAll(/(.{64})/g, "$1\n")}\n-----END PRIVATE KEY-----\n`;

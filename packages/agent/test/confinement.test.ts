@@ -107,8 +107,8 @@ const HELD_BACK: readonly (readonly [without: readonly Layer[], attacks: readonl
   [
     ["landlock"],
     [
-      ...["readShadow", "readPrivateKeys", "listRoot", "listTop", "readShared", "readDevice", "linkIntoState"],
-      ...["readNeighbourEnvironment", "connectElsewhere", "bindElsewhere"],
+      ...["readShadow", "readPrivateKeys", "listRoot", "listHomes", "listTop", "readShared", "readDevice"],
+      ...["linkIntoState", "readNeighbourEnvironment", "connectElsewhere", "bindElsewhere"],
     ],
   ],
   [

@@ -8,9 +8,11 @@ import { fileURLToPath } from "node:url";
 import { buildPolicy, landlockAbi, libc, type Policy } from "@logdna-agent/confinement";
 import { makePlace, type Place } from "./agent.ts";
 import type { ProbeInput, ProbeReport } from "./confined_probe.ts";
+import type { AttackInput } from "./confinement_attacks.ts";
 
 const PROBE = fileURLToPath(new URL("confined_probe.ts", import.meta.url));
-const REPOSITORY = fileURLToPath(new URL("../../..", import.meta.url));
+/** The checkout, which the programs under test read themselves from. */
+export const REPOSITORY = fileURLToPath(new URL("../../..", import.meta.url));
 /** A program that takes no arguments, which few policies let be executed. */
 export const PROGRAM = "/usr/bin/true";
 /** Starts another program with other ids and capabilities. */
@@ -30,16 +32,17 @@ function whyNot(): string | false {
   return false;
 }
 
-export interface Bench {
+/** What can be attacked, outside of any policy, and logs. */
+interface Targets extends Omit<AttackInput, "policy"> {
   readonly place: Place;
-  readonly policy: Policy;
-  readonly input: ProbeInput;
+  readonly allowedPort: number;
+  readonly bindablePort: number;
   /** What arrived at the port that is not allowed. */
   readonly stolen: () => string;
 }
 
-export async function bench(t: TestContext): Promise<Bench> {
-  const place = makePlace();
+/** Makes the targets in a place, of which the directory of logs may be a mount of its own. */
+export async function targets(t: TestContext, place: Place): Promise<Targets> {
   const rootLog = join(place.logs, "root.log");
   const ownLog = join(place.logs, "own.log");
   writeFileSync(rootLog, "of root\n", { mode: 0o600 });
@@ -76,6 +79,22 @@ export async function bench(t: TestContext): Promise<Bench> {
   await new Promise((resolve) => servers[4].close(resolve));
   const neighbour = spawn("/bin/sleep", ["1000"], { uid: NOBODY, gid: NOBODY });
   t.after(() => neighbour.kill("SIGKILL"));
+  return {
+    ...{ place, logs: place.logs, rootLog, ownLog, shared, allowedPort, otherPort, bindablePort },
+    ...{ unixSocket, abstractSocket, neighbour: neighbour.pid ?? -1, program: PROGRAM },
+    ...{ handle: handleOf(join(shared, "file")), handleMount: place.logs, stolen: () => stolen },
+  };
+}
+
+export interface Bench {
+  readonly place: Place;
+  readonly policy: Policy;
+  readonly input: ProbeInput;
+  readonly stolen: () => string;
+}
+
+export async function bench(t: TestContext): Promise<Bench> {
+  const { place, stolen, ...attacked } = await targets(t, makePlace());
   const policy = buildPolicy({
     program: "logdna-agent",
     stateFlag: "--db-path",
@@ -86,21 +105,11 @@ export async function bench(t: TestContext): Promise<Bench> {
     configPaths: [],
     caPaths: [],
     executable: process.execPath,
-    connectPorts: [allowedPort],
-    bindPorts: [bindablePort],
+    connectPorts: [attacked.allowedPort],
+    bindPorts: [attacked.bindablePort],
     user: { uid: NOBODY, gid: NOBODY },
   });
-  const input: ProbeInput = {
-    ...{ policy, key: KEY, logs: place.logs, rootLog, ownLog, shared, allowedPort, otherPort, bindablePort },
-    ...{
-      unixSocket,
-      abstractSocket,
-      neighbour: neighbour.pid ?? -1,
-      program: PROGRAM,
-      handle: handleOf(join(shared, "file")),
-    },
-  };
-  return { place, policy, input, stolen: () => stolen };
+  return { place, policy, input: { ...attacked, policy, key: KEY }, stolen };
 }
 
 async function listen(t: TestContext, where: { port: number } | { path: string }): Promise<Server> {

@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import type { TestContext } from "node:test";
 import type { Batch } from "../src/batch/batcher.ts";
 import { Deliverer, type Refused } from "../src/delivery/deliverer.ts";
+import type { RefusedLine } from "../src/delivery/quarantine.ts";
 import { type Destination, Transport } from "../src/delivery/transport.ts";
 import type { AgentEvent } from "../src/telemetry/events.ts";
 import { createTelemetry } from "../src/telemetry/mod.ts";
@@ -12,6 +13,10 @@ interface DeliveryBench {
   readonly deliverer: Deliverer;
   readonly events: AgentEvent[];
   readonly settled: ({ id: string } & Refused)[];
+  /** Lines that were given up, in order. */
+  readonly aside: readonly RefusedLine[];
+  /** How many they were when each batch was settled. */
+  readonly asideWhenSettled: readonly number[];
   submit(id: string, ...lines: string[]): void;
   drained(): Promise<void>;
   /** How often room was told without a batch being settled. */
@@ -25,6 +30,8 @@ export function deliver(t: TestContext, sink: Sink, destination: Partial<Destina
   const events: AgentEvent[] = [];
   const settled: ({ id: string } & Refused)[] = [];
   const telemetry = createTelemetry({ level: "error", stream: { write: () => undefined }, isTty: false });
+  const aside: RefusedLine[] = [];
+  const asideWhenSettled: number[] = [];
   let rooms = 0;
   const transport = new Transport({
     host: "localhost",
@@ -41,6 +48,9 @@ export function deliver(t: TestContext, sink: Sink, destination: Partial<Destina
     userAgent: "test",
     caFile: undefined,
     caDir: undefined,
+    clientCertFile: undefined,
+    clientKeyFile: undefined,
+    proxy: undefined,
     ...destination,
   });
   const deliverer = new Deliverer({
@@ -48,11 +58,17 @@ export function deliver(t: TestContext, sink: Sink, destination: Partial<Destina
     maxInFlight: 4,
     backoff: { baseMs: 2, capMs: 20 },
     slowRetryMs: 40,
+    trialMs: 10,
+    setAside: (refused) => aside.push(...refused),
+    key: { path: undefined, renew: () => false },
     emit: (event) => {
       events.push(event);
       telemetry.emit(event);
     },
-    onSettled: (batch, refused) => settled.push({ id: batch.id, ...refused }),
+    onSettled: (batch, refused) => {
+      settled.push({ id: batch.id, ...refused });
+      asideWhenSettled.push(aside.length);
+    },
     onRoom: () => {
       rooms += 1;
     },
@@ -66,6 +82,8 @@ export function deliver(t: TestContext, sink: Sink, destination: Partial<Destina
     deliverer,
     events,
     settled,
+    aside,
+    asideWhenSettled,
     submit(id, ...lines) {
       const bytes = Buffer.from(JSON.stringify({ lines: lines.map((line) => ({ line, file: "/x.log" })) }));
       const batch: Batch = {

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { createServer as createHttpsServer, Server as HttpsServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import { createServer as createHttpsServer, Server as HttpsServer, type ServerOptions } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
 import { gunzipSync } from "node:zlib";
 import { HEADER, type WireLine } from "@logdna-agent/protocol";
 
@@ -26,6 +26,8 @@ export interface Sink {
   readonly accepted: readonly Arrival[];
   /** Every request, accepted or not. */
   readonly requests: readonly Arrival[];
+  /** Every connection, once it is made: with TLS a `TLSSocket`. */
+  readonly connections: readonly Socket[];
   /**
    * Lines of accepted batches as our server gives them back: each batch id once, in the order of the ids. Several requests are
    * under way at once, so the order of arrival is not the order of the lines.
@@ -36,16 +38,15 @@ export interface Sink {
   /** Resolves once the condition holds; it is looked at after each accepted request. Rejects after `timeoutMs`. */
   until(condition: () => boolean, what?: string, timeoutMs?: number): Promise<void>;
   behave(behaviour: Behaviour | undefined): void;
+  /** Closes the connections that no request is on. */
+  closeIdle(): void;
   /** Replaces the certificate of new connections. */
   useCertificate(certificate: { readonly key: string; readonly cert: string }): void;
   close(): Promise<void>;
 }
 
-/** Starts a sink on loopback: HTTPS with a certificate, plain HTTP without. */
-export async function startSink(
-  certificate?: { readonly key: string; readonly cert: string },
-  port = 0,
-): Promise<Sink> {
+/** Starts a sink on loopback: HTTPS with a certificate, to which further options of TLS may be added; plain HTTP without. */
+export async function startSink(certificate?: ServerOptions, port = 0, host = "localhost"): Promise<Sink> {
   const accepted: Arrival[] = [];
   const requests: Arrival[] = [];
   const waiting = new Set<() => void>();
@@ -78,15 +79,20 @@ export async function startSink(
   };
   const server = certificate === undefined ? createHttpServer(listener) : createHttpsServer(certificate, listener);
   server.keepAliveTimeout = 60_000;
+  const connections: Socket[] = [];
+  server.on(certificate === undefined ? "connection" : "secureConnection", (socket: Socket) =>
+    connections.push(socket),
+  );
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, "localhost", resolve);
+    server.listen(port, host, resolve);
   });
 
   const sink: Sink = {
     port: (server.address() as AddressInfo).port,
     accepted,
     requests,
+    connections,
     lines() {
       const seen = new Set<string>();
       const ordered = accepted.toSorted((a, b) => (a.batchId < b.batchId ? -1 : a.batchId > b.batchId ? 1 : 0));
@@ -119,6 +125,9 @@ export async function startSink(
     },
     behave(next) {
       behaviour = next;
+    },
+    closeIdle() {
+      server.closeIdleConnections();
     },
     useCertificate(next) {
       if (server instanceof HttpsServer) server.setSecureContext(next);

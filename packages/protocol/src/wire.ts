@@ -53,6 +53,3 @@ export const HEADER = {
 
 /** What a batch id may look like. Ids of one agent sort in the order of their lines. */
 export const BATCH_ID_PATTERN = /^[0-9A-Za-z_-]{1,64}$/;
-
-/** Answers for which sending the same body again later can help. */
-export const RETRYABLE_STATUS: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504, 507]);

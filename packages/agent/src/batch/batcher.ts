@@ -54,6 +54,9 @@ export class Batcher {
 
   /** Takes a whole chunk; batches that become full on the way are given out. */
   add(chunk: Chunk): void {
+    // A range has no gaps: what is repeated after a crash is read as one.
+    const range = this.#ranges.get(chunk.source);
+    if (range !== undefined && range.end !== chunk.start) this.flush();
     for (const piece of chunk.pieces) {
       if (piece.kind === "lines") {
         this.#addRun(chunk, piece.from, piece.to, contextOf(chunk, undefined));

@@ -21,9 +21,10 @@ export interface Start {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** Variables that hold the ingestion key, under every name that it has had. */
-const KEY_VARIABLE = /^(?:LOGDNA|MZ)_INGESTION_KEY$|^LOGDNA_AGENT_KEY$/;
-const KEY_FLAG = /^(?:-k|--key(?:=|$))/;
+/** Variables that hold the ingestion key, under every name that it has had, or may hold a password in the URL of a proxy. */
+const KEY_VARIABLE =
+  /^(?:LOGDNA|MZ)_(?:INGESTION_KEY|PROXY)$|^LOGDNA_AGENT_KEY$|^(?:https?|all|HTTPS?|ALL)_(?:proxy|PROXY)$/;
+const KEY_FLAG = /^(?:-k|--key(?:=|$)|--proxy(?:=|$))/;
 /** What could change what the new image executes. */
 const LOADING = /^(?:LD_|NODE_|GLIBC_TUNABLES$)/;
 /** The name under which flags that hold the key are handed over. */
@@ -62,10 +63,10 @@ export function policyOf(config: Config, files: Iterable<string>): Policy {
     stateDirectory: config.dbPath,
     programPaths: PROGRAM,
     configPaths: [...new Set([...CONFIGURATION, ...files])],
-    caPaths: [config.caFile, config.caDir].filter((path) => path !== undefined),
+    caPaths: tlsPathsOf(config),
     executable: process.execPath,
-    connectPorts: [config.port],
-    bindPorts: [],
+    connectPorts: [connectPortOf(config)],
+    bindPorts: config.metricsPort === undefined ? [] : [config.metricsPort],
     noCapability: config.noCap,
   };
   const wanted = buildPolicy(inputs);
@@ -120,14 +121,27 @@ export function startOf(confinement: Confinement | undefined, argv: readonly str
 
 /** Why a process with this policy cannot go on with another configuration; undefined when it can. */
 export function beyond(config: Config, policy: Policy): string | undefined {
-  const ca = [config.caFile, config.caDir].filter((path) => path !== undefined);
+  const port = connectPortOf(config);
   const missing = [
     ...rootsOf(config).filter((root) => !isGranted(root, policy)),
-    ...ca.filter((path) => !isGranted(resolve(path), policy)),
+    ...tlsPathsOf(config).filter((path) => !isGranted(resolve(path), policy)),
     ...(realPath(resolve(config.dbPath)) === policy.stateDirectory ? [] : [config.dbPath]),
-    ...(policy.connectPorts.includes(config.port) ? [] : [`port ${config.port}`]),
+    ...(policy.connectPorts.includes(port) ? [] : [`port ${port}`]),
+    ...(config.metricsPort === undefined || policy.bindPorts.includes(config.metricsPort)
+      ? []
+      : [`METRICS_PORT ${config.metricsPort}`]),
   ];
   return missing.length === 0 ? undefined : missing.join(", ");
+}
+
+/** The one port that is connected to: behind a proxy the server's is not. */
+function connectPortOf({ proxy, port }: Config): number {
+  return proxy?.port ?? port;
+}
+
+/** Files and directories of certificates and of the key to one. */
+function tlsPathsOf({ caFile, caDir, clientCertFile, clientKeyFile }: Config): string[] {
+  return [caFile, caDir, clientCertFile, clientKeyFile].filter((path) => path !== undefined);
 }
 
 /** The real paths of what a configuration has watched. */

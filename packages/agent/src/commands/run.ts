@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { type Confinement, GrantedFiles, type Policy } from "@logdna-agent/confinement";
 import { Agent } from "../agent.ts";
-import { CONFIG_ERROR_STATUS, type Config, type LoadResult, loadConfig } from "../config/mod.ts";
-import { TransportError } from "../delivery/transport.ts";
+import { CONFIG_ERROR_STATUS, type Config, type LoadResult, loadConfig, proxyText } from "../config/mod.ts";
+import { TransportError } from "../delivery/transport_error.ts";
+import { type AgentFacts, agentMetrics, exposition, MetricsPort } from "../metrics/mod.ts";
 import type { NamelessFile } from "../sources/files/hot_files.ts";
 import { StateError } from "../state/state_store.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
@@ -54,7 +55,7 @@ export async function run({ argv, env }: Start, confinement: Confinement | strin
   tellConfinement(telemetry, confinement);
   const signals = new SignalQueue(["SIGTERM", "SIGINT", "SIGHUP"]);
   const policy = typeof confinement === "object" ? confinement.policy : undefined;
-  const running = new RunningAgent(loaded, telemetry, policy, () => signals.push("restart"));
+  const running = new RunningAgent(loaded, telemetry, policy, factsOf(confinement), () => signals.push("restart"));
   try {
     await running.start();
   } catch (error) {
@@ -77,19 +78,31 @@ export async function run({ argv, env }: Start, confinement: Confinement | strin
 function tellConfinement({ emit }: Telemetry, confinement: Confinement | string | undefined): void {
   if (confinement === undefined) return;
   if (typeof confinement === "string") return emit({ name: "not_confined", reason: confinement });
-  const { policy, outcomes, excesses, facts } = confinement;
+  const { policy, outcomes, facts } = confinement;
   const [thread] = facts.threads;
-  const missing = outcomes.filter(({ state }) => state === "failed" || state === "unavailable");
   emit({
     name: "confined",
-    layers: outcomes.filter(({ state }) => state === "applied").map(({ layer }) => layer),
+    layers: factsOf(confinement).layers,
     // What the kernel says, not what was wanted: a capability that was not there could not be kept.
     uid: thread?.uids[0] ?? policy.uid,
     capability: thread?.capabilities.effective.join(", ") || "none",
     gaps: [...(policy.readOnlyMounts ? [] : [MOUNTS_LEFT]), ...outcomes.flatMap(({ gaps }) => gaps)],
   });
-  const lacking = [...missing.map(({ layer, detail }) => `${layer} (${detail})`), ...excesses];
+  const lacking = lackingIn(confinement);
   if (lacking.length > 0) emit({ name: "confinement_incomplete", lacking });
+}
+
+/** What was to be given away and could not be; each one line. */
+function lackingIn({ outcomes, excesses }: Confinement): string[] {
+  const missing = outcomes.filter(({ state }) => state === "failed" || state === "unavailable");
+  return [...missing.map(({ layer, detail }) => `${layer} (${detail})`), ...excesses];
+}
+
+/** The same as metrics. */
+function factsOf(confinement: Confinement | string | undefined): AgentFacts {
+  if (typeof confinement !== "object") return { version: VERSION, layers: [], confined: false };
+  const layers = confinement.outcomes.filter(({ state }) => state === "applied").map(({ layer }) => layer);
+  return { version: VERSION, layers, confined: lackingIn(confinement).length === 0 };
 }
 
 /** The agent with the configuration that is in force, which SIGHUP replaces. */
@@ -102,21 +115,44 @@ class RunningAgent {
   #loaded: RunConfig;
   #agent: Agent | undefined;
   readonly #telemetry: Telemetry;
+  readonly #port: MetricsPort;
+  /** Why the agent is not ready, but for what the server does. */
+  #busy: "starting" | "stopping" | undefined = "starting";
 
-  constructor(loaded: RunConfig, telemetry: Telemetry, policy: Policy | undefined, restart: () => void) {
+  constructor(
+    loaded: RunConfig,
+    telemetry: Telemetry,
+    policy: Policy | undefined,
+    facts: AgentFacts,
+    restart: () => void,
+  ) {
     this.#policy = policy;
     this.#granted = policy && new GrantedFiles(policy);
     this.#restart = restart;
     this.#loaded = loaded;
     this.#telemetry = telemetry;
-    telemetry.conceal(loaded.config.key.reveal());
+    for (const secret of secretsOf(loaded.config)) telemetry.conceal(secret);
+    const metrics = (): string => {
+      // Gauges are set now and then; whoever asks gets them as they are.
+      if (this.#busy === undefined) this.#agent?.measure();
+      return exposition(agentMetrics(telemetry.snapshot(), facts));
+    };
+    const failing = (): boolean => telemetry.snapshot().gauges.delivery_failing > 0;
+    const notReady = (): string | undefined => this.#busy ?? (failing() ? "delivery fails" : undefined);
+    this.#port = new MetricsPort({ metrics, notReady }, telemetry.emit);
   }
 
   /** @throws {StateError | TransportError} when the agent cannot begin its work. */
   async start(): Promise<void> {
     const { config } = this.#loaded;
     this.#warn(this.#loaded);
-    await this.#begin(config);
+    await this.#port.listen(config);
+    try {
+      await this.#begin(config);
+    } catch (error) {
+      await this.#port.close();
+      throw error;
+    }
     this.#telemetry.emit({
       name: "agent_started",
       version: VERSION,
@@ -148,11 +184,13 @@ class RunningAgent {
 
   async stop(signal: string): Promise<void> {
     clearInterval(this.#watch);
+    this.#busy = "stopping";
     const { emit } = this.#telemetry;
     const { shutdownTimeout } = this.#loaded.config;
     emit({ name: "shutdown_started", signal, timeoutMs: shutdownTimeout });
     const begun = performance.now();
     const complete = (await this.#agent?.stop(shutdownTimeout, { restarts: signal === "restart" }))?.complete ?? true;
+    await this.#port.close();
     emit({ name: "agent_counters", ...this.#telemetry.snapshot().counters });
     emit({ name: "shutdown_complete", complete, durationMs: performance.now() - begun });
   }
@@ -168,7 +206,8 @@ class RunningAgent {
     const policy = this.#policy;
     const more = policy && beyond(next.config, policy);
     if (more !== undefined) return this.#needsRestart(`the new configuration needs ${more}`);
-    conceal(next.config.key.reveal());
+    for (const secret of secretsOf(next.config)) conceal(secret);
+    this.#busy = "starting";
     const nameless = (await this.#agent?.stop(before.config.shutdownTimeout, { goesOn: true }))?.nameless;
     try {
       // What was followed goes on where it was, also where `lookback` skips what was written while the agent was down.
@@ -180,6 +219,7 @@ class RunningAgent {
       return;
     }
     this.#loaded = next;
+    await this.#port.listen(next.config);
     setLevel(next.config.logLevel);
     this.#warn(next);
     emit({ name: "config_reloaded", changed: changes(before.config, next.config) });
@@ -199,6 +239,7 @@ class RunningAgent {
         this.#needsRestart(`reading the log directory ${root}, which appeared`);
     });
     await this.#agent.start();
+    this.#busy = undefined;
   }
 
   #warn({ warnings }: RunConfig): void {
@@ -242,13 +283,24 @@ function resumed(config: Config): Config["lookback"] {
 
 function destinationOf(config: Config): string {
   const host = config.host.includes(":") ? `[${config.host}]` : config.host;
-  return `${config.useSsl ? "https" : "http"}://${host}:${config.port}${config.endpoint}`;
+  const through = config.proxy === undefined ? "" : ` through the proxy ${proxyText(config.proxy)}`;
+  return `${config.useSsl ? "https" : "http"}://${host}:${config.port}${config.endpoint}${through}`;
+}
+
+/** What must not show in the log, also where a server or a proxy says it: the key, and the password of a proxy. */
+function secretsOf({ key, proxy }: Config): string[] {
+  const credentials = proxy?.credentials?.reveal();
+  if (credentials === undefined) return [key.reveal()];
+  const password = credentials.slice(credentials.indexOf(":") + 1);
+  return [key.reveal(), credentials, password, Buffer.from(credentials).toString("base64")];
 }
 
 /** Names of the settings that differ; values are not told, one of them is the key. */
 function changes(before: Config, after: Config): string[] {
   const names = Object.keys(after) as (keyof Config)[];
-  return names.filter((name) =>
-    name === "key" ? !before.key.equals(after.key) : JSON.stringify(before[name]) !== JSON.stringify(after[name]),
-  );
+  return names.filter((name) => {
+    if (name === "key") return !before.key.equals(after.key);
+    const same = JSON.stringify(before[name]) === JSON.stringify(after[name]);
+    return !same || (name === "proxy" && before.proxy?.credentials?.reveal() !== after.proxy?.credentials?.reveal());
+  });
 }

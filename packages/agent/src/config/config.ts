@@ -1,11 +1,14 @@
 import type { ConfinementMode } from "@logdna-agent/confinement";
 import type { LogLevel } from "../telemetry/mod.ts";
 import type { LOOKBACKS } from "./options.ts";
+import type { HttpProxy } from "./proxy.ts";
 import type { Secret } from "./secret.ts";
 
 /** The effective configuration: every value read, checked and filled in. Times are in milliseconds, sizes in bytes. */
 export interface Config {
   readonly key: Secret;
+  /** The file that the key was read from; undefined when it came from elsewhere. */
+  readonly keyPath: string | undefined;
   /** Without a port, and without the brackets of an IPv6 address. */
   readonly host: string;
   readonly port: number;
@@ -16,6 +19,12 @@ export interface Config {
   readonly caFile: string | undefined;
   /** A directory of such files. */
   readonly caDir: string | undefined;
+  /** PEM files of the client certificate and of its key; both or none. */
+  readonly clientCertFile: string | undefined;
+  readonly clientKeyFile: string | undefined;
+  /** What the server is reached through; undefined where it is reached directly. */
+  readonly proxy: HttpProxy | undefined;
+  readonly noProxy: readonly string[];
 
   readonly useCompression: boolean;
   readonly gzipLevel: number;
@@ -24,6 +33,8 @@ export interface Config {
   readonly ingestBufferSize: number;
   readonly flushDuration: number;
   readonly maxInFlight: number;
+  /** Bytes on disk that deleted files may take until they are acknowledged; undefined for no limit. */
+  readonly retryDiskLimit: number | undefined;
 
   readonly hostname: string;
   readonly ip: string | undefined;
@@ -50,5 +61,9 @@ export interface Config {
   /** No capability is kept. */
   readonly noCap: boolean;
   readonly logLevel: LogLevel;
+  /** TCP port of metrics and health; undefined for none. */
+  readonly metricsPort: number | undefined;
+  /** IP address that it is bound to; undefined for loopback. */
+  readonly metricsHost: string | undefined;
   readonly shutdownTimeout: number;
 }

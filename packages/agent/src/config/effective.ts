@@ -1,9 +1,11 @@
-import { isIP, isIPv4, isIPv6 } from "node:net";
+import { isIP, isIPv6 } from "node:net";
 import { globWarning } from "../rules/path_rules.ts";
 import type { Config } from "./config.ts";
 import type { Merged } from "./merge.ts";
+import { isLoopback } from "./no_proxy.ts";
 import { longFlag, OPTIONS, type OptionName, type Settings } from "./options.ts";
 import type { Problem } from "./problem.ts";
+import { chooseProxy, type HttpProxy } from "./proxy.ts";
 import type { Secret } from "./secret.ts";
 
 /** Reads what lies outside of the configuration. */
@@ -47,11 +49,33 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
     const message = `lines and key go to ${address.host} unencrypted, since USE_SSL is false`;
     warnings.push({ where: where("useSsl"), message });
   }
+  let proxy: HttpProxy | undefined;
+  const choice = address && chooseProxy(settings, address.host, address.port);
+  if (choice !== undefined && "problem" in choice)
+    problems.push({ where: where(choice.option), message: choice.problem });
+  else if (choice !== undefined) {
+    proxy = choice.proxy;
+    if (proxy.credentials !== undefined && where(choice.option).startsWith("flag")) {
+      const message = `every user of this host can see the proxy's password in the list of processes; use MZ_PROXY or the configuration file`;
+      warnings.push({ where: where(choice.option), message });
+    }
+  }
+  const { clientCertFile } = settings;
+  if (clientCertFile === undefined && settings.clientKeyFile !== undefined) {
+    const message = "CLIENT_KEY_FILE is set without CLIENT_CERT_FILE, the certificate that it is for";
+    problems.push({ where: where("clientKeyFile"), message });
+  }
   for (const option of ["includeGlobs", "excludeGlobs"] as const) {
     for (const glob of settings[option]) {
       const message = globWarning(glob);
       if (message !== undefined) warnings.push({ where: where(option), message });
     }
+  }
+
+  const { retryDir, dbPath } = settings;
+  if (retryDir !== undefined && retryDir !== dbPath) {
+    const message = `RETRY_DIR is not used: what waits on disk is in the directory of the state, ${dbPath}, the only one that the agent writes to (DB_PATH)`;
+    warnings.push({ where: where("retryDir"), message });
   }
 
   // A small body leaves no room for a large part; that is a contradiction only where both were asked for.
@@ -71,18 +95,24 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
   return {
     config: {
       key,
+      keyPath: isKeyInFile(merged) ? settings.keyFile : undefined,
       host: address?.host ?? "",
       port: address?.port ?? 0,
       useSsl: settings.useSsl,
       endpoint: settings.endpoint,
       caFile: settings.caFile,
       caDir: settings.caDir,
+      clientCertFile,
+      clientKeyFile: settings.clientKeyFile ?? clientCertFile,
+      proxy,
+      noProxy: settings.noProxy,
       useCompression: settings.useCompression && settings.gzipLevel > 0,
       gzipLevel: settings.gzipLevel,
       ingestTimeout: settings.ingestTimeout,
       ingestBufferSize: settings.ingestBufferSize,
       flushDuration: settings.flushDuration,
       maxInFlight: settings.maxInFlight,
+      retryDiskLimit: settings.retryDiskLimit,
       hostname: settings.hostname ?? hostnameOf(surroundings),
       ip: settings.ip,
       mac: settings.mac,
@@ -100,6 +130,8 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
       confinement: settings.confinement,
       noCap: settings.noCap,
       logLevel: settings.logLevel,
+      metricsPort: settings.metricsPort,
+      metricsHost: settings.metricsHost,
       shutdownTimeout: settings.shutdownTimeout,
     },
     problems,
@@ -111,8 +143,7 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
 function ingestionKey(merged: Merged, { readFile }: Surroundings, problems: Problem[]): Secret | undefined {
   const { settings, origins, strengths } = merged;
   const { key, keyFile } = settings;
-  const strengthOf = (option: "key" | "keyFile"): number => strengths.get(option) ?? -1;
-  if (keyFile === undefined || strengthOf("key") > strengthOf("keyFile")) {
+  if (keyFile === undefined || !isKeyInFile(merged)) {
     if (key === undefined && !merged.problems.some(isAboutKey)) {
       const message = `there is no ingestion key; set MZ_INGESTION_KEY, MZ_INGESTION_KEY_FILE, or http.ingestion_key in the configuration file`;
       problems.push({ where: "", message });
@@ -120,19 +151,30 @@ function ingestionKey(merged: Merged, { readFile }: Surroundings, problems: Prob
     return key;
   }
   const place = origins.get("keyFile") ?? "";
-  if (strengthOf("key") === strengthOf("keyFile")) {
+  if (strengths.get("key") === strengths.get("keyFile")) {
     const message = `INGESTION_KEY_FILE is set, and so is INGESTION_KEY (${origins.get("key") ?? ""}); set only one`;
     problems.push({ where: place, message });
     return undefined;
   }
   try {
-    const read = OPTIONS.key.kind.read(readFile(keyFile).trim());
-    if (read.ok) return read.value;
+    const read = readKey(readFile(keyFile).trim());
+    if (read !== undefined) return read;
     problems.push({ where: place, message: `the file ${keyFile} must hold ${OPTIONS.key.kind.expected}` });
   } catch (error) {
     problems.push({ where: place, message: `cannot read the key from ${keyFile}: ${systemReason(error)}` });
   }
   return undefined;
+}
+
+/** The file was given, and the key itself in no stronger place. */
+function isKeyInFile({ settings, strengths }: Merged): boolean {
+  return settings.keyFile !== undefined && (strengths.get("key") ?? -1) <= (strengths.get("keyFile") ?? -1);
+}
+
+/** A text as an ingestion key; undefined when it cannot be one. */
+export function readKey(text: string): Secret | undefined {
+  const read = OPTIONS.key.kind.read(text);
+  return read.ok ? read.value : undefined;
 }
 
 function isAboutKey({ where, message }: Problem): boolean {
@@ -155,10 +197,6 @@ function hostAndPort({ host, useSsl }: Settings): { readonly host: string; reado
   const name = bracketed ?? plain ?? "";
   if (port < 1 || port > 65_535 || (bracketed !== undefined && isIP(bracketed) !== 6)) return undefined;
   return { host: name, port };
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
 }
 
 function hostnameOf({ readFile, osHostname }: Surroundings): string {

@@ -61,6 +61,12 @@ export function textLike(expected: string, placeholder: string, pattern: RegExp)
   return kind(expected, placeholder, z.string().regex(pattern), asText);
 }
 
+/** An IP address, v4 or v6, without brackets. */
+export function ipAddress(): Kind<string> {
+  const expected = "an IP address of this host, such as 127.0.0.1, or 0.0.0.0 or :: for all of them";
+  return kind(expected, "ADDRESS", z.union([z.ipv4(), z.ipv6()]), asText);
+}
+
 const BOOLEANS: Readonly<Record<string, boolean>> = {
   true: true,
   yes: true,
@@ -100,6 +106,9 @@ const UNITS: Readonly<Record<string, number>> = {
   g: 1024 ** 3,
   gb: 1000 ** 3,
   gib: 1024 ** 3,
+  t: 1024 ** 4,
+  tb: 1000 ** 4,
+  tib: 1024 ** 4,
 };
 
 /** Bytes: a number, or one with a unit: `10 MB`, `512KiB`. */
@@ -108,7 +117,7 @@ export function bytes(min: number, max: number): Kind<number> {
   return {
     expected: `a number of bytes from ${min} to ${max}, such as 65536 or "64 KiB"`,
     placeholder: "BYTES",
-    schema: z.union([number, z.string().regex(/^[0-9]+ *[kKmMgG]?[iI]?[bB]?$/)]),
+    schema: z.union([number, z.string().regex(/^[0-9]+ *[kKmMgGtT]?[iI]?[bB]?$/)]),
     read: (text) => {
       const match = /^([0-9]{1,15}) *([a-z]*)$/i.exec(text);
       const unit = UNITS[match?.[2]?.toLowerCase() ?? "none"];
@@ -172,6 +181,16 @@ function checked(expected: string, placeholder: string, problemOf: (text: string
         ? { ok: true, value: text }
         : { ok: false, problem: `${shown(text)} is not ${expected}: ${problem}` };
     },
+  };
+}
+
+/** The URL of a proxy, which may hold a password. It is read where it is used: a variable for every program may mean another. */
+export function proxyUrl(): Kind<Secret> {
+  return {
+    expected: "the URL of an HTTP proxy, such as http://user:password@proxy.example:3128",
+    placeholder: "URL",
+    schema: z.string().min(1),
+    read: (text) => ({ ok: true, value: new Secret(text) }),
   };
 }
 

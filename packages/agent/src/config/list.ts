@@ -1,6 +1,7 @@
 import { Document } from "yaml";
 import type { Config } from "./config.ts";
 import { type AnyOption, OPTION_LIST, type OptionName } from "./options.ts";
+import { proxyText } from "./proxy.ts";
 import { Secret } from "./secret.ts";
 
 /**
@@ -26,6 +27,7 @@ function shownValue(config: Parameters<typeof listText>[0], name: OptionName): u
     const host = config.host.includes(":") ? `[${config.host}]` : config.host;
     return `${host}:${config.port}`;
   }
+  if (name === "proxy") return config.proxy && proxyText(config.proxy);
   const value = name in config ? config[name as keyof Config] : undefined;
   if (typeof value === "string") return escapedVariables(value);
   return Array.isArray(value) ? value.map((item) => escapedVariables(String(item))) : value;

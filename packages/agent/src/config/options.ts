@@ -6,10 +6,12 @@ import {
   choice,
   glob,
   integer,
+  ipAddress,
   type Kind,
   logDirectory,
   milliseconds,
   path,
+  proxyUrl,
   regex,
   secret,
   text,
@@ -187,6 +189,68 @@ export const OPTIONS = {
     description:
       "A directory of such files (.pem, .crt, .cer, or OpenSSL's hashed names), trusted besides the system's.",
   }),
+  clientCertFile: scalar({
+    group: "Server",
+    env: "CLIENT_CERT_FILE",
+    yaml: "http.client_cert_file",
+    flags: "--client-cert",
+    kind: path("FILE"),
+    default: undefined,
+    description:
+      "A PEM file with the certificate, and those of the authorities between it and the root, that the agent shows to a server which asks for one.",
+  }),
+  clientKeyFile: scalar({
+    group: "Server",
+    env: "CLIENT_KEY_FILE",
+    yaml: "http.client_key_file",
+    flags: "--client-key",
+    kind: path("FILE"),
+    default: undefined,
+    defaultText: "the file of the certificate",
+    description: "A PEM file with the private key of that certificate, without a passphrase.",
+  }),
+  proxy: scalar({
+    group: "Server",
+    env: "PROXY",
+    yaml: "http.proxy",
+    flags: "--proxy",
+    kind: proxyUrl(),
+    default: undefined,
+    description:
+      "An HTTP proxy on the way to the server, with a user and password where it wants them. Its port is 80 by default, that of an https:// proxy 443. The agent asks it for a connection to the server (CONNECT), also for plain HTTP, and verifies the server's certificate through it. It looks the server's name up.",
+  }),
+  httpsProxy: scalar({
+    group: "Server",
+    plainEnv: ["https_proxy", "HTTPS_PROXY"],
+    kind: proxyUrl(),
+    default: undefined,
+    description: "The same, where PROXY is not set and use_ssl is true.",
+  }),
+  httpProxy: scalar({
+    group: "Server",
+    plainEnv: ["http_proxy"],
+    kind: proxyUrl(),
+    default: undefined,
+    description: "The same, where PROXY is not set and use_ssl is false. HTTP_PROXY is not read.",
+  }),
+  allProxy: scalar({
+    group: "Server",
+    plainEnv: ["all_proxy", "ALL_PROXY"],
+    kind: proxyUrl(),
+    default: undefined,
+    description: "The same, where no other names one.",
+  }),
+  noProxy: list({
+    group: "Server",
+    env: "NO_PROXY",
+    plainEnv: ["no_proxy", "NO_PROXY"],
+    yaml: "http.no_proxy",
+    kind: text("HOST", ".example.com"),
+    default: [],
+    commasInYaml: true,
+    description:
+      "Servers that are reached without a proxy: a name with all names beneath it, an address, a network such as 10.0.0.0/8, each with or without a port, or * for all. A server on this host is never reached through one.",
+  }),
 
   useCompression: scalar({
     group: "Delivery",
@@ -243,6 +307,28 @@ export const OPTIONS = {
     kind: integer(1, 64),
     default: 4,
     description: "Requests under way at once, at most.",
+  }),
+  retryDiskLimit: scalar({
+    group: "Delivery",
+    env: "RETRY_DISK_LIMIT",
+    yaml: "http.retry_disk_limit",
+    flags: "--retry-disk-limit",
+    kind: bytes(0, 1024 * 1024 * 1024 * MiB),
+    default: undefined,
+    defaultText: "no limit but the disk",
+    description:
+      "Bytes that files which are deleted before they are shipped may take in the directory of the state, compressed, until they are. Beyond it the oldest are dropped and counted. 0: nothing is copied to disk; such a file is held open, and lost if the agent ends. Other files wait where they are and take nothing.",
+  }),
+  retryDir: scalar({
+    group: "Delivery",
+    env: "RETRY_DIR",
+    yaml: "http.retry_dir",
+    flags: "--retry-dir",
+    kind: path("DIR"),
+    default: undefined,
+    defaultText: "the directory of the state",
+    description:
+      "Accepted, and answered with a warning where it is not the directory of the state (DB_PATH): what waits on disk is there, since it is the only directory that the agent writes to.",
   }),
 
   hostname: scalar({
@@ -432,6 +518,28 @@ export const OPTIONS = {
     default: "info",
     description: "Detail of the agent's own log, which goes to standard error.",
   }),
+  metricsPort: scalar({
+    group: "Agent",
+    env: "METRICS_PORT",
+    yaml: "log.metrics_port",
+    flags: "--metrics-port",
+    kind: integer(1, 65_535, "PORT"),
+    default: undefined,
+    defaultText: "off",
+    description:
+      "TCP port of the agent's metrics in Prometheus' text format (/metrics) and of its health (/health/live, /health/ready), in plain HTTP. Ports below 1024 take a privilege that the confined agent does not keep.",
+  }),
+  metricsHost: scalar({
+    group: "Agent",
+    env: "METRICS_HOST",
+    yaml: "log.metrics_host",
+    flags: "--metrics-host",
+    kind: ipAddress(),
+    default: undefined,
+    defaultText: "127.0.0.1, and ::1 where there is one",
+    description:
+      "Address of this host that the metrics port is bound to. 0.0.0.0 or :: means every address, as in the existing agents: for a Prometheus or a kubelet that asks from elsewhere. Everyone who reaches it can read the numbers.",
+  }),
   shutdownTimeout: scalar({
     group: "Agent",
     env: "SHUTDOWN_TIMEOUT",
@@ -443,20 +551,6 @@ export const OPTIONS = {
       "Milliseconds to send what is in hand when the agent is told to stop (SIGTERM). What is not acknowledged by then is sent after the next start.",
   }),
 
-  retryDir: later({
-    env: "RETRY_DIR",
-    yaml: "http.retry_dir",
-    flags: "--retry-dir",
-    description:
-      "Directory of lines that wait to be sent again. Nothing is written to disk yet: the log files are the queue.",
-  }),
-  retryDiskLimit: later({
-    env: "RETRY_DISK_LIMIT",
-    yaml: "http.retry_disk_limit",
-    flags: "--retry-disk-limit",
-    harmless: ["0"],
-    description: "Space on disk for lines that wait to be sent again.",
-  }),
   lineExclusion: laterList({
     env: "LINE_EXCLUSION_REGEX",
     yaml: "log.line_exclusion_regex",
@@ -487,12 +581,6 @@ export const OPTIONS = {
     flags: "--systemd-journal-tailer",
     harmless: ["false"],
     description: "Follow systemd's journal.",
-  }),
-  metricsPort: later({
-    env: "METRICS_PORT",
-    yaml: "log.metrics_port",
-    flags: "--metrics-port",
-    description: "Port of the Prometheus metrics.",
   }),
   useK8sEnrichment: later({
     env: "USE_K8S_LOG_ENRICHMENT",

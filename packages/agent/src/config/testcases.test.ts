@@ -75,5 +75,7 @@ function lines(directory: string, file: string): string[] {
 }
 
 function plain(value: unknown): unknown {
-  return value instanceof Secret ? value.reveal() : (value ?? null);
+  if (value instanceof Secret) return value.reveal();
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value ?? null;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
 }

@@ -1,15 +1,25 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { Batch } from "../batch/batcher.ts";
 import type { EncodedBody } from "../batch/encoder.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
-import { type BackoffOptions, backoffMs } from "./backoff.ts";
-import { halve, textBytes } from "./halves.ts";
-import { type Answer, TransportError } from "./transport.ts";
-import { type Verdict, verdictOf } from "./verdict.ts";
+import { type BackoffOptions, backoffMs, retryWaitMs } from "./backoff.ts";
+import { type Clock, REAL_CLOCK } from "./clock.ts";
+import { type Part, Parts } from "./parts.ts";
+import type { RefusedLine } from "./quarantine.ts";
+import type { Answer } from "./transport.ts";
+import { TransportError } from "./transport_error.ts";
+import { Evidence } from "./trial.ts";
+import { detailOf, type Verdict, verdictOf } from "./verdict.ts";
 
 /** What sends a body; see `Transport`. */
 export interface Sender {
   send(batchId: string, attempt: number, body: EncodedBody, signal: AbortSignal): Promise<Answer>;
+}
+
+/** Where a key comes from that the server has rejected; see `IngestionKey`. */
+export interface RenewableKey {
+  readonly path: string | undefined;
+  /** Looks for another one; true when there is one. */
+  renew(): boolean;
 }
 
 /** What of a batch the server refuses for good. */
@@ -26,41 +36,51 @@ export interface DelivererOptions {
   readonly backoff: BackoffOptions;
   /** Milliseconds between attempts that only a person, or a line that the server accepts, can make succeed. */
   readonly slowRetryMs: number;
+  /** Milliseconds between attempts to send a refused line alone, on average. */
+  readonly trialMs: number;
   readonly emit: (event: AgentEvent) => void;
   /** A batch is dealt with: its ranges may be acknowledged. */
   readonly onSettled: (batch: Batch, refused: Refused) => void;
+  /** Keeps lines that are refused for good; called before the batch that they are in is settled. */
+  readonly setAside: (refused: readonly RefusedLine[]) => void;
   /** There is room although no batch was settled. */
   readonly onRoom: () => void;
+  readonly key: RenewableKey;
+  readonly clock?: Clock;
 }
 
-/** What one attempt came to, and how long the server asks to wait before the next. */
-type Attempt = { readonly verdict: Verdict; readonly detail: string; readonly waitMs: number | undefined };
+/** How many windows of batches there can be when all of them have refused lines, and only others can show what to do with these. */
+const WINDOWS = 4;
 
-/** A body that is still to be delivered: a batch's, or what a refused one was cut into. */
-interface Part {
-  readonly id: string;
-  readonly body: EncodedBody;
-  readonly lines: number;
-  readonly attempt: number;
+/** What one attempt came to, and how long the server asks to wait before the next. */
+interface Attempt {
+  readonly verdict: Verdict;
+  readonly status: number;
+  readonly detail: string;
+  readonly waitMs: number | undefined;
 }
 
 /**
  * Sends batches through a small window and keeps each until the server has it. While attempts fail only the oldest batch
  * is tried, so that a server that is down sees one request at a time from each agent; all go on once it answers again.
  *
- * A refused body is halved until the line is found that the server does not take. That alone does not prove the line
- * wrong: a proxy, or a server that dislikes the agent's parameters, refuses everything. So a line is given up only while
- * the server demonstrably takes others.
+ * A refused body is cut until the line is found that the server does not take (see `Parts`). That alone does not prove the line
+ * wrong: a proxy, or a server that dislikes the agent's parameters, refuses everything. When a line is given up tells `Trial`;
+ * while it is tried, everything else goes on.
  */
 export class Deliverer {
   readonly #options: DelivererOptions;
   readonly #stop = new AbortController();
+  readonly #clock: Clock;
+  readonly #evidence: Evidence;
   /** Batches under way, in order. */
   readonly #window = new Set<Batch>();
-  /** Those of them that have a line which is refused while nothing else is accepted. */
+  /** Those of them of which nothing is left but refused lines. */
   readonly #held = new Set<Batch>();
-  /** Requests that were accepted. */
-  #accepted = 0;
+  /** Those of them that can only wait for the server to accept something else. */
+  readonly #waiting = new Set<Batch>();
+  /** Resolves when the server next accepts something. */
+  #acceptance = Promise.withResolvers<void>();
   /** Attempts that have failed since the server last answered for what it was sent. */
   #failures = 0;
   /** Attempts that have failed since the server last accepted something. */
@@ -70,6 +90,8 @@ export class Deliverer {
 
   constructor(options: DelivererOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? REAL_CLOCK;
+    this.#evidence = new Evidence(this.#clock.now);
   }
 
   /**
@@ -78,12 +100,31 @@ export class Deliverer {
    */
   get hasRoom(): boolean {
     const { maxInFlight } = this.#options;
-    return this.#window.size - Math.min(this.#held.size, maxInFlight) < maxInFlight;
+    return this.#window.size - Math.min(this.#held.size, maxInFlight) < maxInFlight || this.wantsWitness;
+  }
+
+  /** True when nothing can go on before another batch is accepted, and another one may be taken for that. */
+  get wantsWitness(): boolean {
+    return this.#waiting.size > 0 && this.#waiting.size === this.#window.size && !this.#isFull;
+  }
+
+  /** True when a batch has nothing left but refused lines. */
+  get holds(): boolean {
+    return this.#held.size > 0;
+  }
+
+  get #isFull(): boolean {
+    return this.#window.size >= WINDOWS * this.#options.maxInFlight;
   }
 
   /** Batches under way. */
   get inFlight(): number {
     return this.#window.size;
+  }
+
+  /** Of these, those that are more than refused lines which wait. */
+  get atWork(): number {
+    return this.#window.size - this.#held.size;
   }
 
   /**
@@ -112,13 +153,10 @@ export class Deliverer {
 
   async #deliver(batch: Batch, firstAttempt: number): Promise<void> {
     try {
-      const body = await batch.body;
-      const refused = await this.#deliverParts(batch, {
-        id: batch.id,
-        body,
-        lines: batch.lines,
-        attempt: firstAttempt,
-      });
+      const parts = new Parts(batch.id, { body: await batch.body, lines: batch.lines }, firstAttempt, this.#evidence);
+      await this.#deliverParts(batch, parts);
+      const refused = { lines: parts.refused.length, bytes: parts.refused.reduce((sum, { bytes }) => sum + bytes, 0) };
+      this.#options.setAside(parts.refused);
       this.#forget(batch);
       this.#options.onSettled(batch, refused);
     } catch (error) {
@@ -133,64 +171,68 @@ export class Deliverer {
 
   #forget(batch: Batch): void {
     this.#window.delete(batch);
-    this.#held.delete(batch);
+    this.#holdNoLonger(batch);
     this.#changeTurn();
   }
 
-  /** Delivers a batch, cut into parts where it is refused; returns what was refused for good. */
-  async #deliverParts(batch: Batch, whole: Part): Promise<Refused> {
-    const parts = [whole];
-    const refused = { lines: 0, bytes: 0 };
-    /** What the server had accepted when it first refused a part of this batch. */
-    let acceptedThen: number | undefined;
-    let refusals = 0;
-    for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
+  #holdNoLonger(batch: Batch): void {
+    this.#held.delete(batch);
+    this.#waiting.delete(batch);
+  }
+
+  /** Delivers a batch, cut into parts where it is refused. */
+  async #deliverParts(batch: Batch, parts: Parts): Promise<void> {
+    let waits = 0;
+    for (;;) {
+      let part = parts.takeFresh();
+      if (part === undefined) {
+        part = parts.takeSuspect();
+        if (part === undefined) return;
+        waits = (await this.#hold(batch, part, waits)) ? waits + 1 : 0;
+      } else this.#holdNoLonger(batch);
       await this.#turn(batch);
-      const takesOthers = acceptedThen !== undefined && this.#accepted > acceptedThen;
-      const { verdict, detail, waitMs } = await this.#attempt(part);
-      const again = { ...part, attempt: part.attempt + 1 };
+      const { trial } = part;
+      const counts = trial.counts(this.#isFull);
+      const witnessed = trial.isWitnessed;
+      const { verdict, status, detail, waitMs } = await this.#attempt(part);
       if (verdict === "accepted") {
+        parts.accepted(part);
         this.#succeeded();
-      } else if (verdict !== "refused") {
-        parts.unshift(again);
-        await this.#wait(verdict, detail, waitMs);
-      } else {
+      } else if (verdict === "refused" || verdict === "too_large") {
         this.#answered();
-        acceptedThen ??= this.#accepted;
-        const halves = halve(part.body);
-        if (halves !== undefined) {
-          const [left, right] = halves;
-          const { attempt } = whole;
-          parts.unshift({ ...left, id: `${part.id}a`, attempt }, { ...right, id: `${part.id}b`, attempt });
-        } else if (takesOthers) {
-          this.#options.emit({ name: "line_refused", batch: part.id, detail, files: batch.ranges.length });
-          refused.lines += part.lines;
-          refused.bytes += textBytes(part.body);
-        } else {
-          parts.push(again);
-          refusals += 1;
-          await this.#hold(batch, refusals, detail);
-        }
+        const notBefore = this.#clock.now() + (waitMs ?? 0) + this.#options.trialMs * (0.5 + this.#random());
+        const refusal = { status, reason: detail, counts, witnessed, notBefore };
+        const given = verdict === "refused" ? parts.refuse(part, refusal) : parts.tooLarge(part, refusal);
+        const times = trial.refusals;
+        if (given !== undefined) this.#options.emit({ name: "line_refused", batch: part.id, detail, times });
+        await this.#pace(batch, detail);
+      } else {
+        parts.again(part);
+        await this.#wait(verdict, detail, waitMs);
       }
     }
-    return refused;
   }
 
   async #attempt({ id, attempt, body, lines }: Part): Promise<Attempt> {
     const { sender, emit } = this.#options;
-    const begun = performance.now();
+    const begun = this.#clock.now();
+    const request = this.#evidence.begin();
     try {
       const answer = await sender.send(id, attempt, body, this.#stop.signal);
+      const { status } = answer;
       const verdict = verdictOf(answer);
-      const tookMs = performance.now() - begun;
-      if (verdict === "accepted")
+      const tookMs = this.#clock.now() - begun;
+      if (verdict === "accepted") {
+        this.#evidence.accept(request);
         emit({ name: "batch_delivered", batch: id, lines, bytes: body.bytes.length, attempt, durationMs: tookMs });
-      if (verdict === "refused") emit({ name: "batch_refused", batch: id, status: answer.status, detail: answer.text });
-      return { verdict, detail: detailOf(verdict, answer), waitMs: answer.retryAfterMs };
+      }
+      if (verdict === "refused" || verdict === "too_large")
+        emit({ name: "batch_refused", batch: id, status, detail: answer.text });
+      return { verdict, status, detail: detailOf(verdict, answer), waitMs: answer.retryAfterMs };
     } catch (error) {
       this.#stop.signal.throwIfAborted();
       if (!(error instanceof TransportError)) throw error;
-      return { verdict: "retry", detail: error.message, waitMs: undefined };
+      return { verdict: "retry", status: 0, detail: error.message, waitMs: error.waitMs };
     }
   }
 
@@ -212,41 +254,82 @@ export class Deliverer {
   }
 
   /** Waits after a failure. */
-  async #wait(verdict: Verdict, detail: string, asked: number | undefined): Promise<void> {
-    const { emit, slowRetryMs, backoff } = this.#options;
+  async #wait(verdict: Exclude<Verdict, "accepted">, detail: string, asked: number | undefined): Promise<void> {
+    const { emit, slowRetryMs, backoff, key } = this.#options;
     this.#failures += 1;
-    this.#outage ??= { since: performance.now(), attempts: 0 };
+    this.#outage ??= { since: this.#clock.now(), attempts: 0 };
     this.#outage.attempts += 1;
-    const slow = verdict !== "retry";
-    // A wait that the server asks for is kept, and jitter added on top of it, so that a fleet does not return in step.
-    const jitter = backoffMs(this.#failures, backoff);
-    const retryInMs = slow ? slowRetryMs / 2 + jitter : (asked ?? 0) + jitter;
-    if (verdict === "key_rejected") emit({ name: "key_rejected", detail, retryInMs });
+    const isRejected = verdict === "key_rejected";
+    const isRenewed = isRejected && key.renew();
+    const kind = isRenewed ? "retry" : verdict;
+    const retryInMs = retryWaitMs(kind, this.#failures, asked, { ...backoff, slowMs: slowRetryMs });
+    if (isRejected) emit({ name: "key_rejected", detail, retryInMs, keyFile: key.path });
     else emit({ name: "delivery_failed", reason: detail, retryInMs, batches: this.#window.size });
-    await delay(retryInMs, undefined, { signal: this.#stop.signal });
+    // A wait that the server asks for is kept; else it ends when another batch shows that it need not go on.
+    await this.#sleep(retryInMs, asked === undefined && kind !== "retry" ? this.#acceptance.promise : undefined);
+    if (isRejected && !isRenewed) key.renew();
   }
 
-  /** Waits after a line was refused while nothing shows that the server takes others; the other batches go on. */
-  async #hold(batch: Batch, refusals: number, detail: string): Promise<void> {
+  /** A server that refuses everything is not to be sent every line of a batch alone: then one asks less and less often. */
+  async #pace(batch: Batch, detail: string): Promise<void> {
+    const { emit, slowRetryMs, backoff } = this.#options;
+    const tooMany = this.#evidence.tooManyInARow;
+    if (tooMany === 0) return;
+    const retryInMs = backoffMs(tooMany, { ...backoff, capMs: slowRetryMs });
+    emit({ name: "line_held", batch: batch.id, detail, retryInMs });
+    await this.#sleep(retryInMs, this.#acceptance.promise);
+  }
+
+  /**
+   * Waits before a refused line is sent alone again; the other batches go on.
+   * @returns whether it waited in vain for a sign that the server accepts others.
+   */
+  async #hold(batch: Batch, { id, trial, notBefore, reason }: Part, waits: number): Promise<boolean> {
     const { emit, slowRetryMs, backoff, onRoom } = this.#options;
     if (!this.#held.has(batch)) {
       this.#held.add(batch);
       this.#changeTurn();
       onRoom();
     }
-    // Short at first: the next part of the same batch may be accepted at once.
-    const retryInMs = backoffMs(refusals, { ...backoff, capMs: slowRetryMs });
-    emit({ name: "line_held", batch: batch.id, detail, retryInMs });
-    await delay(retryInMs, undefined, { signal: this.#stop.signal });
+    await this.#sleep(notBefore - this.#clock.now());
+    const until = this.#clock.now() + backoffMs(waits + 1, { ...backoff, capMs: slowRetryMs });
+    const isDone = (): boolean => trial.counts(this.#isFull) || this.#clock.now() >= until;
+    if (!isDone()) {
+      emit({ name: "line_held", batch: id, detail: reason, retryInMs: until - this.#clock.now() });
+      this.#waiting.add(batch);
+      if (this.wantsWitness) onRoom();
+      while (!isDone()) await this.#sleep(until - this.#clock.now(), this.#acceptance.promise);
+    }
+    const isInVain = !trial.counts(this.#isFull);
+    if (!isInVain) this.#waiting.delete(batch);
+    return isInVain;
+  }
+
+  /** Waits so long, or until something else happens. */
+  async #sleep(ms: number, something?: Promise<void>): Promise<void> {
+    if (ms <= 0) return;
+    const over = new AbortController();
+    const wait = this.#clock.delay(ms, AbortSignal.any([this.#stop.signal, over.signal]));
+    try {
+      await (something === undefined ? wait : Promise.race([wait, something]));
+    } finally {
+      over.abort();
+    }
+  }
+
+  #random(): number {
+    return (this.#options.backoff.random ?? Math.random)();
   }
 
   #succeeded(): void {
-    this.#accepted += 1;
+    this.#acceptance.resolve();
+    this.#acceptance = Promise.withResolvers();
     this.#answered();
     if (this.#outage === undefined) return;
     const { since, attempts } = this.#outage;
     this.#outage = undefined;
-    this.#options.emit({ name: "delivery_recovered", attempts, afterMs: Math.round(performance.now() - since) });
+    const afterMs = Math.round(this.#clock.now() - since);
+    this.#options.emit({ name: "delivery_recovered", attempts, afterMs });
   }
 
   /** The server has judged what it was sent: it is there, so all batches go on. */
@@ -255,12 +338,4 @@ export class Deliverer {
     this.#failures = 0;
     this.#changeTurn();
   }
-}
-
-/** What is said of an answer other than that it accepts. */
-function detailOf(verdict: Verdict, { status, text }: Answer): string {
-  const said = `${status} ${text}`.trim();
-  if (verdict === "retry") return `the server answered ${said}`;
-  if (verdict === "misdirected") return `the server answered ${said}: check the configured host and endpoint`;
-  return said;
 }

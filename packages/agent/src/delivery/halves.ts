@@ -1,12 +1,18 @@
 import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { BODY_HEAD, BODY_TAIL } from "@logdna-agent/protocol";
 import type { EncodedBody } from "../batch/encoder.ts";
+
+/** One line of a body, as it was encoded. */
+export type BodyLine = Readonly<Record<string, unknown>>;
 
 /** A body with the number of its lines. */
 export interface CountedBody {
   readonly body: EncodedBody;
   readonly lines: number;
+  /** The same for the same lines, but for their time; another for others: a check sum that an id can hold. */
+  readonly print: string;
 }
 
 /**
@@ -18,28 +24,39 @@ export function halve(body: EncodedBody): readonly [CountedBody, CountedBody] | 
   const lines = linesOf(body);
   if (lines.length < 2) return undefined;
   const middle = lines.length >> 1;
-  return [build(lines.slice(0, middle), body), build(lines.slice(middle), body)];
+  return [bodyOf(lines.slice(0, middle), body), bodyOf(lines.slice(middle), body)];
 }
 
-/** UTF-8 length of the texts of all lines, each with one byte for its line end: about what they took in their files. */
-export function textBytes(body: EncodedBody): number {
-  return linesOf(body).reduce<number>((sum, line) => sum + 1 + Buffer.byteLength(textOf(line)), 0);
+/** The text of a line; empty when it has none. */
+export function textOf({ line }: BodyLine): string {
+  return typeof line === "string" ? line : "";
 }
 
-function textOf(line: unknown): string {
-  return typeof line === "object" && line !== null && "line" in line && typeof line.line === "string" ? line.line : "";
-}
-
-function linesOf(body: EncodedBody): unknown[] {
+/** The lines of a body. */
+export function linesOf(body: EncodedBody): BodyLine[] {
   const plain = body.encoding === "gzip" ? gunzipSync(body.bytes) : body.bytes;
   const parsed: unknown = JSON.parse(plain.toString("utf8"));
-  if (typeof parsed === "object" && parsed !== null && "lines" in parsed && Array.isArray(parsed.lines))
-    return parsed.lines;
-  return [];
+  const lines = isObject(parsed) && Array.isArray(parsed.lines) ? parsed.lines : [];
+  return lines.filter(isObject);
 }
 
-function build(lines: readonly unknown[], like: EncodedBody): CountedBody {
+/** A body of these lines. @param like one that was encoded in the same way. */
+export function bodyOf(lines: readonly BodyLine[], like: Pick<EncodedBody, "encoding">): CountedBody {
   const plain = Buffer.from(BODY_HEAD + lines.map((line) => JSON.stringify(line)).join(",") + BODY_TAIL);
   const bytes = like.encoding === "gzip" ? gzipSync(plain) : plain;
-  return { body: { bytes, encoding: like.encoding, plainSize: plain.length }, lines: lines.length };
+  const hash = createHash("sha256");
+  // A line that is read again after a crash has another time.
+  for (const { timestamp, ...line } of lines) hash.update(`${JSON.stringify(line)}\n`);
+  return {
+    body: { bytes, encoding: like.encoding, plainSize: plain.length },
+    lines: lines.length,
+    print: hash.digest("base64url").slice(0, PRINT_CHARACTERS),
+  };
+}
+
+/** 60 bits: two bodies of one batch do not share them by accident. */
+const PRINT_CHARACTERS = 10;
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
+import { BATCH_ID_PATTERN } from "@logdna-agent/protocol";
 import { deliver } from "../../test/deliver.ts";
 import { type Arrival, type Sink, startSink } from "../../test/sink.ts";
 
@@ -137,5 +138,53 @@ test("each request counts once: as accepted, refused or failed", async (t) => {
   const bench = deliver(t, sink);
   bench.submit("a", "one", "two");
   await bench.drained();
-  assert.deepEqual(bench.counters(), { requests_accepted: 1, requests_refused: 2, requests_failed: 3 });
+  assert.deepEqual(bench.counters(), { requests_accepted: 2, requests_refused: 2, requests_failed: 3 });
+});
+
+/** Ids of what was accepted of a batch of these lines of which the sink refuses the whole. */
+async function idsOf(t: TestContext, ...lines: string[]): Promise<Map<string, string>> {
+  const sink = await startSink();
+  sink.behave((_, response, arrival) => arrival.lines.length > 1 && answer(response, 400));
+  const bench = deliver(t, sink);
+  bench.submit("batch", ...lines);
+  await bench.drained();
+  return new Map(sink.accepted.map(({ batchId, lines: [line] }) => [batchId, line?.line ?? ""]));
+}
+
+test("parts of a batch that is sent again have the ids that they had, and never those of other lines", async (t) => {
+  const before = await idsOf(t, "one", "two", "three", "four", "five");
+  assert.equal(before.size, 5);
+  assert.deepEqual(await idsOf(t, "one", "two", "three", "four", "five"), before);
+  // Ids sort in the order of the lines, and are such as servers take.
+  assert.deepEqual([...before.keys()].toSorted(), [...before.keys()]);
+  for (const id of before.keys()) assert.match(id, BATCH_ID_PATTERN);
+  // What the first lines were in is gone by the time that the batch is read again.
+  for (const [id, line] of await idsOf(t, "three", "four", "five")) assert.equal(before.get(id) ?? line, line);
+});
+
+test("lines are set aside before their batch is settled", async (t) => {
+  const sink = await pickySink();
+  const bench = deliver(t, sink);
+  bench.submit("mixed", "poison 1", "good", "poison 2");
+  await bench.drained();
+  assert.deepEqual(bench.asideWhenSettled, [2]);
+  assert.deepEqual(
+    bench.aside.map(({ line, status }) => [line.line, status]),
+    [
+      ["poison 1", 400],
+      ["poison 2", 400],
+    ],
+  );
+});
+
+test("a server that refuses everything is asked less and less often, and not once for each line", async (t) => {
+  const sink = await pickySink();
+  const bench = deliver(t, sink);
+  const lines = Array.from({ length: 2000 }, (_, n) => `poison ${n}`);
+  bench.submit("all", ...lines);
+  await sink.until(() => sink.requests.length >= 60);
+  assert.ok(bench.events.some(({ name }) => name === "line_held"));
+  const times = sink.requests.map(({ at }) => at);
+  // 24 refusals at full speed; from then on with waits of 20 ms on average at most.
+  assert.ok((times.at(-1) ?? 0) - (times[25] ?? 0) > 200, `${(times.at(-1) ?? 0) - (times[25] ?? 0)} ms`);
 });

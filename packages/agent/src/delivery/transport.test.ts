@@ -4,7 +4,8 @@ import { getEventListeners, once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { type Answer, Transport, TransportError } from "./transport.ts";
+import { type Answer, Transport } from "./transport.ts";
+import { TransportError } from "./transport_error.ts";
 
 const TIMEOUT_MS = 300;
 const BODY = { bytes: Buffer.from('{"lines":[]}'), encoding: undefined, plainSize: 12 } as const;
@@ -46,6 +47,9 @@ async function hostile(t: TestContext, act: Act, useSsl = false): Promise<Hostil
     userAgent: "test",
     caFile: undefined,
     caDir: undefined,
+    clientCertFile: undefined,
+    clientKeyFile: undefined,
+    proxy: undefined,
   });
   t.after(() => {
     transport.close();

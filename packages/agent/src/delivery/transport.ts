@@ -1,15 +1,18 @@
 import { Buffer } from "node:buffer";
-import { X509Certificate } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import { join } from "node:path";
-import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
+import { type Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
+import { request as httpsRequest } from "node:https";
 import { HEADER } from "@logdna-agent/protocol";
 import type { EncodedBody } from "../batch/encoder.ts";
+import { type HttpProxy, proxyText } from "../config/mod.ts";
+import { createPool, retire } from "./pool.ts";
+import { TlsFiles, type TlsPaths } from "./tls_files.ts";
+import { quoted, reasonOf, TransportError } from "./transport_error.ts";
+import { tunnelTimeout } from "./tunnel.ts";
+
+export { TransportError } from "./transport_error.ts";
 
 /** Where batches go and how the agent names itself there. */
-export interface Destination {
+export interface Destination extends TlsPaths {
   readonly host: string;
   readonly port: number;
   /** Path of the endpoint. */
@@ -25,10 +28,10 @@ export interface Destination {
   readonly timeoutMs: number;
   readonly maxSockets: number;
   readonly userAgent: string;
-  /** A file of further CA certificates in PEM form. */
-  readonly caFile: string | undefined;
-  /** A directory of such files. */
-  readonly caDir: string | undefined;
+  /** What is asked for a connection to the host; undefined where there is none on the way. */
+  readonly proxy: HttpProxy | undefined;
+  /** The files of certificates were renewed: they are in use from now on, or there is a problem and the old ones stay. */
+  readonly onRenewal?: (problem: string | undefined) => void;
 }
 
 /** What a server answered. */
@@ -40,17 +43,6 @@ export interface Answer {
   readonly retryAfterMs: number | undefined;
 }
 
-/** The exchange failed; there was no answer. `code` is the system's or TLS's name for it. */
-export class TransportError extends Error {
-  override readonly name = "TransportError";
-  readonly code: string;
-
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
 /** Bytes of an answer that are read before the connection is given up. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 /**
@@ -60,26 +52,23 @@ const MAX_ANSWER_BYTES = 64 * 1024;
 const MAX_RETRY_AFTER_MS = 5 * 60_000;
 
 /**
- * One keep-alive pool of connections to the one host that the agent talks to. TLS 1.2 at least, certificates always
- * verified, redirects never followed. `https.request` rather than fetch: fetch takes 3 to 5 times the CPU for a request.
+ * One keep-alive pool of connections to the one host that the agent talks to, straight or through a proxy. TLS 1.2 at
+ * least, certificates always verified, redirects never followed. `https.request` rather than fetch: fetch takes 3 to 5 times the CPU for a request.
  */
 export class Transport {
   readonly #destination: Destination;
-  readonly #agent: HttpAgent;
   readonly #request: typeof httpRequest;
+  /** Undefined where there is no TLS at all. */
+  readonly #files: TlsFiles | undefined;
+  #pool: HttpAgent;
 
-  /** @throws {TransportError} when the CA file cannot be read. */
+  /** @throws {TransportError} when a file of certificates cannot be used. */
   constructor(destination: Destination) {
+    const { useSsl, proxy } = destination;
     this.#destination = destination;
-    const pool = { keepAlive: true, maxSockets: destination.maxSockets, scheduling: "lifo" } as const;
-    this.#request = destination.useSsl ? httpsRequest : httpRequest;
-    this.#agent = destination.useSsl
-      ? new HttpsAgent({
-          ...pool,
-          rejectUnauthorized: true,
-          secureContext: trusting(destination.caFile, destination.caDir),
-        })
-      : new HttpAgent(pool);
+    this.#request = useSsl ? httpsRequest : httpRequest;
+    this.#files = useSsl || proxy?.secure === true ? new TlsFiles(destination) : undefined;
+    this.#pool = this.#newPool();
   }
 
   /**
@@ -92,16 +81,16 @@ export class Transport {
     const cut = Promise.withResolvers<never>();
     cut.promise.catch(() => undefined);
     const timer = setTimeout(
-      () => cut.reject(new TransportError("ETIMEDOUT", `none was complete within ${timeoutMs} ms`)),
+      () => cut.reject(coded("ETIMEDOUT", `none was complete within ${timeoutMs} ms`)),
       timeoutMs,
     );
-    const abort = (): void => cut.reject(new TransportError("ABORTED", "the agent is stopping"));
+    const abort = (): void => cut.reject(coded("ABORTED", "the agent is stopping"));
     signal.addEventListener("abort", abort, { once: true });
     if (signal.aborted) abort();
     try {
       return await this.#exchange(batchId, attempt, body, cut.promise);
     } catch (error) {
-      throw error instanceof Error ? explain(error, this.#destination) : error;
+      throw error instanceof Error ? this.#explain(error) : error;
     } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", abort);
@@ -109,7 +98,40 @@ export class Transport {
   }
 
   close(): void {
-    this.#agent.destroy();
+    this.#pool.destroy();
+  }
+
+  #newPool(): HttpAgent {
+    const { maxSockets, useSsl, proxy, timeoutMs } = this.#destination;
+    return createPool({
+      maxSockets,
+      context: useSsl ? this.#files?.server : undefined,
+      way: proxy && { proxy, context: this.#files?.proxy, timeoutMs },
+    });
+  }
+
+  /** The pool; another one once certificates were renewed, for no connection to outlive the trust that it was made with. */
+  #currentPool(): HttpAgent {
+    const { onRenewal } = this.#destination;
+    try {
+      if (this.#files?.renew() !== true) return this.#pool;
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error;
+      onRenewal?.(error.message);
+      return this.#pool;
+    }
+    retire(this.#pool);
+    this.#pool = this.#newPool();
+    onRenewal?.(undefined);
+    return this.#pool;
+  }
+
+  #explain(error: Error & { code?: string }): TransportError {
+    if (error instanceof TransportError) return error;
+    const { host, port, proxy } = this.#destination;
+    const through = proxy === undefined ? "" : ` through the proxy ${proxyText(proxy)}`;
+    const message = `no answer from ${host}:${port}${through}: ${reasonOf(error, "server")}`;
+    return new TransportError(error.code ?? "UNKNOWN", message);
   }
 
   /** One request, or two where a connection turns out to be closed; `cut` ends it whatever the server does. */
@@ -124,7 +146,7 @@ export class Transport {
     request.on("error", reject);
     // Not every end is an error for Node: after an answer of 101 it only closes the connection.
     request.on("close", () => {
-      if (!responded) reject(new TransportError("ECONNRESET", "closed without an answer"));
+      if (!responded) reject(coded("ECONNRESET", "closed without an answer"));
     });
     request.end(body.bytes);
     try {
@@ -133,7 +155,10 @@ export class Transport {
       if (!request.writableFinished) request.destroy();
       return answer;
     } catch (error) {
+      const { proxy, timeoutMs } = this.#destination;
+      const late = proxy !== undefined && request.socket === null && codeOf(error) === "ETIMEDOUT";
       request.destroy();
+      if (late) throw tunnelTimeout(proxy, this.#destination, timeoutMs);
       // A server may close an idle connection at the very moment that it is used again: that is no failure of the server.
       if (request.reusedSocket && !again && isReset(error)) return this.#exchange(id, attempt + 1, body, cut, true);
       throw error;
@@ -147,7 +172,7 @@ export class Transport {
     if (ip !== undefined) query.set("ip", ip);
     if (tags.length > 0) query.set("tags", tags.join(","));
     return {
-      agent: this.#agent,
+      agent: this.#currentPool(),
       host,
       port,
       method: "POST",
@@ -165,54 +190,6 @@ export class Transport {
   }
 }
 
-/**
- * Trusts the system's certificates, or Node's own where the system has none, and those of a file and a directory. Made once
- * and not for each connection: reading the few hundred files of a system takes 35 ms.
- */
-function trusting(file: string | undefined, directory: string | undefined): SecureContext {
-  const system = systemAuthorities();
-  const authorities = new Set(system.length > 0 ? system : getCACertificates("bundled"));
-  try {
-    const files = [
-      ...(file === undefined ? [] : [file]),
-      ...(directory === undefined ? [] : certificatesIn(directory)),
-    ];
-    for (const path of files) {
-      const certificates = readFileSync(path, "utf8").match(CERTIFICATE);
-      if (certificates === null && path === file) throw new Error("it holds no PEM certificate");
-      // What cannot be parsed would be passed over without a word, and then no server is trusted.
-      for (const certificate of certificates ?? []) authorities.add(new X509Certificate(certificate).toString());
-    }
-    return createSecureContext({ minVersion: "TLSv1.2", ca: [...authorities] });
-  } catch (error) {
-    const where = [file, directory].filter((path) => path !== undefined).join(" and ");
-    const what = where === "" ? "of this system" : `in ${where}`;
-    throw new TransportError("SSL_CERT_FILE", `Cannot use the CA certificates ${what}: ${messageOf(error)}.`);
-  }
-}
-
-const CERTIFICATE = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]+-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g;
-
-/** The files of a directory that certificates are in, by their usual names or by OpenSSL's hashes. */
-function certificatesIn(directory: string): string[] {
-  return readdirSync(directory)
-    .filter((name) => /\.(?:pem|crt|cer|\d)$/.test(name))
-    .map((name) => join(directory, name));
-}
-
-/** Node takes these variables for the places of the system's certificates, instead of its own; here they add to them. */
-function systemAuthorities(): string[] {
-  const { SSL_CERT_FILE, SSL_CERT_DIR } = process.env;
-  delete process.env.SSL_CERT_FILE;
-  delete process.env.SSL_CERT_DIR;
-  try {
-    return getCACertificates("system");
-  } finally {
-    if (SSL_CERT_FILE !== undefined) process.env.SSL_CERT_FILE = SSL_CERT_FILE;
-    if (SSL_CERT_DIR !== undefined) process.env.SSL_CERT_DIR = SSL_CERT_DIR;
-  }
-}
-
 async function readAnswer(response: IncomingMessage): Promise<Answer> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -224,11 +201,7 @@ async function readAnswer(response: IncomingMessage): Promise<Answer> {
     }
     chunks.push(chunk);
   }
-  const text = Buffer.concat(chunks)
-    .toString("utf8")
-    .slice(0, 300)
-    .replace(/\p{Cc}+/gu, " ")
-    .trim();
+  const text = quoted(Buffer.concat(chunks).toString("utf8"), 300);
   return { status: response.statusCode ?? 0, text, retryAfterMs: retryAfter(response.headers["retry-after"]) };
 }
 
@@ -240,38 +213,14 @@ function retryAfter(value: string | undefined): number | undefined {
 }
 
 function isReset(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE");
+  return codeOf(error) === "ECONNRESET" || codeOf(error) === "EPIPE";
 }
 
-const REASONS: Readonly<Record<string, string>> = {
-  CERT_HAS_EXPIRED: "its certificate has expired: renew it there, or check this machine's clock",
-  CERT_NOT_YET_VALID: "its certificate is not valid yet: check this machine's clock",
-  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name: check the configured host",
-  SELF_SIGNED_CERT_IN_CHAIN:
-    "its certificate comes from an authority that this machine does not trust: name its CA file with SSL_CERT_FILE",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed: name it with SSL_CERT_FILE if it is the right one",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    "its certificate comes from an authority that this machine does not trust: name its CA file with SSL_CERT_FILE",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    "its certificate comes from an authority that this machine does not trust: name its CA file with SSL_CERT_FILE",
-  ECONNREFUSED: "nothing listens there: check that the server runs and the port is right",
-  ECONNRESET: "it closed the connection before its answer was complete",
-  HPE_HEADER_OVERFLOW: "the headers of its answer are too large",
-  ENOTFOUND: "the name is not known to DNS: check the configured host",
-  EAI_AGAIN: "DNS does not answer",
-  EPROTO: "it does not speak TLS 1.2 or later there: check the port, and --use-ssl",
-  ERR_SSL_WRONG_VERSION_NUMBER: "it does not speak TLS there: check the port, and --use-ssl",
-  ERR_SSL_UNSUPPORTED_PROTOCOL: "it speaks no TLS version that is safe to use (1.2 or later)",
-  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: "it speaks no TLS version that is safe to use (1.2 or later)",
-};
-
-function explain(error: Error & { code?: string }, destination: Destination): TransportError {
-  const code = error.code ?? "UNKNOWN";
-  const reason =
-    REASONS[code] ?? (code.startsWith("HPE_") ? `what answers there is not HTTP (${code})` : error.message);
-  return new TransportError(code, `no answer from ${destination.host}:${destination.port}: ${reason}`);
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** An error with a code, as the system's have. */
+function coded(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
 }

@@ -1,12 +1,15 @@
 import { lookup } from "node:dns/promises";
 import { readFileSync } from "node:fs";
-import { isIP } from "node:net";
+import { isIP, isIPv6 } from "node:net";
 import type { Config } from "../config/mod.ts";
 import type { Destination } from "./report.ts";
 
 /** Where the agent connects to, as its name is looked up now. Nothing is sent there. */
-export async function destinationOf({ host, port, useSsl }: Config): Promise<Destination> {
-  const common = { host, port, encrypted: useSsl, resolvers: resolversOf(textOf("/etc/resolv.conf")) };
+export async function destinationOf({ proxy, useSsl, ...server }: Config): Promise<Destination> {
+  const { host, port } = proxy ?? server;
+  const behind =
+    proxy === undefined ? undefined : `${isIPv6(server.host) ? `[${server.host}]` : server.host}:${server.port}`;
+  const common = { host, port, encrypted: useSsl, behind, resolvers: resolversOf(textOf("/etc/resolv.conf")) };
   try {
     const found = await lookup(host, { all: true });
     return { ...common, addresses: [...new Set(found.map(({ address }) => address))].sort(), problem: undefined };

@@ -32,7 +32,9 @@ export function renderReport(report: DoctorReport, { colours }: RenderOptions): 
   const addresses = destination.addresses.length === 0 ? "" : ` (${destination.addresses.join(", ")})`;
   const scheme = destination.encrypted ? "HTTPS" : "plain HTTP";
   text += line(
-    `It talks to ${destination.host}, port ${destination.port}, over ${scheme}${addresses}, and to no other host.`,
+    destination.behind === undefined
+      ? `It talks to ${destination.host}, port ${destination.port}, over ${scheme}${addresses}, and to no other host.`
+      : `It talks over ${scheme} to ${destination.behind} through the proxy ${destination.host}, port ${destination.port}${addresses}, and to no other host.`,
   );
 
   text += title("What the log files need");

@@ -27,11 +27,13 @@ interface HostFacts {
   readonly becomes: { readonly uid: number; readonly user: string };
 }
 
-/** The one host that the agent talks to. */
+/** The one host that the agent talks to: the server, or the proxy before it. */
 export interface Destination {
   readonly host: string;
   readonly port: number;
   readonly encrypted: boolean;
+  /** The server, as `host:port`, where the host is a proxy that connects to it. */
+  readonly behind: string | undefined;
   /** What the name stands for now; empty where it could not be looked up. */
   readonly addresses: readonly string[];
   /** Addresses of the name servers. */

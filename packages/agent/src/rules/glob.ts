@@ -1,4 +1,7 @@
-import picomatch from "picomatch";
+import picomatch, { type PicomatchOptions } from "picomatch";
+import { readGlobSource } from "./glob_source.ts";
+import { type Matcher, matcherOf } from "./matcher.ts";
+import { RegexSyntaxError } from "./rust_scanner.ts";
 
 /**
  * The glob dialect of the existing agents: the pattern matches the whole path, and `*` crosses `/`, as in bash's
@@ -24,16 +27,24 @@ export function globProblem(pattern: string): string | undefined {
   if (pattern === "") return "it is empty";
   if (pattern.length > MAX_PATTERN) return `it is longer than ${MAX_PATTERN} characters`;
   try {
-    return picomatch.makeRe(pattern, DIALECT).source === NEVER ? "it can never match" : undefined;
+    if (picomatch.makeRe(pattern, DIALECT).source === NEVER) return "it can never match";
+    globMatcher(pattern);
+    return undefined;
   } catch (error) {
+    if (error instanceof RegexSyntaxError) return error.message;
     const missing = error instanceof Error ? /^Missing (?:opening|closing): "(.)"/.exec(error.message)?.[1] : undefined;
     return missing === undefined ? "it cannot be read" : `a "${missing}" is missing`;
   }
 }
 
-/** A regular expression that matches what the pattern matches. Throws where `globProblem` tells a problem. */
-export function globRegExp(pattern: string): RegExp {
-  return picomatch.makeRe(pattern, DIALECT);
+/**
+ * A matcher of what the pattern matches. The expressions that globs are translated to go back and forth without an end on
+ * names that are made for them, so they are read and matched in linear time. Throws where `globProblem` tells a problem.
+ * @param dialect how the pattern is read, in picomatch's terms; otherwise as the existing agents read their rules.
+ */
+export function globMatcher(pattern: string, dialect: PicomatchOptions = DIALECT): Matcher {
+  const regex = picomatch.makeRe(pattern, dialect);
+  return matcherOf(readGlobSource(regex.source), false, () => regex);
 }
 
 /** In front of its first special character a pattern is plain text, and every match begins with it. */

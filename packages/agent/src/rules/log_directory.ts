@@ -1,5 +1,5 @@
 import picomatch from "picomatch";
-import { isGlob, literalPrefix } from "./glob.ts";
+import { globMatcher, isGlob, literalPrefix } from "./glob.ts";
 
 /**
  * How patterns among the log directories are read, which is how the first agent (v1) read them: `*` stays within a
@@ -26,13 +26,13 @@ export class LogDirectory {
     }
     const prefix = literalPrefix(entry);
     this.root = withoutSlash(prefix.slice(0, prefix.lastIndexOf("/") + 1));
-    this.#matches = picomatch(withoutSlash(entry), DIALECT);
+    this.#matches = nameTest(withoutSlash(entry));
     const names = withoutSlash(entry)
       .slice(prefix.lastIndexOf("/") + 1)
       .split("/");
     const known = names.findIndex((name) => !isOneName(name));
     this.#open = known >= 0;
-    this.#steps = names.slice(0, known < 0 ? names.length : known).map((name) => picomatch(name, DIALECT));
+    this.#steps = names.slice(0, known < 0 ? names.length : known).map(nameTest);
   }
 
   /** What the path of a file is to this entry: named by it, in a directory of it, or neither. */
@@ -64,6 +64,12 @@ export class LogDirectory {
     const names = directory.slice(this.root === "/" ? 1 : this.root.length + 1).split("/");
     return within(names.length) && names.every((name, at) => this.#steps[at]?.(name) ?? true);
   }
+}
+
+/** A pattern matches what it is itself, too. */
+function nameTest(pattern: string): (name: string) => boolean {
+  const matcher = globMatcher(pattern, DIALECT);
+  return (name) => name === pattern || (name !== "" && matcher.test(name));
 }
 
 /** True when a part of a pattern stands for exactly one name. */

@@ -1,7 +1,7 @@
 import { posix } from "node:path";
-import { globRegExp, isGlob, literalPrefix } from "./glob.ts";
+import { globMatcher, isGlob, literalPrefix } from "./glob.ts";
 import { LogDirectory } from "./log_directory.ts";
-import { rustRegExp } from "./rust_regex.ts";
+import { rustMatcher } from "./rust_regex.ts";
 
 export interface PathRuleOptions {
   /**
@@ -34,11 +34,11 @@ const MAX_REMEMBERED = 50_000;
  */
 export function createPathRules(options: PathRuleOptions): PathRules {
   const directories = options.dirs?.map((entry) => new LogDirectory(entry));
-  const include = [...options.include.map(globRegExp), ...options.includeRegex.map((source) => rustRegExp(source))];
-  const exclude = [...options.exclude.map(globRegExp), ...options.excludeRegex.map((source) => rustRegExp(source))];
+  const include = [...options.include.map((glob) => globMatcher(glob)), ...options.includeRegex.map(rustMatcher)];
+  const exclude = [...options.exclude.map((glob) => globMatcher(glob)), ...options.excludeRegex.map(rustMatcher)];
   const pruning = [
-    ...options.exclude.filter(isClosedGlob).map(globRegExp),
-    ...options.excludeRegex.filter(isClosedRegex).map((source) => rustRegExp(source)),
+    ...options.exclude.filter(isClosedGlob).map((glob) => globMatcher(glob)),
+    ...options.excludeRegex.filter(isClosedRegex).map(rustMatcher),
   ];
   // With regular expressions among the inclusions anything may be included anywhere.
   const prefixes = options.includeRegex.length > 0 ? [""] : options.include.map(absolutePrefix);

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { rustRegExp, rustRegexProblem } from "./rust_regex.ts";
+import { LinearMatcher } from "./linear/linear_matcher.ts";
+import { patternRegExp } from "./pattern_source.ts";
+import { readRustRegex, rustMatcher, rustRegexProblem } from "./rust_regex.ts";
 
 /** Expression, texts that it is found in, texts that it is not found in (docs.rs/regex, "Syntax"). */
 const CASES: readonly (readonly [pattern: string, found: readonly string[], notFound: readonly string[]])[] = [
@@ -13,6 +15,8 @@ const CASES: readonly (readonly [pattern: string, found: readonly string[], notF
   ["(?:a(?i)b|c)d", ["aBd", "Cd"], ["aBD", "ABd"]],
   ["(?i)a(?-i)b", ["Ab"], ["AB"]],
   ["(?i-s:A)b", ["ab"], ["aB"]],
+  ["(?i:a)[A-Z]", ["aB"], ["ab"]],
+  ["(?i:a)\\p{Lu}", ["AB"], ["Ab"]],
   ["(?P<name>x+)-(?<other>y)", ["xx-y"], ["-y"]],
   ["(?P<a.b[0]>x)", ["x"], ["y"]],
   ["^a$", ["a"], ["a\n", "b\na", "ab"]],
@@ -72,13 +76,17 @@ const CASES: readonly (readonly [pattern: string, found: readonly string[], notF
 
 for (const [pattern, found, notFound] of CASES) {
   test(`the expression ${JSON.stringify(pattern)}`, () => {
-    const regex = rustRegExp(pattern);
-    for (const text of found) assert.ok(regex.test(text), `is not found in ${JSON.stringify(text)}: ${regex.source}`);
-    for (const text of notFound) assert.ok(!regex.test(text), `is found in ${JSON.stringify(text)}: ${regex.source}`);
+    const regex = patternRegExp(readRustRegex(pattern));
+    const linear = new LinearMatcher(readRustRegex(pattern), true);
+    for (const [matcher, name] of [[regex ?? linear, "V8"] as const, [linear, "linear"] as const]) {
+      for (const text of found) assert.ok(matcher.test(text), `is not found in ${JSON.stringify(text)}: ${name}`);
+      for (const text of notFound) assert.ok(!matcher.test(text), `is found in ${JSON.stringify(text)}: ${name}`);
+    }
   });
 }
 
 test("greed is swapped by (?U)", () => {
+  const rustRegExp = (pattern: string): RegExp => patternRegExp(readRustRegex(pattern)) ?? assert.fail(pattern);
   assert.equal(rustRegExp("a+").exec("aaa")?.[0], "aaa");
   assert.equal(rustRegExp("(?U)a+").exec("aaa")?.[0], "a");
   assert.equal(rustRegExp("(?U)a+?").exec("aaa")?.[0], "aaa");
@@ -102,6 +110,10 @@ const PROBLEMS: readonly (readonly [pattern: string, word: string])[] = [
   ["a{}", "repetition"],
   ["a{x}", "repetition"],
   ["a{99999}", "too large"],
+  ["((a{1000}){1000})", "too large"],
+  ["(((((){9999}){9999}){9999}){9999}){9999}", "too large"],
+  ["a{9000}".repeat(3), "too large"],
+  [`a${"*".repeat(5000)}`, "nested"],
   ["[z-a]", "wrong way"],
   ["[a-\\d]", "range"],
   ["[[:nope:]]", "no class"],
@@ -170,6 +182,7 @@ test("any text is an expression or is refused with a reason, and never anything 
     fc.property(anyText, (pattern) => {
       const problem = rustRegexProblem(pattern);
       assert.ok(problem === undefined || problem.length > 0);
+      if (problem === undefined) rustMatcher(pattern).test(pattern);
     }),
     { numRuns: 5000 },
   );
@@ -181,7 +194,7 @@ test("a text that is escaped is found in itself", () => {
       const escaped = text.replace(/[^0-9A-Za-z\u0080-\u{10ffff}]/gu, (character) =>
         character < " " || character === "\u007f" ? `\\x{${character.charCodeAt(0).toString(16)}}` : `\\${character}`,
       );
-      assert.ok(rustRegExp(`^${escaped.replaceAll("\\<", "<").replaceAll("\\>", ">")}$`).test(text));
+      assert.ok(rustMatcher(`^${escaped.replaceAll("\\<", "<").replaceAll("\\>", ">")}$`).test(text));
     }),
   );
 });

@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { SPOOL_SCHEMA, SPOOLED_DEVICE, SpoolRecords } from "./spool_records.ts";
 
 /** A file as the agent knew it when it last wrote its state. */
 export interface KnownFile {
@@ -64,7 +65,7 @@ export class StateError extends Error {
   override readonly name = "StateError";
 }
 
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 const SCHEMA = `
 CREATE TABLE files (
   id INTEGER PRIMARY KEY AUTOINCREMENT, dev TEXT NOT NULL, ino TEXT NOT NULL, path TEXT NOT NULL,
@@ -80,8 +81,12 @@ CREATE TABLE ranges (
   PRIMARY KEY (batch, file)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+${SPOOL_SCHEMA}
 PRAGMA user_version = ${SCHEMA_VERSION};
 `;
+
+/** What turns a state of version 1, which had no spool, into one of this version. */
+const FROM_VERSION_1 = `${SPOOL_SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`;
 
 /**
  * The agent's memory over restarts: the checkpoint of each file, and which ranges were in flight under which batch id.
@@ -91,7 +96,10 @@ PRAGMA user_version = ${SCHEMA_VERSION};
  * second agent on the same directory is refused.
  */
 export class StateStore {
-  readonly #directory: string;
+  /** The directory that it is in. */
+  readonly directory: string;
+  /** What is known of files whose rest is in the spool. */
+  readonly spool: SpoolRecords;
   readonly #database: DatabaseSync;
   readonly #insertFile: StatementSync;
   readonly #updateFile: StatementSync;
@@ -107,8 +115,9 @@ export class StateStore {
   #closed = false;
 
   private constructor(directory: string, database: DatabaseSync) {
-    this.#directory = directory;
+    this.directory = directory;
     this.#database = database;
+    this.spool = new SpoolRecords(database);
     this.#insertFile = database.prepare(
       `INSERT INTO files (dev, ino, path, head_length, head_crc, "offset", anchor, line_start, part) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (dev, ino) DO UPDATE SET path = excluded.path, head_length = excluded.head_length, head_crc = excluded.head_crc,
@@ -149,6 +158,7 @@ export class StateStore {
       );
       const version = Number(database.prepare("PRAGMA user_version").get()?.user_version ?? 0);
       if (version === 0) database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT;`);
+      else if (version === 1) database.exec(`BEGIN IMMEDIATE; ${FROM_VERSION_1} COMMIT;`);
       else if (version !== SCHEMA_VERSION)
         throw new StateError(
           `The state in ${path} has version ${version}, this agent knows version ${SCHEMA_VERSION}: it was written by a newer agent. Run that one, or give another directory with --db-path.`,
@@ -227,6 +237,14 @@ export class StateStore {
     });
   }
 
+  /** A file was deleted, and what is not acknowledged of its `size` bytes goes to the spool. */
+  beginSpool(id: number, size: number): void {
+    this.transaction(() => {
+      this.moveFile(id, SPOOLED_DEVICE, BigInt(id));
+      this.spool.setSize(id, size);
+    });
+  }
+
   /** A file is not where it was; it may come back, with what it is in. */
   setMissing(id: number, since: number): void {
     this.#setMissing.run(since, id);
@@ -269,7 +287,7 @@ export class StateStore {
    * @throws a system error.
    */
   scratchFile(): number {
-    const path = join(this.#directory, `scratch-${randomUUID()}`);
+    const path = join(this.directory, `scratch-${randomUUID()}`);
     const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
     unlinkSync(path);
     return fd;
@@ -277,7 +295,7 @@ export class StateStore {
 
   /** Bytes that may be put into scratch files: half of what is free. */
   scratchRoom(): number {
-    const { bavail, bsize } = statfsSync(this.#directory);
+    const { bavail, bsize } = statfsSync(this.directory);
     return (bavail * bsize) / 2;
   }
 
@@ -302,7 +320,7 @@ export class StateStore {
 }
 
 /** Names that the agent itself puts into its directory. */
-const OWN_FILES = /^(?:state\.sqlite(?:-wal|-shm|-journal)?|scratch-[\w-]+)$/;
+const OWN_FILES = /^(?:state\.sqlite(?:-wal|-shm|-journal)?|scratch-[\w-]+|spool-[\w-]+(?:\.zst|\.tmp))$/;
 
 /**
  * Takes other users' rights off the database, and off its directory where that holds nothing else; refuses what someone

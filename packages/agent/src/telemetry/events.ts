@@ -1,10 +1,11 @@
 import type { LogLevel } from "./level.ts";
-import type { CounterName, GaugeName } from "./registry.ts";
+import type { CounterName, GaugeName, HistogramName } from "./registry.ts";
 
 /** Where an event counts. */
 interface Counting {
   add(counter: CounterName, by: number): void;
   set(gauge: GaugeName, value: number): void;
+  observe(histogram: HistogramName, value: number): void;
 }
 
 /** What one event says and counts. `F` are its fields; undefined ones are left out of the log. */
@@ -26,6 +27,11 @@ function event<F extends object = Record<never, never>>(definition: EventDefinit
 const byPath = (fields: { readonly path: string }): string => fields.path;
 const seconds = (ms: number): string => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
 const plural = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`;
+
+function countFailure(counting: Counting): void {
+  counting.add("requests_failed", 1);
+  counting.set("delivery_failing", 1);
+}
 
 /** Everything that can happen: adding an event is adding an entry here. */
 export const EVENTS = {
@@ -76,6 +82,16 @@ export const EVENTS = {
     level: "debug",
     message: (e) =>
       `Counted since the start: ${e.bytes_read} bytes read, ${e.bytes_shipped} shipped, ${e.bytes_empty} of empty lines, ${e.bytes_dropped} dropped.`,
+  }),
+  metrics_served: event<{ addresses: readonly string[] }>({
+    level: "info",
+    message: (e) => `Metrics and health are served at ${e.addresses.map((at) => `http://${at}`).join(" and ")}.`,
+  }),
+  metrics_unavailable: event<{ address: string; code: string; advice: string }>({
+    level: "error",
+    message: (e) =>
+      `Cannot serve metrics and health at ${e.address} (${e.code}): ${e.advice}. Lines are shipped all the same.`,
+    key: (e) => e.address,
   }),
   config_warning: event<{ detail: string }>({
     level: "warn",
@@ -188,6 +204,60 @@ export const EVENTS = {
     count: (_, counting) => counting.add("files_restored", 1),
     key: byPath,
   }),
+  file_spooled: event<{ path: string; bytes: number; disk: number }>({
+    level: "info",
+    message: (e) =>
+      `${e.path} was deleted before all of it was acknowledged; the last ${plural(e.bytes, "byte")} wait on disk, compressed to ${plural(e.disk, "byte")}.`,
+    count: (_, counting) => counting.add("files_spooled", 1),
+    key: byPath,
+  }),
+  segment_written: event<{ path: string; start: number; end: number; disk: number }>({
+    level: "debug",
+    message: (e) =>
+      `${e.path} is deleted: bytes ${e.start} to ${e.end} of it were copied to disk, in ${plural(e.disk, "byte")}.`,
+    count: (e, counting) => counting.add("bytes_spooled", e.end - e.start),
+    key: byPath,
+  }),
+  spool_found: event<{ files: number; bytes: number }>({
+    level: "info",
+    message: (e) =>
+      `${plural(e.files, "deleted file")} waited on disk, in ${plural(e.bytes, "byte")}; what is not acknowledged of them is sent.`,
+  }),
+  spool_dropped: event<{ path: string; bytes: number; limit: number }>({
+    level: "error",
+    message: (e) =>
+      `The limit on deleted files that wait on disk is reached (RETRY_DISK_LIMIT = ${e.limit}): the oldest are dropped, ${plural(e.bytes, "byte")} of ${e.path}. Raise the limit to keep more.`,
+    count: (e, counting) => {
+      counting.add("bytes_lost", e.bytes);
+      counting.add("bytes_lost_to_limit", e.bytes);
+    },
+    key: byPath,
+  }),
+  spool_damaged: event<{ path: string; bytes: number; reason: string }>({
+    level: "error",
+    message: (e) =>
+      `A part of ${e.path}, which was deleted and waited on disk, cannot be used: ${e.reason}. Its ${plural(e.bytes, "byte")} are lost.`,
+    count: (e, counting) => counting.add("bytes_lost", e.bytes),
+    key: byPath,
+  }),
+  spool_stray: event<{ path: string; reason: string }>({
+    level: "warn",
+    message: (e) => `${e.path} has the name of a part of a deleted file and is none of this agent's: ${e.reason}.`,
+    key: byPath,
+  }),
+  spool_unwritable: event<{ code: string }>({
+    level: "warn",
+    message: (e) =>
+      `Cannot copy deleted files to the state directory (${e.code}); they are held open meanwhile, and lost if the agent is killed.${
+        e.code === "ENOSPC" ? " Free some space there." : ""
+      }`,
+    key: (e) => e.code,
+  }),
+  spool_unreadable: event<{ path: string; code: string }>({
+    level: "warn",
+    message: (e) => `Cannot read what waits on disk of ${e.path} (${e.code}); it is tried again.`,
+    key: byPath,
+  }),
   file_lost_unread: event<{ path: string; bytes: number }>({
     level: "error",
     message: (e) => `${e.path} vanished with ${plural(e.bytes, "byte")} unread; they are lost.`,
@@ -227,6 +297,13 @@ export const EVENTS = {
     count: (_, counting) => counting.add("files_refused", 1),
     key: byPath,
   }),
+  hard_link_refused: event<{ path: string }>({
+    level: "warn",
+    message: (e) =>
+      `${e.path} is a hard link to a file that not everybody may read, in a directory where others may make links; it is not read.`,
+    count: (_, counting) => counting.add("files_refused", 1),
+    key: byPath,
+  }),
   own_log_skipped: event<{ path: string }>({
     level: "info",
     message: (e) => `${e.path} is the agent's own log; it is not shipped.`,
@@ -261,15 +338,43 @@ export const EVENTS = {
   line_held: event<{ batch: string; detail: string; retryInMs: number }>({
     level: "error",
     message: (e) =>
-      `The server refuses a line that is sent alone (${e.detail}), and nothing shows that it accepts others. If it accepts none, check host, endpoint and parameters, and any proxy on the way. The line is kept and tried again in ${seconds(e.retryInMs)}.`,
+      `The server refuses lines that are sent alone (${e.detail}), and nothing shows that it accepts others. If it accepts none, check host, endpoint and parameters, and any proxy on the way. They are kept and tried again in ${seconds(e.retryInMs)}.`,
+    count: (_, counting) => counting.set("delivery_failing", 1),
     key: (e) => e.detail,
   }),
-  line_refused: event<{ batch: string; detail: string; files: number }>({
+  line_refused: event<{ batch: string; detail: string; times: number }>({
     level: "error",
-    message: (e) => `The server refuses a line for good (${e.detail}), sent alone in batch ${e.batch}; it is dropped.`,
+    message: (e) =>
+      `The server refuses a line for good (${e.detail}): it was sent alone ${plural(e.times, "time")}, last in batch ${e.batch}. It is set aside.`,
+    key: (e) => e.detail,
+  }),
+  lines_quarantined: event<{ path: string; lines: number }>({
+    level: "warn",
+    message: (e) => `${plural(e.lines, "line")} that the server refuses for good can be found in ${e.path}.`,
+    count: (e, counting) => counting.add("lines_quarantined", e.lines),
+  }),
+  quarantine_full: event<{ path: string; lines: number }>({
+    level: "warn",
+    message: (e) =>
+      `The quarantine is full: the ${plural(e.lines, "oldest line")} of ${e.path} made room. Move the file away to keep what is in it.`,
+    count: (e, counting) => counting.add("quarantined_lines_removed", e.lines),
+  }),
+  quarantine_failed: event<{ path: string; lines: number; reason: string }>({
+    level: "error",
+    message: (e) =>
+      `Cannot keep ${plural(e.lines, "refused line")} in ${e.path}: ${e.reason}. They are dropped; shipping goes on.`,
+    count: (_, counting) => counting.add("quarantine_failures", 1),
   }),
 
   // --- delivery ----------------------------------------------------------------------------------------------------
+  certificates_renewed: event({
+    level: "info",
+    message: () => "Certificates were renewed: new connections are made with them.",
+  }),
+  certificates_unusable: event<{ problem: string }>({
+    level: "error",
+    message: (e) => `${e.problem} What was read before stays in use until the file changes again.`,
+  }),
   batch_delivered: event<{ batch: string; lines: number; bytes: number; attempt: number; durationMs: number }>({
     level: "debug",
     message: (e) =>
@@ -279,6 +384,9 @@ export const EVENTS = {
     count: (e, counting) => {
       counting.add("requests_accepted", 1);
       counting.add("request_bytes", e.bytes);
+      counting.observe("ingest_request_size", e.bytes);
+      counting.observe("ingest_request_duration_seconds", e.durationMs / 1000);
+      counting.set("delivery_failing", 0);
     },
   }),
   batch_settled: event<{ shipped: number; empty: number; dropped: number; lines: number; refused: number }>({
@@ -303,18 +411,32 @@ export const EVENTS = {
     level: "warn",
     message: (e) =>
       `Cannot deliver: ${e.reason}. Next attempt in ${seconds(e.retryInMs)}; meanwhile reading waits and nothing is lost.`,
-    count: (_, counting) => counting.add("requests_failed", 1),
+    count: (_, counting) => countFailure(counting),
     key: (e) => e.reason,
   }),
   delivery_recovered: event<{ attempts: number; afterMs: number }>({
     level: "info",
     message: (e) => `Delivery works again, after ${plural(e.attempts, "failed attempt")} in ${seconds(e.afterMs)}.`,
   }),
-  key_rejected: event<{ detail: string; retryInMs: number }>({
+  key_renewed: event<{ path: string }>({
+    level: "info",
+    message: (e) => `Another ingestion key was found in ${e.path}, and is used from now on.`,
+    count: (_, counting) => counting.add("key_renewals", 1),
+  }),
+  key_unreadable: event<{ path: string; reason: string }>({
+    level: "error",
+    message: (e) => `Cannot read another ingestion key from ${e.path}: ${e.reason}. The one in use stays.`,
+    key: byPath,
+  }),
+  key_rejected: event<{ detail: string; retryInMs: number; keyFile?: string | undefined }>({
     level: "error",
     message: (e) =>
-      `The server rejects the ingestion key (${e.detail}). Put a valid one into the configuration and send SIGHUP, or restart; the lines are kept and tried again in ${seconds(e.retryInMs)}.`,
-    count: (_, counting) => counting.add("requests_failed", 1),
+      `The server rejects the ingestion key (${e.detail}). ${
+        e.keyFile === undefined
+          ? "Put a valid one into the configuration and send SIGHUP, or restart"
+          : `Put a valid one into ${e.keyFile}, which is read again before each attempt`
+      }; the lines are kept and tried again in ${seconds(e.retryInMs)}.`,
+    count: (_, counting) => countFailure(counting),
   }),
   checkpoint_failed: event<{ attempt: string; reason: string }>({
     level: "error",

@@ -1,5 +1,6 @@
 import { close, constants, type Dir, type Dirent, fstat, open, opendir, readlinkSync } from "node:fs";
 import { promisify } from "node:util";
+import { isOnOwnMount } from "./own_mounts.ts";
 
 const openAsync = promisify(open);
 const closeAsync = promisify(close);
@@ -29,7 +30,7 @@ export interface DirectoryRefusal {
 
 /**
  * Opens a directory without following links anywhere in its path: `O_NOFOLLOW` covers the last part, and the real path of
- * the descriptor is compared for the parts before. Watching and listing then go through the descriptor, so a directory that
+ * the descriptor, and the mount that it is on, for the parts before. Watching and listing then go through the descriptor, so a directory that
  * is swapped for a link meanwhile cannot lead elsewhere. Everything that may wait for a server runs in the thread pool.
  */
 export async function openDirectory(path: string): Promise<OpenDirectory | DirectoryRefusal> {
@@ -62,7 +63,7 @@ function handleOf(fd: number, path: string): string | undefined {
   // Only Linux names the descriptors of directories; elsewhere O_NOFOLLOW on the last part is what there is.
   if (process.platform !== "linux") return path;
   const handle = `/proc/self/fd/${fd}`;
-  return readlinkSync(handle) === path ? handle : undefined;
+  return readlinkSync(handle) === path && isOnOwnMount(fd) ? handle : undefined;
 }
 
 /**

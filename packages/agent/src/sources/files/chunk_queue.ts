@@ -19,6 +19,10 @@ interface ChunkQueueOptions {
   readonly onRewritten: (file: TailedFile) => void;
   /** A file may have more to read. */
   readonly onReady: (file: TailedFile) => void;
+  /** It is the turn of a file that cannot be opened by a name. */
+  readonly onClosed: (file: TailedFile) => void;
+  /** What was unpacked of a file was read. */
+  readonly onUnpackedRead: (file: TailedFile) => void;
 }
 
 /** Reads the files that may have something to read, in turn. */
@@ -38,7 +42,10 @@ export class ChunkQueue {
   next(): Chunk | undefined {
     const { ready, hot } = this.#options;
     for (let file = ready.take(); file !== undefined; file = ready.take()) {
-      if (!hot.open(file)) continue;
+      if (!hot.open(file)) {
+        this.#options.onClosed(file);
+        continue;
+      }
       try {
         const chunk = this.#read(file);
         if (chunk !== undefined) return chunk;
@@ -65,7 +72,7 @@ export class ChunkQueue {
   }
 
   #read(file: TailedFile): Chunk | undefined {
-    const { hot, clock, onReady, onRewritten } = this.#options;
+    const { hot, clock, onReady, onRewritten, onUnpackedRead } = this.#options;
     const complete = isComplete(file, clock());
     file.verified ||= hasHead(file.fd, file.head);
     const outcome: ReadOutcome = file.verified ? this.#reader.read(file, complete) : { kind: "rewritten" };
@@ -75,11 +82,13 @@ export class ChunkQueue {
         break;
       case "nothing":
         if (outcome.grown) file.activeAt = clock();
+        if (file.unpacked !== undefined) onUnpackedRead(file);
         break;
       case "chunk":
-        if (file.head.length < HEAD_BYTES) file.head = readHead(file.fd);
+        if (file.head.length < HEAD_BYTES && file.unpacked === undefined) file.head = readHead(file.fd);
         file.activeAt = clock();
         if (outcome.more) onReady(file);
+        else if (file.unpacked !== undefined) onUnpackedRead(file);
         else if (hot.tooMany && file.presence === "present") hot.close(file);
     }
     return this.#chunkOf(outcome);

@@ -17,6 +17,11 @@ export type ReadOutcome =
 /** Bytes of one read. Larger ones gain nothing: 64 to 256 KiB cost the same for each byte. */
 const READ_BYTES = 128 * 1024;
 
+/** Bytes that one read asks for at most: with so many a line that has not ended is handed on in parts. */
+export function readAhead({ maxPart }: LineLimits): number {
+  return ANCHOR_BYTES + Math.max(READ_BYTES, 2 * maxPart);
+}
+
 /**
  * Reads files from their positions into one buffer, which all files share.
  *
@@ -31,7 +36,7 @@ export class ChunkReader {
   constructor(limits: LineLimits, now: () => number = Date.now) {
     this.#limits = limits;
     this.#now = now;
-    this.#buffer = Buffer.allocUnsafeSlow(ANCHOR_BYTES + Math.max(READ_BYTES, 2 * limits.maxPart));
+    this.#buffer = Buffer.allocUnsafeSlow(readAhead(limits));
   }
 
   /**

@@ -6,7 +6,7 @@ const COLD_AFTER_MS = 2000;
 /** What a rotated or deleted file holds behind its last newline is shipped when it has been quiet for this time. */
 const ROTATION_GRACE_MS = 1000;
 /** A deleted file is closed when it has been quiet for this time: its writer may not have noticed yet. */
-const DELETED_LINGER_MS = 10_000;
+export const DELETED_LINGER_MS = 10_000;
 
 /** What is due for an open file. */
 type Due =
@@ -24,7 +24,7 @@ export function isQuiet(file: TailedFile, now: number): boolean {
 
 /** What is due for an open file: a rotated or deleted one is drained before it is closed. */
 export function due(file: TailedFile, now: number): Due {
-  if (file.queued) return "notice";
+  if (file.queued || file.unpacked !== undefined) return "notice";
   if (file.presence === "deleted") return now - file.activeAt > DELETED_LINGER_MS ? "close" : "read";
   if (!isQuiet(file, now)) return "read";
   if (file.pending === 0) return "close";
@@ -34,6 +34,7 @@ export function due(file: TailedFile, now: number): Due {
 /** Whether nobody adds to an open file any more: what follows its last newline is a line. @throws a system error. */
 export function isComplete(file: TailedFile, now: number): boolean {
   if (file.presence === "present") return false;
+  if (file.unpacked !== undefined) return file.unpacked === "end";
   file.sees(Number(fstatSync(file.fd, { bigint: true }).size), now);
   return now - file.grownAt > ROTATION_GRACE_MS;
 }

@@ -1,5 +1,6 @@
 import { accessSync, constants, lstatSync } from "node:fs";
 import { dirname } from "node:path";
+import { SPOOLED_DEVICE } from "../../state/spool_records.ts";
 import type { KnownFile } from "../../state/state_store.ts";
 import { errnoName } from "./open_log.ts";
 import { inodeKey } from "./tailed_file.ts";
@@ -9,7 +10,8 @@ export class EarlierFiles {
   readonly #byInode = new Map<string, KnownFile>();
 
   constructor(files: Iterable<KnownFile>) {
-    for (const file of files) this.add(file);
+    // What is in the spool is nowhere else.
+    for (const file of files) if (file.dev !== SPOOLED_DEVICE) this.add(file);
   }
 
   get size(): number {

@@ -64,6 +64,12 @@ export class FileRecords {
     if (id !== 0) this.#write("note a copy", () => this.#state.moveFile(id, dev, ino));
   }
 
+  /** A file was deleted, and goes to the spool; it has an id in the state. @throws an error of the state. */
+  beginSpool(file: TailedFile, size: number): void {
+    if (file.id === 0) this.#add(file);
+    this.#state.beginSpool(file.id, size);
+  }
+
   /** What was read of a file is acknowledged to nobody any more. */
   abandon(file: TailedFile): void {
     const { id } = file;

@@ -1,9 +1,11 @@
+import { fstatSync } from "node:fs";
 import type { Chunk } from "../../chunk.ts";
 import type { LineLimits } from "../../lines/pieces.ts";
-import type { StateStore } from "../../state/state_store.ts";
+import type { StateStore, StoredBatch } from "../../state/state_store.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
 import type { WatchSink } from "../../watch/sink.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
+import { readAhead } from "./chunk_reader.ts";
 import { CopyWatch } from "./copy_watch.ts";
 import { Discovery, type EntryReason } from "./discovery.ts";
 import { EarlierFiles } from "./earlier_files.ts";
@@ -16,6 +18,7 @@ import { PollTimer } from "./poll_timer.ts";
 import { ReadyQueue } from "./ready_queue.ts";
 import { Refusals } from "./refusals.ts";
 import { RewrittenFiles } from "./rewritten_files.ts";
+import { SpooledFiles } from "./spooled_files.ts";
 import { inodeKey, type TailedFile } from "./tailed_file.ts";
 import { VanishedFiles } from "./vanished_files.ts";
 
@@ -31,6 +34,8 @@ export interface FileSetOptions {
   /** Descriptors that may be open at once. */
   readonly maxOpenFiles: number;
   readonly state: StateStore;
+  /** Bytes on disk that copies of deleted files may take; none by default. */
+  readonly spoolLimit?: number;
   readonly emit: (event: AgentEvent) => void;
   /** Called when there may be something to read after a time when there was not. */
   readonly onReady: () => void;
@@ -63,6 +68,7 @@ export class FileSet implements WatchSink {
   readonly #chunks: ChunkQueue;
   readonly #linked: LinkedFiles;
   readonly #vanished: VanishedFiles;
+  readonly #spool: SpooledFiles;
   readonly #rewritten: RewrittenFiles;
   readonly #discovery: Discovery;
   #scanning = true;
@@ -86,7 +92,8 @@ export class FileSet implements WatchSink {
     );
     const onReady = (file: TailedFile): void => this.#enqueue(file);
     const onUntold = (): void => timer.run();
-    const onRewritten = (file: TailedFile): void => this.#rewritten.rewritten(file);
+    const onRewritten = (file: TailedFile): void =>
+      this.#spool.has(file) ? this.#spool.broken(file) : this.#rewritten.rewritten(file);
     const onDone = (file: TailedFile): void => this.#forget(file);
     const names = new FileNames({
       includes,
@@ -103,7 +110,20 @@ export class FileSet implements WatchSink {
       onReady,
       onRewritten,
       onDone,
-      onStranded: (file) => names.waitForName(file),
+      holds: (file) => this.#spool.holds(file),
+      onStranded: (file) => (this.#spool.has(file) ? this.#spool.broken(file) : names.waitForName(file)),
+    });
+    this.#spool = new SpooledFiles({
+      state,
+      limit: options.spoolLimit ?? 0,
+      readAhead: readAhead(limits),
+      records,
+      names,
+      hot,
+      emit,
+      clock,
+      onReady,
+      onDone,
     });
     const linked = new LinkedFiles({
       roots,
@@ -133,7 +153,18 @@ export class FileSet implements WatchSink {
     this.#hot = hot;
     this.#linked = linked;
     this.#vanished = vanished;
-    this.#chunks = new ChunkQueue({ limits, ready, hot, emit, clock, wallClock, onReady, onRewritten });
+    this.#chunks = new ChunkQueue({
+      limits,
+      ready,
+      hot,
+      emit,
+      clock,
+      wallClock,
+      onReady,
+      onRewritten,
+      onClosed: (file) => this.#spool.wants(file),
+      onUnpackedRead: (file) => this.#spool.unpackedRead(file),
+    });
     this.#rewritten = new RewrittenFiles({
       roots,
       includes,
@@ -169,9 +200,15 @@ export class FileSet implements WatchSink {
     });
   }
 
-  /** Files followed, files open, files that wait to be read. */
-  counts(): { readonly files: number; readonly open: number; readonly ready: number } {
-    return { files: this.#names.size, open: this.#hot.size, ready: this.#ready.size };
+  /** Files followed, files open, files that wait to be read, files in the spool and the bytes that they take there. */
+  counts(): Record<"files" | "open" | "ready" | "spooled" | "spoolBytes", number> {
+    return {
+      files: this.#names.size,
+      open: this.#hot.size,
+      ready: this.#ready.size,
+      spooled: this.#spool.size,
+      spoolBytes: this.#spool.bytes,
+    };
   }
 
   /** True when a file may have something to read. */
@@ -193,10 +230,17 @@ export class FileSet implements WatchSink {
       this.#vanished.deletedWhileDown(known);
   }
 
-  /** Takes over open files without a name from a set that ends; their lines since the checkpoint are read again. */
+  /**
+   * Goes on with deleted files: those in the spool, and open ones that a set which ends leaves. Their lines since the
+   * checkpoint are read again.
+   */
   adopt(files: readonly NamelessFile[]): void {
+    const spooled = this.#spool.load(files);
     for (const { fd, known } of files) {
-      const { dev, ino, path, id, checkpoint } = known;
+      if (spooled.has(known.id)) continue;
+      const { path, id, checkpoint } = known;
+      // In another state it may be known by what it was in the spool of the last one.
+      const { dev, ino } = fstatSync(fd, { bigint: true });
       this.#earlier.remove(inodeKey(dev, ino));
       const head = { length: known.headLength, crc: known.headCrc };
       const file = this.#names.follow(this.#records.create({ dev, ino, path, head, position: checkpoint }));
@@ -205,6 +249,25 @@ export class FileSet implements WatchSink {
       this.#hot.add(file, fd);
       this.#enqueue(file);
     }
+  }
+
+  /** Makes what batches of an earlier run hold readable at once, for `readAgain`. */
+  prepareAgain(batches: readonly StoredBatch[]): Promise<void> {
+    return this.#spool.prepare(batches);
+  }
+
+  /** Everything was read again. */
+  preparedRead(): void {
+    this.#spool.prepared();
+  }
+
+  /**
+   * Nothing is read any more, and the set is to be closed.
+   * @param copies what is deleted and not acknowledged is copied to the spool first.
+   */
+  async finish(copies: boolean): Promise<void> {
+    if (copies) await this.#spool.finish();
+    else await this.#spool.close();
   }
 
   // --- what the watcher says -------------------------------------------------------------------------------------
@@ -274,6 +337,7 @@ export class FileSet implements WatchSink {
    */
   close(keepNameless = false): NamelessFile[] {
     this.#timer.stop();
+    void this.#spool.close();
     this.#vanished.close();
     this.#copies.close();
     this.#ready.clear();
@@ -288,8 +352,10 @@ export class FileSet implements WatchSink {
     this.#hot.wakeStarved();
     for (const file of this.#names.nameless(now)) this.#vanished.deleted(file);
     this.#linked.poll(now);
+    this.#spool.poll(now);
     this.#hot.poll(now);
-    const waiting = this.#copies.size + this.#hot.starvedSize + this.#names.namelessSize + this.#linked.size;
+    const untold = this.#linked.size + this.#spool.size;
+    const waiting = this.#copies.size + this.#hot.starvedSize + this.#names.namelessSize + untold;
     if (waiting === 0 && this.#hot.rests(now)) this.#timer.stop();
     else this.#timer.run();
   }
@@ -303,6 +369,7 @@ export class FileSet implements WatchSink {
   /** A file was read to its end, or its end is lost; it has no name. */
   #forget(file: TailedFile): void {
     this.#hot.close(file);
+    this.#spool.forget(file);
     this.#names.release(file);
     this.#linked.remove(file);
     // Also while lines of it are on their way: nobody could read them again, and its inode may be another file's soon.

@@ -19,6 +19,8 @@ interface HotFilesOptions {
   readonly onRewritten: (file: TailedFile) => void;
   /** A file that has no name was read to its end and closed. */
   readonly onDone: (file: TailedFile) => void;
+  /** Whether a file that was read to its end has to stay open. */
+  readonly holds: (file: TailedFile) => boolean;
   /** A file that has no name was closed, although it was not read to its end. */
   readonly onStranded: (file: TailedFile) => void;
 }
@@ -54,6 +56,16 @@ export class HotFiles {
     return this.#hot.size > this.#options.maxOpenFiles;
   }
 
+  /** Half of what may be open is: what can be held closed is better closed. */
+  get isCrowded(): boolean {
+    return this.#hot.size * 2 >= this.#options.maxOpenFiles;
+  }
+
+  /** Open files that have no name any more, but for those that were unpacked from the spool. */
+  nameless(): TailedFile[] {
+    return [...this.#hot].filter((file) => file.names.size === 0 && file.unpacked === undefined);
+  }
+
   /** Takes over an open descriptor of a file. */
   add(file: TailedFile, fd: number): void {
     file.fd = fd;
@@ -76,7 +88,8 @@ export class HotFiles {
     if (file.fd >= 0) {
       // Many hot files are polled, unless they rest: reading each of them on every event costs five times as much.
       if (this.#hot.size > FEW_FILES && !isQuiet(file, now)) return;
-    } else if (this.#hot.size < maxOpenFiles && !this.open(file)) return;
+    } else if (this.#hot.size >= maxOpenFiles) this.#starved.add(file);
+    else if (!this.open(file)) return;
     file.activeAt = now;
     onReady(file);
   }
@@ -129,6 +142,7 @@ export class HotFiles {
   wakeStarved(): void {
     let woken = 0;
     for (const file of this.#starved) {
+      if (this.#hot.size >= this.#options.maxOpenFiles) break;
       this.#starved.delete(file);
       this.wake(file);
       woken += 1;
@@ -171,7 +185,8 @@ export class HotFiles {
   closeAll(keepNameless: boolean): NamelessFile[] {
     const kept: NamelessFile[] = [];
     for (const file of this.#hot) {
-      if (keepNameless && file.id !== 0 && file.names.size === 0 && hasMore(file)) {
+      const isNameless = file.names.size === 0 && file.unpacked === undefined;
+      if (keepNameless && file.id !== 0 && isNameless && hasMore(file)) {
         kept.push({ fd: file.fd, known: { ...recordOf(file), id: file.id, missingSince: 0 } });
         file.fd = -1;
       } else file.close();
@@ -187,7 +202,7 @@ export class HotFiles {
       case "read":
         return this.#options.onReady(file);
       case "close":
-        return this.retire(file);
+        return this.#options.holds(file) ? undefined : this.retire(file);
       case "nothing":
         return;
     }

@@ -1,4 +1,6 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readlinkSync } from "node:fs";
+import { isOnOwnMount } from "../../watch/own_mounts.ts";
+import { isPlanted } from "./planted_links.ts";
 
 /** A log file that was opened, and what it is. */
 export interface OpenedLog {
@@ -11,14 +13,16 @@ export type OpenRefusal =
   | { readonly kind: "missing" }
   | { readonly kind: "unreadable"; readonly code: string }
   | { readonly kind: "not_regular"; readonly type: string }
-  | { readonly kind: "outside"; readonly realPath: string };
+  | { readonly kind: "outside"; readonly realPath: string }
+  /** A hard link to a file that whoever made the link may not read: see `isPlanted`. */
+  | { readonly kind: "planted" };
 
 /** libuv adds `O_CLOEXEC` to every open. */
 const BASE_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /**
  * Opens a log for reading only and proves, on the open descriptor, that it may be read: a regular file whose real path is
- * inside one of the roots. Nothing is decided on the name before opening, so there is no moment at which a swapped link
+ * inside one of the roots, on a mount that the agent sees, and which is no hard link that was planted. Nothing is decided on the name before opening, so there is no moment at which a swapped link
  * could count.
  *
  * - `O_NOFOLLOW`: a link as the last component is refused; links in the middle show in the real path.
@@ -37,11 +41,15 @@ export function openLog(path: string, roots: readonly string[]): OpenedLog | Ope
       return { kind: "not_regular", type: typeName(stat) };
     }
     const realPath = realPathOf(opened, path);
-    if (!isInside(realPath, roots)) {
-      closeSync(opened);
-      return { kind: "outside", realPath };
-    }
-    return { fd: opened, stat };
+    const refusal: OpenRefusal | undefined =
+      !isInside(realPath, roots) || !isOnOwnMount(opened)
+        ? { kind: "outside", realPath }
+        : isPlanted(realPath, stat)
+          ? { kind: "planted" }
+          : undefined;
+    if (refusal === undefined) return { fd: opened, stat };
+    closeSync(opened);
+    return refusal;
   } catch (error) {
     closeSync(opened);
     return { kind: "unreadable", code: errnoName(error) };

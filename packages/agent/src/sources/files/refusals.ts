@@ -30,6 +30,8 @@ export class Refusals {
         return;
       case "outside":
         return this.#say(path, refusal.realPath, { name: "link_outside_refused", path, target: refusal.realPath });
+      case "planted":
+        return this.#say(path, "planted", { name: "hard_link_refused", path });
       case "not_regular":
         return this.#say(path, "not_regular", { name: "file_not_regular", path, type: refusal.type });
       case "unreadable":

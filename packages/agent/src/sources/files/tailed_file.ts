@@ -74,6 +74,11 @@ export class TailedFile implements ChunkSource {
   abandoned = false;
   /** Its head was compared since it was last opened. */
   verified = false;
+  /**
+   * Its descriptor is of bytes that were unpacked from the spool, at their offsets: a part that the next one follows on, or
+   * one that nothing follows on.
+   */
+  unpacked: "part" | "end" | undefined;
   readonly #sent: Range[] = [];
   readonly #onAcknowledged: (file: TailedFile) => void;
 
@@ -116,6 +121,15 @@ export class TailedFile implements ChunkSource {
     this.grownAt = now;
   }
 
+  /** Leaves out what lies before an offset, which was counted as lost; a line begins there, or what is left of one. */
+  skipTo(offset: number): void {
+    const end: Checkpoint = { ...BEGINNING, offset, lineStart: offset };
+    const range = this.sent(this.position.offset, end);
+    this.position = end;
+    this.pending = 0;
+    range.acknowledge();
+  }
+
   sent(start: number, end: Checkpoint): SentRange {
     const range = new Range(this, start, end);
     this.#sent.push(range);
@@ -138,6 +152,7 @@ export class TailedFile implements ChunkSource {
     if (this.fd >= 0) closeSync(this.fd);
     this.fd = -1;
     this.verified = false;
+    this.unpacked = undefined;
     this.head = { length: this.head.length, crc: this.head.crc };
   }
 }

@@ -1,0 +1,154 @@
+/** Faults of the agent's own process, and rotations meanwhile. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { answer, EXCHANGE_FAULTS } from "../exchange_faults.ts";
+import { memoryGroup } from "../lacks.ts";
+import { MemoryGroup } from "../memory_group.ts";
+import type { Scenario } from "../scenario.ts";
+import { COMPRESSING, RECOVERY_MS, type Rotation, type Scene } from "../scene.ts";
+
+async function killed(scene: Scene, ways?: readonly Rotation[]): Promise<void> {
+  for (let round = 0; round < 6; round += 1) {
+    if (scene.random.chance(0.5)) scene.server.inject(EXCHANGE_FAULTS.slow_answer, 0.5);
+    await scene.traffic(scene.random.between(5, 60), (step) => {
+      if (step % 25 === 10) scene.rotate(ways);
+    });
+    await scene.agent.kill();
+    await scene.traffic(scene.random.between(0, 30), (step) => {
+      if (step === 10) scene.rotate(ways);
+    });
+    await scene.recover("kill -9", RECOVERY_MS, async () => {
+      await scene.server.heal();
+      await scene.agent.start();
+    });
+  }
+}
+
+async function terminated(scene: Scene, ways?: readonly Rotation[]): Promise<void> {
+  for (let round = 0; round < 4; round += 1) {
+    const isDown = scene.random.chance(0.5);
+    await scene.traffic(scene.random.between(5, 40));
+    if (isDown) scene.random.chance(0.5) ? await scene.server.refuse() : scene.server.inject(answer(503));
+    await scene.traffic(scene.random.between(5, 40));
+    await scene.agent.terminate();
+    await scene.traffic(scene.random.between(0, 30), (step) => {
+      if (step === 10) scene.rotate(ways);
+    });
+    await scene.recover("SIGTERM", RECOVERY_MS, async () => {
+      await scene.server.heal();
+      await scene.agent.start();
+    });
+  }
+}
+
+async function paused(scene: Scene, ways?: readonly Rotation[]): Promise<void> {
+  for (let round = 0; round < 3; round += 1) {
+    await scene.traffic(scene.random.between(5, 40));
+    scene.agent.pause();
+    await scene.traffic(scene.random.between(20, 200), (step) => {
+      if (step % 50 === 25) scene.rotate(ways);
+    });
+    await scene.recover("SIGSTOP", RECOVERY_MS, () => scene.agent.resume());
+  }
+}
+
+/** Something else in the agent's control group takes all memory, so that the kernel kills the agent. */
+async function outOfMemory(scene: Scene): Promise<void> {
+  const group = new MemoryGroup(GROUP_BYTES);
+  scene.after(() => group.remove());
+  scene.agent.options = { wrapper: group.wrapper(true) };
+  await scene.agent.kill();
+  await scene.agent.start();
+  scene.agent.restarts = true;
+  for (let round = 0; round < 2; round += 1) {
+    await scene.traffic(scene.random.between(10, 50));
+    const { starts } = scene.agent.numbers;
+    const [command, ...args] = [...group.wrapper(false), "sh", "-c", HOG] as [string, ...string[]];
+    const hog = spawn(command, args, { stdio: "ignore" });
+    const ended = once(hog, "exit");
+    for (let step = 0; step < 1000 && hog.exitCode === null; step += 1) await scene.traffic(1);
+    await ended;
+    if (scene.agent.numbers.starts === starts)
+      scene.agent.wrong.push("the kernel did not kill the agent: nothing was tried");
+    await scene.recover("running out of memory", RECOVERY_MS, () => scene.agent.start());
+  }
+}
+
+const GROUP_BYTES = 150 * 1024 * 1024;
+/** Holds nearly all memory of the group for a moment. */
+const HOG = "head -c 145m /dev/zero | tail";
+
+async function rotations(scene: Scene, ways?: readonly Rotation[]): Promise<void> {
+  for (let round = 0; round < 3; round += 1) {
+    await scene.traffic(10);
+    scene.random.chance(0.5) ? await scene.server.refuse() : scene.server.inject(answer(503));
+    await scene.traffic(scene.random.between(40, 150), (step) => {
+      if (step % 20 === 10) scene.rotate(ways);
+    });
+    await scene.recover("rotations during an outage");
+  }
+}
+
+async function deletions(scene: Scene): Promise<void> {
+  for (let round = 0; round < 3; round += 1) {
+    await scene.traffic(10);
+    scene.server.inject(answer(503));
+    await scene.traffic(60, async (step) => {
+      if (step % 20 === 10) await scene.delete();
+    });
+    await scene.recover("deletions during an outage");
+  }
+}
+
+async function deletedAndKilled(scene: Scene): Promise<void> {
+  await scene.traffic(10);
+  scene.server.inject(answer(503));
+  await scene.traffic(60, async (step) => {
+    if (step % 20 === 10) await scene.delete();
+  });
+  await scene.crash(10);
+  await scene.recover("deletions and kill -9");
+}
+
+export const PROCESSES: readonly Scenario[] = [
+  {
+    name: "killed",
+    about: "kill -9 at random moments, with rotations before and after.",
+    run: (scene) => killed(scene),
+  },
+  { name: "terminated", about: "SIGTERM, also while the server is down.", run: (scene) => terminated(scene) },
+  { name: "paused", about: "SIGSTOP and SIGCONT, with rotations meanwhile.", run: (scene) => paused(scene) },
+  {
+    name: "out-of-memory",
+    about: "The kernel kills the agent because its control group has no memory left.",
+    lacks: memoryGroup,
+    run: outOfMemory,
+  },
+  { name: "rotations", about: "Rotations while the server is down.", run: (scene) => rotations(scene) },
+  {
+    name: "compressed-rotations",
+    about: "Rotations with compression while the server is down.",
+    run: (scene) => rotations(scene, COMPRESSING),
+  },
+  {
+    name: "compressed-and-killed",
+    about: "kill -9, with rotations with compression before and after.",
+    run: (scene) => killed(scene, COMPRESSING),
+  },
+  {
+    name: "compressed-and-terminated",
+    about: "SIGTERM, with rotations with compression while the agent is away.",
+    run: (scene) => terminated(scene, COMPRESSING),
+  },
+  {
+    name: "compressed-and-paused",
+    about: "SIGSTOP, with rotations with compression meanwhile.",
+    run: (scene) => paused(scene, COMPRESSING),
+  },
+  { name: "deletions", about: "Files are deleted while the server is down.", run: deletions },
+  {
+    name: "deleted-and-killed",
+    about: "Files are deleted while the server is down, and then the agent is killed.",
+    run: deletedAndKilled,
+  },
+];

@@ -1,0 +1,67 @@
+import { CONFIG_ERROR_STATUS, loadConfig } from "../config/mod.ts";
+import { renderStatus } from "../status/render.ts";
+import type { StatusReport } from "../status/report.ts";
+import { readStatus } from "../status/status_file.ts";
+import { printableJson } from "../telemetry/printable.ts";
+import { VERSION } from "../version.ts";
+import type { Start } from "./confine_agent.ts";
+
+/** Exit status for a program that is not running: Linux Standard Base, "Init Script Actions". */
+const NOT_RUNNING_STATUS = 3;
+
+const HELP = `Usage: logdna-agent status [--json] [OPTION]...
+
+Shows how the running agent is: what it ships to, its last error, the files that it follows, what is still to be
+read of them, and what became of every byte that was read. Takes the agent's own options, variables and files, to
+find its state directory; start it as root or as the agent's user.
+
+  --json
+      Print it as JSON.
+
+Exit status: 0 when the agent runs, 3 when it does not, 22 for a configuration with errors.
+`;
+
+/** `logdna-agent status`. @param argv the command line behind the name of the command. @returns the exit status. */
+export function status({ argv, env }: Start): number {
+  if (argv.includes("--help") || argv.includes("-h")) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const options = argv.filter((text) => text !== "--json");
+  const loaded = loadConfig({ argv: options, env, version: VERSION, keyIsOptional: true });
+  if (loaded.kind === "error") {
+    for (const error of loaded.errors) process.stderr.write(`${error}\n`);
+    return CONFIG_ERROR_STATUS;
+  }
+  if (loaded.kind === "print") {
+    process.stdout.write(loaded.text);
+    return 0;
+  }
+  const { dbPath } = loaded.config;
+  let report: StatusReport;
+  try {
+    report = readStatus(dbPath);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "it is not complete";
+    const why = code === "ENOENT" ? "no agent has written its status there" : `its status cannot be read (${code})`;
+    process.stderr.write(`No agent is known to run with the state directory ${dbPath}: ${why}.\n`);
+    return NOT_RUNNING_STATUS;
+  }
+  if (!runs(report.pid)) {
+    process.stderr.write(`The agent with the state directory ${dbPath}, process ${report.pid}, has ended.\n`);
+    return NOT_RUNNING_STATUS;
+  }
+  const json = argv.includes("--json");
+  process.stdout.write(json ? `${printableJson(JSON.stringify(report))}\n` : renderStatus(report, Date.now()));
+  return 0;
+}
+
+function runs(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Not ours to signal, so it is there.
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}

@@ -1,0 +1,177 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
+import { TransportError } from "./transport_error.ts";
+
+/** Where certificates and keys are, all in PEM form. */
+export interface TlsPaths {
+  /** A file of further CA certificates. */
+  readonly caFile: string | undefined;
+  /** A directory of such files. */
+  readonly caDir: string | undefined;
+  /** The certificate that the agent shows, with those between it and its authority. */
+  readonly clientCertFile: string | undefined;
+  /** Its key. */
+  readonly clientKeyFile: string | undefined;
+}
+
+/** How often the files are looked at, in milliseconds: a renewal counts within that. */
+const LOOK_MS = 1000;
+
+/**
+ * What connections of TLS are made with, read from files that may be renewed while the agent runs. System authorities are
+ * those of the process's start.
+ */
+export class TlsFiles {
+  readonly #paths: TlsPaths;
+  #seen: string;
+  #lookedAt = performance.now();
+  #server: SecureContext;
+  #proxy: SecureContext;
+
+  /** @throws {TransportError} when a file cannot be read or used. */
+  constructor(paths: TlsPaths) {
+    this.#paths = paths;
+    this.#seen = fingerprint(paths);
+    [this.#server, this.#proxy] = contextsOf(paths);
+  }
+
+  /** For the server: trusts its authority, and shows the agent's certificate. */
+  get server(): SecureContext {
+    return this.#server;
+  }
+
+  /** For a proxy, which is not shown the agent's certificate. */
+  get proxy(): SecureContext {
+    return this.#proxy;
+  }
+
+  /**
+   * Looks whether the files are others now, and reads them again then. Files that cannot be used change nothing; they are
+   * read again when they change once more.
+   * @returns whether there is something new.
+   * @throws {TransportError} when there is, and it cannot be used.
+   */
+  renew(): boolean {
+    const now = performance.now();
+    if (now - this.#lookedAt < LOOK_MS) return false;
+    this.#lookedAt = now;
+    // Before they are read: what changes meanwhile is seen the next time.
+    const seen = fingerprint(this.#paths);
+    if (seen === this.#seen) return false;
+    this.#seen = seen;
+    [this.#server, this.#proxy] = contextsOf(this.#paths);
+    return true;
+  }
+}
+
+/** The files as stat(2) tells them apart: another file under the name, another content, and permission to read it. */
+function fingerprint({ caFile, caDir, clientCertFile, clientKeyFile }: TlsPaths): string {
+  const listed = (): string[] => (caDir === undefined ? [] : certificatesIn(caDir));
+  const files = [caFile, clientCertFile, clientKeyFile, ...orElse(listed, [])].filter((path) => path !== undefined);
+  return files
+    .map((path) => {
+      const stat = orElse(() => statSync(path, { bigint: true }), undefined);
+      return `${path} ${stat && [stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join(" ")}`;
+    })
+    .join("\n");
+}
+
+function orElse<T, E>(act: () => T, otherwise: E): T | E {
+  try {
+    return act();
+  } catch {
+    return otherwise;
+  }
+}
+
+/** The contexts for the server and for a proxy; one and the same where they need not differ. */
+function contextsOf(paths: TlsPaths): readonly [server: SecureContext, proxy: SecureContext] {
+  const options = { minVersion: "TLSv1.2", ca: authorities(paths) } as const;
+  try {
+    const plain = createSecureContext(options);
+    const own = ownCertificate(paths);
+    return [own === undefined ? plain : createSecureContext({ ...options, ...own }), plain];
+  } catch (error) {
+    if (error instanceof TransportError) throw error;
+    throw new TransportError("TLS", `Cannot prepare TLS: ${messageOf(error)}.`);
+  }
+}
+
+/**
+ * The system's certificates, or Node's own where the system has none, and those of a file and a directory. Made once and not
+ * for each connection: reading the few hundred files of a system takes 35 ms.
+ */
+function authorities({ caFile, caDir }: TlsPaths): string[] {
+  const system = systemAuthorities();
+  const trusted = new Set(system.length > 0 ? system : getCACertificates("bundled"));
+  try {
+    const files = [...(caFile === undefined ? [] : [caFile]), ...(caDir === undefined ? [] : certificatesIn(caDir))];
+    for (const path of files) {
+      const certificates = readFileSync(path, "utf8").match(CERTIFICATE);
+      if (certificates === null && path === caFile) throw new Error("it holds no PEM certificate");
+      // What cannot be parsed would be passed over without a word, and then no server is trusted.
+      for (const certificate of certificates ?? []) trusted.add(new X509Certificate(certificate).toString());
+    }
+    return [...trusted];
+  } catch (error) {
+    const where = [caFile, caDir].filter((path) => path !== undefined).join(" and ");
+    throw new TransportError("SSL_CERT_FILE", `Cannot use the CA certificates in ${where}: ${messageOf(error)}.`);
+  }
+}
+
+const CERTIFICATE = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]+-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g;
+/** PKCS #8 has its own label (RFC 7468, 11); the older forms say it in a header (RFC 1421, 4.6.1.1). */
+const ENCRYPTED = /-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m;
+
+/** The agent's own certificate and key, for the server to know it by. */
+function ownCertificate({ clientCertFile, clientKeyFile }: TlsPaths): { cert: string; key: string } | undefined {
+  if (clientCertFile === undefined || clientKeyFile === undefined) return undefined;
+  const [first, ...others] = reading("certificate", clientCertFile, (text) => {
+    const found = text.match(CERTIFICATE) ?? [];
+    if (found.length === 0) throw new Error("it holds no PEM certificate");
+    return found.map((certificate) => new X509Certificate(certificate));
+  });
+  const key = reading("key", clientKeyFile, (text) => {
+    if (ENCRYPTED.test(text)) throw new Error("it is encrypted, and only a key without a passphrase can be used");
+    const parsed = createPrivateKey(text);
+    if (first?.checkPrivateKey(parsed) !== true)
+      throw new Error(`it is not the key of the certificate in ${clientCertFile}`);
+    return text;
+  });
+  return { cert: [first, ...others].join("\n"), key };
+}
+
+function reading<T>(what: string, path: string, use: (text: string) => T): T {
+  try {
+    return use(readFileSync(path, "utf8"));
+  } catch (error) {
+    // What OpenSSL says of a key that is none quotes nothing of it.
+    throw new TransportError("CLIENT_CERT", `Cannot use the client ${what} in ${path}: ${messageOf(error)}.`);
+  }
+}
+
+/** The files of a directory that certificates are in, by their usual names or by OpenSSL's hashes. */
+function certificatesIn(directory: string): string[] {
+  return readdirSync(directory)
+    .filter((name) => /\.(?:pem|crt|cer|\d)$/.test(name))
+    .map((name) => join(directory, name));
+}
+
+/** Node takes these variables for the places of the system's certificates, instead of its own; here they add to them. */
+function systemAuthorities(): string[] {
+  const { SSL_CERT_FILE, SSL_CERT_DIR } = process.env;
+  delete process.env.SSL_CERT_FILE;
+  delete process.env.SSL_CERT_DIR;
+  try {
+    return getCACertificates("system");
+  } finally {
+    if (SSL_CERT_FILE !== undefined) process.env.SSL_CERT_FILE = SSL_CERT_FILE;
+    if (SSL_CERT_DIR !== undefined) process.env.SSL_CERT_DIR = SSL_CERT_DIR;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,76 @@
+import type { Assertion, Pattern } from "./pattern.ts";
+
+/** A word character by Unicode TR 18, Annex C, which Rust's crate follows. */
+export const WORD = "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}]";
+/** A word character of ASCII. */
+export const ASCII_WORD = "[0-9A-Za-z_]";
+
+/**
+ * A pattern as a JavaScript expression that searches anywhere in a text. On a text made for it, it can take for ever.
+ * Undefined where only a part of the pattern ignores case: for that V8 of Node 26 takes what follows to ignore case, too
+ * (`/(?i:a)[A-Z]/v` finds "ab").
+ */
+export function patternRegExp(pattern: Pattern): RegExp | undefined {
+  const flags = new Set<string>();
+  collectFlags(pattern, flags);
+  const [only = "v", ...others] = flags;
+  return others.length === 0 ? new RegExp(patternSource(pattern), only) : undefined;
+}
+
+function collectFlags(pattern: Pattern, flags: Set<string>): void {
+  if (pattern.kind === "set") flags.add(pattern.flags);
+  else if (pattern.kind === "ahead" || pattern.kind === "repeat") collectFlags(pattern.body, flags);
+  else if (pattern.kind !== "assertion") for (const part of pattern.parts) collectFlags(part, flags);
+}
+
+/** Its source; its sets tell the flags. Without the flag `m`, `^` and `$` are the ends of the text. */
+function patternSource(pattern: Pattern): string {
+  switch (pattern.kind) {
+    case "set":
+      return pattern.source;
+    case "assertion":
+      return assertionSource(pattern.assertion);
+    case "ahead":
+      return `(?${pattern.negated ? "!" : "="}${patternSource(pattern.body)})`;
+    case "sequence":
+      return pattern.parts.map(patternSource).join("");
+    case "choice":
+      return `(?:${pattern.parts.map(patternSource).join("|")})`;
+    case "repeat": {
+      const { min, max, lazy } = pattern;
+      const most = max === Number.POSITIVE_INFINITY ? "" : String(max);
+      // In Rust a repetition can be repeated, and so can an assertion.
+      return `(?:${patternSource(pattern.body)}){${min},${most}}${lazy ? "?" : ""}`;
+    }
+  }
+}
+
+function assertionSource(assertion: Assertion): string {
+  if (assertion === "textStart") return "^";
+  if (assertion === "textEnd") return "$";
+  if (assertion === "lineStart") return "(?<![^\\n])";
+  if (assertion === "lineEnd") return "(?![^\\n])";
+  const word = assertion.startsWith("ascii") ? ASCII_WORD : WORD;
+  const before = { word: `(?<=${word})`, other: `(?<!${word})` };
+  const after = { word: `(?=${word})`, other: `(?!${word})` };
+  switch (assertion) {
+    case "wordEdge":
+    case "asciiWordEdge":
+      return `(?:${before.word}${after.other}|${before.other}${after.word})`;
+    case "wordNoEdge":
+    case "asciiWordNoEdge":
+      return `(?:${before.word}${after.word}|${before.other}${after.other})`;
+    case "wordStart":
+    case "asciiWordStart":
+      return `${before.other}${after.word}`;
+    case "wordEnd":
+    case "asciiWordEnd":
+      return `${before.word}${after.other}`;
+    case "wordStartHalf":
+    case "asciiWordStartHalf":
+      return before.other;
+    case "wordEndHalf":
+    case "asciiWordEndHalf":
+      return after.other;
+  }
+}

@@ -1,0 +1,55 @@
+import { printable } from "../telemetry/printable.ts";
+import { type StatusReport, unaccounted } from "./report.ts";
+
+/** The report for people. @param now milliseconds since the epoch. */
+export function renderStatus(report: StatusReport, now: number): string {
+  const { accounting, backlog, confinement, files, lastError } = report;
+  const rows: (readonly [string, string])[] = [
+    ["Process", `${report.pid}, version ${report.version}, for ${span(now - report.startedAt)}`],
+    ["Ships to", report.destination],
+    ["State", report.notReady ?? "ready"],
+    ["Last error", lastError === undefined ? "none" : `${lastError.text} (${span(now - lastError.at)} ago)`],
+    [
+      "Confinement",
+      confinement.layers.length === 0
+        ? "none"
+        : `${confinement.layers.join(", ")}${confinement.complete ? "" : "; not complete, see doctor"}`,
+    ],
+    ["Files", `${files.followed} followed, ${files.open} open`],
+    ["Backlog", backlog.bytes === 0 ? "none" : `${size(backlog.bytes)} not read yet`],
+    ["Lines", `${report.linesShipped.toLocaleString("en")} shipped`],
+    [
+      "Bytes",
+      `${size(accounting.read)} read = ${size(accounting.shipped)} shipped + ${size(accounting.excluded)} excluded + ` +
+        `${size(accounting.dropped)} dropped + ${size(accounting.inFlight)} in ${report.requestsInFlight} requests and in hand`,
+    ],
+  ];
+  const lost = unaccounted(accounting);
+  if (lost !== 0) rows.push(["Mistake", `${lost} bytes are not accounted for: please report this`]);
+  const lines = rows.map(([name, text]) => `${name.padEnd(12)}${printable(text)}\n`);
+  for (const { path, unread, size: all } of backlog.files)
+    lines.push(`${" ".repeat(12)}${bar(1 - unread / Math.max(all, 1))} ${size(unread)} of ${size(all)}  ${printable(path)}\n`);
+  return lines.join("");
+}
+
+const BAR_WIDTH = 20;
+
+function bar(done: number): string {
+  const filled = Math.min(BAR_WIDTH, Math.max(0, Math.floor(done * BAR_WIDTH)));
+  return "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
+}
+
+function size(bytes: number): string {
+  const units = ["B", "KB", "MB", "GB", "TB"];
+  let value = bytes;
+  let unit = 0;
+  for (; Math.abs(value) >= 1000 && unit < units.length - 1; unit++) value /= 1000;
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}
+
+function span(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} days`;
+}
