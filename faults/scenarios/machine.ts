@@ -123,11 +123,18 @@ async function wallClock(scene: Scene): Promise<void> {
   for (let round = 0; round < 5; round += 1) {
     await scene.traffic(20);
     const hours = scene.random.pick([1 / 3600, 1, 24, 24 * 400]);
+    // It may as well jump while the agent is away, with nothing under way.
+    const isAway = scene.random.chance(0.5);
+    if (isAway) {
+      await scene.settle();
+      await scene.agent.terminate();
+    }
     set((scene.random.chance(0.5) ? -hours : hours) * HOUR_MS);
+    if (isAway) await scene.agent.start();
     await scene.traffic(scene.random.between(10, 60), (step) => {
       if (step === 5 && scene.random.chance(0.5)) scene.rotate();
     });
-    if (scene.random.chance(0.5)) await scene.crash(scene.random.between(0, 20));
+    if (scene.random.chance(0.3)) await scene.crash(scene.random.between(0, 20));
     await scene.recover("the wall clock jumped");
   }
 }

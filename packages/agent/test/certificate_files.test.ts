@@ -69,6 +69,10 @@ test("the agent shows its certificate, and a renewed one without a restart", asy
   await issueTo(authority, "agent-2", certFile, keyFile);
   await shipUntil(place, sink, "renewed", () => client(sink) === "agent-2");
   await agent.logged(({ event }) => event === "certificates_renewed");
+  await eventually(
+    () => sink.connections.slice(0, -1).every(({ destroyed }) => destroyed),
+    "the old connection is closed",
+  );
   assert.equal(agent.pid, pid);
   assert.ok(!agent.log().some(({ event }) => event === "restart_needed" || event === "config_reloaded"));
   assert.equal(await agent.stop(), 0);

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import {
   chmodSync,
   copyFileSync,
+  existsSync,
   linkSync,
   mkdirSync,
   readdirSync,
@@ -20,6 +21,8 @@ import { mountAt, mountsRefused } from "../src/watch/mounting.ts";
 import { type AgentProcess, makePlace, type Place, startedAgent } from "./agent.ts";
 import { eventually, openFiles } from "./eventually.ts";
 import { type Sink, startSink } from "./sink.ts";
+
+const STRACE = "/usr/bin/strace";
 
 /** Little is on its way at once, so that most of a file waits. */
 const NARROW = { LOGDNA_MAX_IN_FLIGHT: "1", LOGDNA_INGEST_BUFFER_SIZE: "300000", LOGDNA_SHUTDOWN_TIMEOUT: "500" };
@@ -243,6 +246,8 @@ test("more deleted files than may be open are all sent", async (t) => {
     write(log, numbered(log, 2000));
     await eventually(() => openFiles(agent.pid, place.logs).includes(log), `${log} opened`);
     unlinkSync(log);
+    // What is spooled makes room for the next.
+    await eventually(() => openFiles(agent.pid, place.logs).length < 15, "room");
   }
   outage.down = false;
   for (const log of logs) await arrivesOnce(sink, log, numbered(log, 2000));
@@ -301,6 +306,45 @@ for (const [what, damage, reason] of [
     assert.equal(new Set(arrived).size, arrived.length);
     assert.equal(await agent.stop(), 0);
     assert.equal(agent.log().find(({ event }) => event === "agent_counters")?.bytes_lost, found.bytes);
+  });
+}
+
+/** Delays of system calls hold the agent where it is to be killed; so many microseconds are longer than the test. */
+const FOREVER = 60_000_000;
+
+for (const [step, delay, isThere, kept] of [
+  ["is written and has no name yet", "delay_enter", (names) => names.some((name) => name.endsWith(".tmp")), 1],
+  ["has just got its name", "delay_exit", (names) => names.filter((name) => name.endsWith(".zst")).length === 2, 2],
+] as [string, string, (names: string[]) => boolean, number][]) {
+  test(`a kill -9 at the moment at which a segment ${step} loses what was not copied, and that is counted`, {
+    skip: existsSync(STRACE) ? false : "needs the program strace",
+  }, async (t) => {
+    const place = makePlace();
+    const { sink, outage } = await downSink(t);
+    const env = { ...MANY_SEGMENTS, LOGDNA_CONFINEMENT: "off" };
+    // -D keeps the agent the child that signals go to; the second segment is the one.
+    const inject = ["-e", "trace=rename", "-e", `inject=rename:${delay}=${FOREVER}:when=2`];
+    const wrapper = [STRACE, "-D", "-f", "-qq", "-o", "/dev/null", ...inject];
+    const first = await startedAgent(t, { place, port: sink.port, env, wrapper });
+    const log = join(place.logs, "a.log");
+    const lines = numbered("a", 30_000, "y".repeat(40));
+    const size = write(log, lines);
+    await eventually(() => openFiles(first.pid, place.logs).includes(log), "the file read");
+    unlinkSync(log);
+    const firstEnd = Number((await first.logged(({ event }) => event === "segment_written")).end);
+    await eventually(() => isThere(spooled(place)), "the step");
+    assert.equal(await first.stop("SIGKILL"), "SIGKILL");
+    outage.down = false;
+    const second = await startedAgent(t, { place, port: sink.port, env });
+    await eventually(() => spooled(place).length === 0, "the spool empty");
+    assert.equal(await second.stop(), 0);
+    const arrived = sink.texts(log);
+    assert.deepEqual(arrived, lines.slice(0, arrived.length));
+    const bytes = arrived.reduce((sum, line) => sum + line.length + 1, 0);
+    if (kept === 1) assert.equal(bytes, firstEnd);
+    else assert.ok(bytes > firstEnd);
+    const counters = second.log().find(({ event }) => event === "agent_counters");
+    assert.equal(bytes + Number(counters?.bytes_lost), size);
   });
 }
 

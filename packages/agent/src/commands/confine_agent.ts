@@ -14,6 +14,7 @@ import {
 import { type Config, loadConfig } from "../config/mod.ts";
 import { createPathRules, type PathRules } from "../rules/path_rules.ts";
 import { VERSION } from "../version.ts";
+import { readRestarts } from "./restart_record.ts";
 
 /** What starts the program: its flags and its environment. */
 export interface Start {
@@ -73,8 +74,11 @@ export function policyOf(config: Config, files: Iterable<string>): Policy {
   // A root without the capabilities for it, as in some containers, reads as root or not at all.
   const stays = wanted.fromRoot && !canLeaveRoot(wanted.keepCapability);
   const policy = stays ? buildPolicy({ ...inputs, user: { uid: 0, gid: 0 } }) : wanted;
+  // One that comes and goes, as whoever may write to a log directory can make it, costs one start and no more.
+  const met = policy.fromRoot && !config.noCap && !policy.keepCapability && readRestarts(config.dbPath).capability;
   // Rather a layer less than logs that are never seen, on a disk that is mounted later.
-  return { ...policy, readOnlyMounts: privateMountsOf([...policy.logs, ...policy.listable]).length === 0 };
+  const keeping = met ? { keepCapability: true, capabilityFor: ["files that were met before"] } : {};
+  return { ...policy, ...keeping, readOnlyMounts: privateMountsOf([...policy.logs, ...policy.listable]).length === 0 };
 }
 
 /**

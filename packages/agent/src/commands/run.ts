@@ -10,6 +10,7 @@ import type { AgentEvent } from "../telemetry/events.ts";
 import { createTelemetry, type Telemetry } from "../telemetry/mod.ts";
 import { VERSION } from "../version.ts";
 import { beyond, rootsOf, type Start, wouldBeReadable } from "./confine_agent.ts";
+import { noteRestart, readRestarts, waitBeforeRestart } from "./restart_record.ts";
 
 type RunConfig = Extract<LoadResult, { kind: "run" }>;
 
@@ -166,11 +167,21 @@ class RunningAgent {
   }
 
   /** Ends the agent, for whoever started it to start it anew, where its confinement does not let it go on. */
-  #needsRestart(reason: string): void {
-    if (this.#restarting) return;
+  #needsRestart(reason: string, { asked = false, capability = false } = {}): void {
+    if (this.#restarting && !asked) return;
     this.#restarting = true;
-    this.#telemetry.emit({ name: "restart_needed", reason, status: RESTART_STATUS });
-    this.#restart();
+    const { emit } = this.#telemetry;
+    const { dbPath } = this.#loaded.config;
+    const record = readRestarts(dbPath);
+    const restart = (): void => {
+      noteRestart(dbPath, record, Date.now(), capability);
+      emit({ name: "restart_needed", reason, status: RESTART_STATUS });
+      this.#restart();
+    };
+    const waitMs = asked ? 0 : waitBeforeRestart(record, Date.now());
+    if (waitMs === 0) return restart();
+    emit({ name: "restart_delayed", reason, inMs: waitMs });
+    setTimeout(restart, waitMs).unref();
   }
 
   #lookAtGranted(): void {
@@ -205,7 +216,7 @@ class RunningAgent {
     const before = this.#loaded;
     const policy = this.#policy;
     const more = policy && beyond(next.config, policy);
-    if (more !== undefined) return this.#needsRestart(`the new configuration needs ${more}`);
+    if (more !== undefined) return this.#needsRestart(`the new configuration needs ${more}`, { asked: true });
     for (const secret of secretsOf(next.config)) conceal(secret);
     this.#busy = "starting";
     const nameless = (await this.#agent?.stop(before.config.shutdownTimeout, { goesOn: true }))?.nameless;
@@ -232,7 +243,7 @@ class RunningAgent {
       emit(event);
       if (event.name !== "file_unreadable" && event.name !== "directory_unreadable") return;
       if (policy === undefined || config.noCap || !wouldBeReadable(event.path, policy)) return;
-      this.#needsRestart(`reading ${event.path}`);
+      this.#needsRestart(`reading ${event.path}`, { capability: true });
     };
     this.#agent = new Agent(config, { ...this.#telemetry, emit: telling }, lookback, nameless, (root) => {
       if (this.#granted?.hasLog(root) === false)

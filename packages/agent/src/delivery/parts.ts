@@ -64,9 +64,9 @@ export class Parts {
     this.#fresh = [{ id, ...whole, attempt, first: 0, trial: new Trial(of), of: undefined, ...UNTRIED }];
   }
 
-  /** The lines that were given up. */
+  /** The lines that were given up, in their order. */
   get refused(): readonly RefusedLine[] {
-    return this.#refused;
+    return this.#refused.toSorted((a, b) => (a.batch < b.batch ? -1 : 1));
   }
 
   /** The next part that no single refused line is, taken out. */

@@ -73,6 +73,11 @@ export const EVENTS = {
     level: "warn",
     message: (e) => `The confinement is not complete here: ${e.lacking.join("; ")}.`,
   }),
+  restart_delayed: event<{ reason: string; inMs: number }>({
+    level: "warn",
+    message: (e) =>
+      `The agent has given away what this takes: ${e.reason}. It was started anew often lately, and asks for it in ${e.inMs / 1000} s.`,
+  }),
   restart_needed: event<{ reason: string; status: number }>({
     level: "warn",
     message: (e) =>

@@ -274,8 +274,8 @@ export class Discovery {
     if (rewritten) return this.#options.onRewritten(file);
     if (stored === undefined || lookback === "none") records.keep(file);
     if (file.position.offset < size) {
-      // It waits closed where many do: it is opened again for reading.
-      if (hot.tooMany && file.presence === "present") hot.close(file);
+      // It waits closed where many do.
+      if (hot.tooMany && file.presence === "present") hot.putOff(file);
       this.#options.onReady(file);
     } else hot.retire(file);
     file.activeAt = clock();

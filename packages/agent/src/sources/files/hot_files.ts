@@ -126,6 +126,12 @@ export class HotFiles {
     this.#hot.delete(file);
   }
 
+  /** Closes a file with something to read because too many are open; it is opened again when there is room. */
+  putOff(file: TailedFile): void {
+    this.close(file);
+    this.#starved.add(file);
+  }
+
   /** Closes a file that cannot be read; it is tried again when it changes. */
   fail(file: TailedFile, error: unknown): void {
     this.unreadable(file, error);
