@@ -1,5 +1,6 @@
 /**
- * What the agent's confinement costs: `node bench/confinement.ts [MEGABYTES]`, as root. Starts the agent and has it read and
+ * What the agent's confinement costs: `node bench/confinement.ts [MEGABYTES] [BUNDLE]`, as root, where BUNDLE is what `npm run bundle`
+ * printed; without it the sources run. Starts the agent and has it read and
  * deliver existing lines to a server on this machine, with and without, in turn, so that what else the machine does falls on
  * both. For all layers, mounts must be shared, which `unshare --mount --propagation shared` in front of it makes them.
  */
@@ -12,6 +13,7 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 
 const LAUNCHER = join(import.meta.dirname, "../bin/logdna-agent");
+const NODE_FLAGS = ["--disable-warning=ExperimentalWarning", "--max-semi-space-size=1"];
 const MODES = ["off", "best-effort"] as const;
 const STARTS = 11;
 const RUNS = 5;
@@ -36,6 +38,9 @@ interface Sample {
 }
 
 const megabytes = Number(process.argv[2] ?? 200);
+const bundle = process.argv[3];
+const [command, ...args] =
+  bundle === undefined ? [LAUNCHER] : ([process.execPath, ...NODE_FLAGS, bundle] as [string, ...string[]]);
 const root = mkdtempSync(join(tmpdir(), "bench-"));
 let layers = "";
 /** Lines that arrived, and who wants to know. */
@@ -119,7 +124,7 @@ async function sample(mode: Mode, logs: string, port: number, lines: number): Pr
   writeFileSync(config, `log:\n  dirs: [${JSON.stringify(logs)}]\n`);
   arrived = 0;
   const begun = performance.now();
-  const agent = spawn(LAUNCHER, [], {
+  const agent = spawn(command, args, {
     cwd: root,
     env: {
       PATH: process.env.PATH,

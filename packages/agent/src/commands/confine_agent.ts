@@ -34,9 +34,10 @@ const FLAGS = "flags";
 /** Files that are read for the configuration beyond those that options name (see the guide to the configuration). */
 const CONFIGURATION = ["/etc/logdna-hostname"];
 
-/** The checkout: sources run directly, so what is read at any time is all of it. */
-const ROOT = join(import.meta.dirname, "../../../..");
-const PROGRAM = ["packages", "node_modules", "package.json"].map((name) => join(ROOT, name));
+/** What the program consists of and may be read at any time: of a checkout, where sources run directly, or of a bundle of it. */
+const PROGRAM = import.meta.filename.endsWith(".ts")
+  ? ["packages", "node_modules", "package.json"].map((name) => join(import.meta.dirname, "../../../..", name))
+  : [import.meta.dirname, join(import.meta.dirname, "../package.json")];
 
 /** Which files a configuration has shipped. */
 export function pathRulesOf(config: Config): PathRules {

@@ -25,14 +25,26 @@ everything again; with errors the old configuration stays in force.
 
 Started as root, the agent becomes the user \`logdna-agent\`, or 65534 where there is none, and keeps no capability but
 \`CAP_DAC_READ_SEARCH\`, and that only if something that it watches takes it. It can read the log directories, its program, its
-configuration, certificates and the resolver's files; write its state directory; connect to the server's port and to DNS; and
-nothing else. Its first log line says what was put on, and what this kernel leaves open. \`CONFINEMENT\` decides what happens
+configuration, certificates and the resolver's files; write its state directory; connect to the server's port, or to that of the
+proxy before it instead, and to DNS; and nothing else. Its first log line says what was put on, and what this kernel leaves open. \`CONFINEMENT\` decides what happens
 where a layer cannot be had; \`NO_CAP\` refuses the capability.
 
 What was given away does not come back. When the agent needs more than it kept (a log directory that appears, a first file
 that only root may read, other directories or another server after SIGHUP, a replaced \`/etc/resolv.conf\`), it sends
 what is in hand and ends with status 75, for the service manager to start it anew at once. Nothing is lost by that: what
 came meanwhile is read from its start, unless \`LOOKBACK\` is \`none\`, which skips it as at every start.
+
+## Proxies and certificates
+
+One proxy is on the way to the server, or none: that of \`PROXY\`, else of \`https_proxy\` or \`HTTPS_PROXY\` (for plain HTTP
+\`http_proxy\`, in lower case only, since web servers let clients set the other), else of \`all_proxy\` or \`ALL_PROXY\`; unless
+\`NO_PROXY\` names the server, or it is on this host. It is asked for a connection (CONNECT), so it sees the server's name and
+nothing of what is sent, unless \`USE_SSL\` is false. The user and password of its URL are taken out of the environment and the
+command line of the confined agent. While a proxy refuses, it is asked again every ten seconds only.
+
+Files of authorities, and the client's certificate and key, are looked at every second while there is something to send: renewed
+ones count without a restart, and connections that were made before are closed. What cannot be used, such as a certificate
+whose key has not been replaced yet, is told, and changes nothing.
 
 ## Which files ship
 

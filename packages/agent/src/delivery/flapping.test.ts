@@ -139,6 +139,18 @@ test("a proxy that answers 400 to everything for a while, again and again, costs
   }
 });
 
+test("a moment in which a few requests are accepted, between two long spells of 400 for everything, costs no line", async () => {
+  for (const seed of SEEDS) {
+    let requests = 0;
+    const outcome = await simulate(seed, 60, (now) => {
+      requests += 1;
+      const isMoment = requests > 60 && requests <= 60 + 2 * (seed + 1);
+      return !isMoment && now < 1_800_000;
+    });
+    assert.deepEqual([...outcome.aside], [], `seed ${seed}`);
+  }
+});
+
 test("a bad line is set aside within seconds, and the others do not wait for it", async () => {
   for (const seed of SEEDS) {
     const outcome = await simulate(seed, 60, () => false, 0.02);

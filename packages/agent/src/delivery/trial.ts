@@ -41,6 +41,8 @@ export class Evidence {
     this.#newestAccepted = Math.max(this.#newestAccepted, request);
     this.#strangers.clear();
     this.#inARow = 0;
+    // Time in which nothing is accepted makes nobody trustworthy.
+    if (this.#now() > this.#doubtUntil) this.#needed = REFUSALS;
   }
 
   /** Something was refused: a body, or a line alone. @param isSingledOut it is a line that is singled out. */
@@ -57,7 +59,7 @@ export class Evidence {
 
   /** What was refused was then accepted as it was: it was not at fault. */
   refusedWrongly(): void {
-    this.#needed = Math.min(MOST_REFUSALS, this.needed * 2);
+    this.#needed = Math.min(MOST_REFUSALS, this.#needed * 2);
     this.#doubtUntil = this.#now() + DOUBT_MS;
   }
 
@@ -73,8 +75,12 @@ export class Evidence {
 
   /** Times that a line must have been refused alone. */
   get needed(): number {
-    if (this.#now() > this.#doubtUntil) this.#needed = REFUSALS;
     return this.#needed;
+  }
+
+  /** What was refused was accepted as it was, not long ago. */
+  get isDoubtful(): boolean {
+    return this.#needed > REFUSALS;
   }
 }
 
@@ -90,7 +96,7 @@ export class Evidence {
  *    needed, and since the last acceptance nothing else may have been refused: where others are refused too it is not the line.
  *    That last condition falls away when no more can be read before a line is given up.
  * 4. When something was refused and then accepted as it was, answers are not to be trusted: twice as many refusals are needed, up
- *    to 24, until that has not happened for ten minutes.
+ *    to 24, and the third rule does not hold, until the server accepts something and that has not happened for ten minutes.
  *
  * What is not given up is kept and tried again. A server that accepts nothing gets nothing refused for good.
  */
@@ -121,7 +127,8 @@ export class Trial {
   /** Whether a refusal would count now: something is to be learned from another attempt. */
   counts(isFull: boolean): boolean {
     if (this.#evidence.acceptedSince(this.#since)) return true;
-    return this.#isSingledOut && (isFull || this.#evidence.onlySuspectsRefused);
+    const { isDoubtful, onlySuspectsRefused } = this.#evidence;
+    return this.#isSingledOut && !isDoubtful && (isFull || onlySuspectsRefused);
   }
 
   /**

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Evidence, Trial } from "./trial.ts";
+
+/** A server as it has answered so far. */
+function server() {
+  let now = 0;
+  const evidence = new Evidence(() => now);
+  return {
+    evidence,
+    accepts: (): void => evidence.accept(evidence.begin()),
+    /** The line is sent alone and refused; whether it is given up. */
+    refuses(trial: Trial, isFull = false): boolean {
+      const [counts, witnessed] = [trial.counts(isFull), trial.isWitnessed];
+      evidence.begin();
+      return trial.refuse(counts, witnessed);
+    },
+    passes: (ms: number): void => {
+      now += ms;
+    },
+  };
+}
+
+test("a line is given up at its third refusal with others accepted in between", () => {
+  const { evidence, accepts, refuses } = server();
+  const trial = new Trial(evidence);
+  accepts();
+  assert.equal(refuses(trial), false);
+  accepts();
+  assert.equal(refuses(trial), false);
+  accepts();
+  assert.equal(refuses(trial), true);
+});
+
+test("a line is never given up while nothing else is accepted, or was accepted only before its first refusal", () => {
+  const { evidence, accepts, refuses } = server();
+  accepts();
+  const trial = new Trial(evidence);
+  for (let n = 0; n < 1000; n += 1) assert.equal(refuses(trial, n % 2 === 0), false);
+});
+
+test("a request that began before the refusal and is accepted after it shows nothing", () => {
+  const { evidence, refuses } = server();
+  const trial = new Trial(evidence);
+  const early = evidence.begin();
+  refuses(trial);
+  evidence.accept(early);
+  assert.equal(trial.isWitnessed, false);
+  evidence.accept(evidence.begin());
+  assert.equal(trial.isWitnessed, true);
+});
+
+test("on a quiet host a line that is singled out is given up at its fifth refusal, but not while others are refused too", () => {
+  const { evidence, accepts, refuses } = server();
+  const trial = new Trial(evidence);
+  refuses(trial);
+  accepts();
+  assert.equal(refuses(trial), false);
+  const stranger = new Trial(evidence);
+  refuses(stranger);
+  for (let n = 0; n < 100; n += 1) assert.equal(refuses(trial), false);
+  accepts();
+  assert.equal(refuses(stranger), false);
+  // Now the other is singled out as well.
+  assert.deepEqual([refuses(trial), refuses(stranger)], [true, false]);
+  assert.deepEqual([refuses(stranger), refuses(stranger)], [false, false]);
+  assert.equal(refuses(stranger), true);
+});
+
+test("where nothing more can be read, a line that is singled out does not wait for what cannot come", () => {
+  const { evidence, accepts, refuses } = server();
+  const trial = new Trial(evidence);
+  refuses(trial);
+  accepts();
+  refuses(trial);
+  refuses(new Trial(evidence));
+  assert.deepEqual([refuses(trial, true), refuses(trial, true), refuses(trial, true)], [false, false, true]);
+});
+
+test("refusals that proved wrong make for doubt, which ten minutes end, but not while nothing is accepted", () => {
+  const { evidence, accepts, refuses, passes } = server();
+  evidence.refusedWrongly();
+  const trial = new Trial(evidence);
+  refuses(trial);
+  accepts();
+  refuses(trial);
+  passes(3_600_000);
+  // Nothing else is refused, and nothing is accepted.
+  for (let n = 0; n < 100; n += 1) assert.equal(refuses(trial, true), false);
+  accepts();
+  assert.equal(evidence.needed, 3);
+  assert.equal(refuses(trial), true);
+});
+
+test("each refusal that proved wrong doubles what is needed, up to 24", () => {
+  const { evidence } = server();
+  const needed = [evidence.needed];
+  for (let n = 0; n < 4; n += 1) {
+    evidence.refusedWrongly();
+    needed.push(evidence.needed);
+  }
+  assert.deepEqual(needed, [3, 6, 12, 24, 24]);
+});

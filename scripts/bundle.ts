@@ -1,0 +1,34 @@
+/**
+ * `npm run bundle [-- DIRECTORY]`: the agent as a few files of JavaScript, which start several times faster than the sources do.
+ * By default they go to `dist`; `node dist/agent/main.mjs` runs them.
+ */
+import { copyFileSync, mkdirSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { build } from "esbuild";
+
+const root = join(import.meta.dirname, "..");
+const directory = resolve(process.argv[2] ?? join(root, "dist"));
+const outdir = join(directory, "agent");
+
+rmSync(outdir, { recursive: true, force: true });
+mkdirSync(outdir, { recursive: true });
+// The version is read from beside the program, as in the checkout.
+copyFileSync(join(root, "packages/agent/package.json"), join(directory, "package.json"));
+await build({
+  entryPoints: [join(root, "packages/agent/src/main.ts")],
+  outdir,
+  bundle: true,
+  // What is loaded late in the sources is loaded late here.
+  splitting: true,
+  platform: "node",
+  format: "esm",
+  target: "node26",
+  outExtension: { ".js": ".mjs" },
+  minifySyntax: true,
+  legalComments: "external",
+  banner: {
+    js: 'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);',
+  },
+  logLevel: "warning",
+});
+process.stdout.write(`${outdir}/main.mjs\n`);
