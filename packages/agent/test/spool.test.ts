@@ -309,8 +309,8 @@ for (const [what, damage, reason] of [
   });
 }
 
-/** Delays of system calls hold the agent where it is to be killed; so many microseconds are longer than the test. */
-const FOREVER = 60_000_000;
+/** A delayed system call holds the agent where it is to be killed, for so many microseconds. */
+const STEP_US = 5_000_000;
 
 for (const [step, delay, isThere, kept] of [
   ["is written and has no name yet", "delay_enter", (names) => names.some((name) => name.endsWith(".tmp")), 1],
@@ -323,7 +323,7 @@ for (const [step, delay, isThere, kept] of [
     const { sink, outage } = await downSink(t);
     const env = { ...MANY_SEGMENTS, LOGDNA_CONFINEMENT: "off" };
     // -D keeps the agent the child that signals go to; the second segment is the one.
-    const inject = ["-e", "trace=rename", "-e", `inject=rename:${delay}=${FOREVER}:when=2`];
+    const inject = ["-e", "trace=rename", "-e", `inject=rename:${delay}=${STEP_US}:when=2`];
     const wrapper = [STRACE, "-D", "-f", "-qq", "-o", "/dev/null", ...inject];
     const first = await startedAgent(t, { place, port: sink.port, env, wrapper });
     const log = join(place.logs, "a.log");

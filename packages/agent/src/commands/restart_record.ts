@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, readSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 
 /** What is remembered of the times that the agent asked to be started anew. */
 export interface RestartRecord {

@@ -1,5 +1,5 @@
 import { isAbsolute, resolve } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { globProblem } from "../rules/glob.ts";
 import { rustRegexProblem } from "../rules/rust_regex.ts";
 import { shown } from "./problem.ts";

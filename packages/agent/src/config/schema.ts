@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { defaultText } from "./help.ts";
 import { type AnyOption, OPTION_LIST } from "./options.ts";
 

@@ -49,8 +49,11 @@ export interface DelivererOptions {
   readonly clock?: Clock;
 }
 
-/** How many windows of batches there can be when all of them have refused lines, and only others can show what to do with these. */
-const WINDOWS = 4;
+/**
+ * How many windows of batches there can be when nothing is left of any but refused lines, and only others can show what to do
+ * with these. They are small: a server that refuses everything does not get large bodies down to single lines (see `#pace`).
+ */
+const WINDOWS = 16;
 
 /** What one attempt came to, and how long the server asks to wait before the next. */
 interface Attempt {
@@ -105,16 +108,16 @@ export class Deliverer {
 
   /** True when nothing can go on before another batch is accepted, and another one may be taken for that. */
   get wantsWitness(): boolean {
-    return this.#waiting.size > 0 && this.#waiting.size === this.#window.size && !this.#isFull;
+    return (
+      this.#waiting.size > 0 &&
+      this.#waiting.size === this.#window.size &&
+      this.#window.size < WINDOWS * this.#options.maxInFlight
+    );
   }
 
   /** True when a batch has nothing left but refused lines. */
   get holds(): boolean {
     return this.#held.size > 0;
-  }
-
-  get #isFull(): boolean {
-    return this.#window.size >= WINDOWS * this.#options.maxInFlight;
   }
 
   /** Batches under way. */
@@ -192,7 +195,7 @@ export class Deliverer {
       } else this.#holdNoLonger(batch);
       await this.#turn(batch);
       const { trial } = part;
-      const counts = trial.counts(this.#isFull);
+      const counts = trial.counts;
       const witnessed = trial.isWitnessed;
       const { verdict, status, detail, waitMs } = await this.#attempt(part);
       if (verdict === "accepted") {
@@ -293,14 +296,14 @@ export class Deliverer {
     }
     await this.#sleep(notBefore - this.#clock.now());
     const until = this.#clock.now() + backoffMs(waits + 1, { ...backoff, capMs: slowRetryMs });
-    const isDone = (): boolean => trial.counts(this.#isFull) || this.#clock.now() >= until;
+    const isDone = (): boolean => trial.counts || this.#clock.now() >= until;
     if (!isDone()) {
       emit({ name: "line_held", batch: id, detail: reason, retryInMs: until - this.#clock.now() });
       this.#waiting.add(batch);
       if (this.wantsWitness) onRoom();
       while (!isDone()) await this.#sleep(until - this.#clock.now(), this.#acceptance.promise);
     }
-    const isInVain = !trial.counts(this.#isFull);
+    const isInVain = !trial.counts;
     if (!isInVain) this.#waiting.delete(batch);
     return isInVain;
   }

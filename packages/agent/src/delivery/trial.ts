@@ -2,8 +2,10 @@
 const REFUSALS = 3;
 /** The same while the server is known to refuse what it accepts a moment later; what it grows to by doubling. */
 const MOST_REFUSALS = 24;
-/** How many more, where it is only known that nothing but such lines is refused. */
+/** How many more, where it is only known that nothing but a few such lines is refused. */
 const WITHOUT_WITNESS = 2;
+/** How many lines a few are: where more are refused, and nothing is accepted, the server is more likely at fault than they. */
+const A_FEW = 5;
 /** Refusals without an acceptance in between that come of one bad first line: halving asks once for each power of two. */
 const MOST_IN_A_ROW = 24;
 /** For how long a refusal that proved wrong makes for doubt, in milliseconds. */
@@ -15,7 +17,8 @@ export class Evidence {
   #requests = 0;
   #newestAccepted = 0;
   #inARow = 0;
-  /** What was refused since then, but for lines that are singled out. */
+  /** What was refused since something was last accepted: lines that are singled out, and all else. */
+  readonly #suspects = new Set<object>();
   readonly #strangers = new Set<object>();
   #needed = REFUSALS;
   #doubtUntil = 0;
@@ -40,6 +43,7 @@ export class Evidence {
   accept(request: number): void {
     this.#newestAccepted = Math.max(this.#newestAccepted, request);
     this.#strangers.clear();
+    this.#suspects.clear();
     this.#inARow = 0;
     // Time in which nothing is accepted makes nobody trustworthy.
     if (this.#now() > this.#doubtUntil) this.#needed = REFUSALS;
@@ -49,7 +53,7 @@ export class Evidence {
   refuse(what: object, isSingledOut: boolean): void {
     this.#inARow += 1;
     if (isSingledOut) this.#strangers.delete(what);
-    else this.#strangers.add(what);
+    (isSingledOut ? this.#suspects : this.#strangers).add(what);
   }
 
   /** How many more were refused since the last acceptance than halving explains. */
@@ -68,9 +72,9 @@ export class Evidence {
     return this.#newestAccepted > moment;
   }
 
-  /** Since the last acceptance nothing was refused but lines that had been singled out. */
-  get onlySuspectsRefused(): boolean {
-    return this.#strangers.size === 0;
+  /** Since the last acceptance nothing was refused but a few lines that had been singled out. */
+  get onlyFewRefused(): boolean {
+    return this.#strangers.size === 0 && this.#suspects.size <= A_FEW;
   }
 
   /** Times that a line must have been refused alone. */
@@ -93,8 +97,8 @@ export class Evidence {
  * 2. It is **given up** when it was refused alone three times. Attempts are a second or so apart, and a refusal counts only if
  *    since the one before another body was accepted; that is, by a request which began after it.
  * 3. On a quiet host there may be no other body. For a line that is singled out, refusals count then as well, but two more are
- *    needed, and since the last acceptance nothing else may have been refused: where others are refused too it is not the line.
- *    That last condition falls away when no more can be read before a line is given up.
+ *    needed, and since the last acceptance nothing may have been refused but this line and a few more that are singled out: where
+ *    others are refused too it is not the line.
  * 4. When something was refused and then accepted as it was, answers are not to be trusted: twice as many refusals are needed, up
  *    to 24, and the third rule does not hold, until the server accepts something and that has not happened for ten minutes.
  *
@@ -125,10 +129,9 @@ export class Trial {
   }
 
   /** Whether a refusal would count now: something is to be learned from another attempt. */
-  counts(isFull: boolean): boolean {
-    if (this.#evidence.acceptedSince(this.#since)) return true;
-    const { isDoubtful, onlySuspectsRefused } = this.#evidence;
-    return this.#isSingledOut && !isDoubtful && (isFull || onlySuspectsRefused);
+  get counts(): boolean {
+    if (this.isWitnessed) return true;
+    return this.#isSingledOut && !this.#evidence.isDoubtful && this.#evidence.onlyFewRefused;
   }
 
   /**

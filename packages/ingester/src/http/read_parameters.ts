@@ -1,5 +1,5 @@
 import type { LineFilter } from "@logdna-agent/protocol";
-import { z } from "zod";
+import * as z from "zod";
 import { Refusal } from "../receive/refusal.ts";
 
 const texts = z.array(z.string().max(4096)).max(100);

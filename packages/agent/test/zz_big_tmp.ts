@@ -1,0 +1,35 @@
+import { readFileSync, unlinkSync, openSync, writeSync, closeSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { makePlace, startedAgent } from "/work/main/packages/agent/test/agent.ts";
+import { eventually, openFiles } from "/work/main/packages/agent/test/eventually.ts";
+import { createServer } from "node:http";
+test("500 MB", async (t) => {
+  const place = makePlace();
+  let down = true, bytes = 0, lines=0;
+  const server = createServer(async (req, res) => { let n=0; for await (const c of req) n+=c.length; if (down) { res.writeHead(503).end(); return; } bytes+=n; res.end('{"status":"ok"}'); });
+  await new Promise<void>((r) => server.listen(0, "localhost", r));
+  t.after(() => { server.closeAllConnections(); server.close(); });
+  const agent = await startedAgent(t, { place, port: (server.address() as any).port, env: {LOGDNA_USE_COMPRESSION: "false", LOGDNA_SHUTDOWN_TIMEOUT: "500"} });
+  const hwm = () => Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${agent.pid}/status`, "utf8"))?.[1]) / 1024;
+  const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${agent.pid}/status`, "utf8"))?.[1]) / 1024;
+  const log = join(place.logs, "big.log");
+  console.log("start hwm", hwm());
+  const fd = openSync(log, "w"); let n = 0; let size = 0;
+  while (size < 500e6) { let s = ""; for (let i = 0; i < 10000; i++) s += `2026-01-01T00:00:00Z host app[123]: request ${n++} served in ${Math.random()} ms by ${Math.random().toString(36)}\n`; size += writeSync(fd, s); }
+  closeSync(fd);
+  await eventually(() => openFiles(agent.pid, place.logs).includes(log), "read");
+  console.log("before delete hwm", hwm(), "size", size);
+  const t0 = performance.now();
+  unlinkSync(log);
+  await agent.logged((l) => l.event === "segment_written" && l.end === size, "copied").catch(() => {});
+  await eventually(() => agent.log().some((l) => l.event === "segment_written" && l.end === size), "copied", 100000);
+  console.log("copied after", performance.now() - t0, "hwm", hwm(), "rss", rss());
+  await eventually(() => agent.log().some((l) => l.event === "file_spooled"), "spooled", 60000);
+  console.log("disk", readdirSync(place.state).filter(x=>x.startsWith("spool")).reduce((s, x) => s + statSync(join(place.state, x)).size, 0), "closed after", performance.now()-t0);
+  const t1 = performance.now(); down = false;
+  await eventually(() => !readdirSync(place.state).some((x) => x.startsWith("spool")), "drained", 200000);
+  console.log("drained after", performance.now() - t1, "hwm", hwm(), "rss", rss(), "body bytes", bytes);
+  await agent.stop();
+  console.log(agent.log().find((l) => l.event === "agent_counters"));
+});
