@@ -41,6 +41,15 @@ test("a policy is told in lines", () => {
   ]);
 });
 
+test("who is no root keeps its groups, and a capability only if it has it", () => {
+  const [, user, capability] = describePolicy({ ...policy, fromRoot: false, capabilityFor: ["/var/log/a"] });
+  assert.equal(user, "User: uid 65534, gid 65534, and the groups that it is in");
+  assert.match(
+    capability ?? "",
+    /^Capability: CAP_DAC_READ_SEARCH, if the user was given it, which is needed for \/var\/log\/a;/,
+  );
+});
+
 test("what is switched off is told, too", () => {
   const lines = describePolicy({ ...policy, keepCapability: false, readOnlyMounts: false, without: ["seccomp"] });
   assert.ok(lines.includes("Capability: none"));

@@ -54,10 +54,13 @@ export interface Policy {
 
 /** The policy in lines that a person can read, each a heading and what it allows. */
 export function describePolicy(policy: Policy): string[] {
-  const lines = [`Mode: ${policy.mode}`, `User: uid ${policy.uid}, gid ${policy.gid}, no supplementary groups`];
+  const { uid, gid, fromRoot } = policy;
+  const groups = fromRoot ? "no supplementary groups" : "and the groups that it is in";
+  const capability = fromRoot ? "CAP_DAC_READ_SEARCH" : "CAP_DAC_READ_SEARCH, if the user was given it";
+  const lines = [`Mode: ${policy.mode}`, `User: uid ${uid}, gid ${gid}, ${groups}`];
   lines.push(
     policy.keepCapability
-      ? `Capability: CAP_DAC_READ_SEARCH, which is needed for ${some(policy.capabilityFor)}; every other is dropped`
+      ? `Capability: ${capability}, which is needed for ${some(policy.capabilityFor)}; every other is dropped`
       : "Capability: none",
   );
   lines.push(...policy.logs.map((path) => `Read logs: ${path}`));

@@ -33,3 +33,24 @@ test("thousands of files come in the order in which they were added, each once, 
   assert.deepEqual(taken, [...ids, ...ids.slice(0, 3000)]);
   assert.deepEqual([queue.size, filled], [0, 1]);
 });
+
+test("files that keep up take turns with those that are behind, so that neither waits for all of the other", () => {
+  const queue = new ReadyQueue(() => undefined);
+  const behind = Array.from({ length: 1000 }, (_, n) => Object.assign(file(n), { size: 10_000_000 }));
+  const current = [1000, 1001, 1002].map(file);
+  for (const each of [...behind, ...current]) queue.add(each);
+  const taken = Array.from({ length: 8 }, () => queue.take()?.id);
+  assert.deepEqual(taken, [1000, 0, 1001, 1, 1002, 2, 3, 4]);
+  const late = file(2000);
+  queue.add(late);
+  assert.ok([queue.take()?.id, queue.take()?.id].includes(2000), "it waits for one of the others at most");
+  assert.equal(queue.size, 995 - 1);
+});
+
+test("a file that has caught up counts as current", () => {
+  const queue = new ReadyQueue(() => undefined);
+  const caughtUp = Object.assign(file(1), { size: 10_000_000, position: { ...BEGINNING, offset: 9_900_000 } });
+  const behind = Object.assign(file(0), { size: 10_000_000 });
+  for (const each of [behind, caughtUp]) queue.add(each);
+  assert.deepEqual([queue.take()?.id, queue.take()?.id, queue.take()], [1, 0, undefined]);
+});
