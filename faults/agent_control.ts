@@ -12,6 +12,8 @@ export interface AgentNumbers {
   slowestStart: number;
   /** Ends that gave the agent no time to wait for answers: kill -9, running out of memory, a stop during an outage. */
   abrupt: number;
+  /** Lines that processes that ended by SIGTERM have given up because the server refuses them. */
+  refused: number;
   /** The highest resident size of any process, in bytes (`VmHWM` of proc_pid_status(5)). */
   peakRss: number;
   /** The most descriptors that were open at once. */
@@ -29,7 +31,7 @@ export class AgentControl {
   /** The end that was asked for. */
   #expected: AgentProcess | undefined;
   #paused = false;
-  readonly numbers: AgentNumbers = { starts: 0, slowestStart: 0, abrupt: 0, peakRss: 0, peakFds: 0 };
+  readonly numbers: AgentNumbers = { starts: 0, slowestStart: 0, refused: 0, abrupt: 0, peakRss: 0, peakFds: 0 };
   /** What went wrong with the process itself. */
   readonly wrong: string[] = [];
   /** Further options of each start: a program in front of it, other environment variables. */
@@ -158,6 +160,7 @@ export class AgentControl {
       .map((what) => count(`bytes_${what}`))
       .reduce((a, b) => a + b);
     const read = count("bytes_read");
+    this.numbers.refused += count("lines_refused");
     if (complete ? settled !== read : settled > read)
       this.wrong.push(
         `${read} bytes read, ${settled} accounted for (${count("bytes_shipped")} shipped, ${count("bytes_empty")} empty, ${count("bytes_dropped")} dropped)${complete ? "" : ", and the rest was in flight"}`,

@@ -33,7 +33,7 @@ export class DnsServer {
   }
 
   /** @throws when port 53 cannot be bound, as without root. */
-  static async start(address = "127.0.0.153"): Promise<DnsServer> {
+  static async start(address = ownAddress()): Promise<DnsServer> {
     const socket = createSocket("udp4");
     await new Promise<void>((resolve, reject) => {
       socket.once("error", reject);
@@ -63,4 +63,9 @@ export class DnsServer {
     const record = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, ...address.split(".").map(Number)]);
     return Buffer.concat([header, question, record]);
   }
+}
+
+/** An address of loopback that no other run of these programs uses. */
+function ownAddress(): string {
+  return `127.${128 + (process.pid & 127)}.${(process.pid >> 7) & 255}.53`;
 }

@@ -8,15 +8,15 @@ const SLACK_MS = 15_000;
 
 /** A short choice of everything, with the seeds that it is run with. */
 const QUICK: Readonly<Record<string, number>> = {
-  refused: 1,
+  unacceptable: 1,
   "left-hanging": 1,
   certificate: 1,
   dns: 1,
   statuses: 1,
   "too-large": 1,
   "lost-answers": 1,
-  paused: 1,
-  rotations: 1,
+  deletions: 1,
+  "log-disk-full": 1,
   "state-disk-full": 1,
 };
 

@@ -40,6 +40,8 @@ export class Ledger {
   repeatedBatches = 0;
   /** Lines that are stored more than once, under several batch ids. */
   storedTwice = 0;
+  /** Which ones, and by which later batch; the first few. */
+  readonly doubled: (Run & { readonly batch: string })[] = [];
   /** Lines that are stored, each counted once. */
   size = 0;
   /** What arrived and should not have; a few of each. */
@@ -62,8 +64,10 @@ export class Ledger {
       const counts = this.#countsOf(id);
       const count = (counts[id.number] ?? 0) + 1;
       counts[id.number] = Math.min(255, count);
-      if (count > 1) this.storedTwice += 1;
-      else {
+      if (count > 1) {
+        this.storedTwice += 1;
+        this.#noteDoubled(batchId, id);
+      } else {
         append(batch.fresh, id);
         this.size += 1;
       }
@@ -114,6 +118,12 @@ export class Ledger {
     if (found !== null) return [{ file: found[1] ?? "", number: Number(found[2]) }];
     this.#report(`a line that nobody wrote: ${JSON.stringify(line.slice(0, 80))}`);
     return [];
+  }
+
+  #noteDoubled(batch: string, { file, number }: LineId): void {
+    const last = this.doubled.at(-1);
+    if (last?.batch === batch && last.file === file && last.to + 1 === number) last.to = number;
+    else if (this.doubled.length < 5) this.doubled.push({ batch, file, from: number, to: number });
   }
 
   #report(what: string): void {

@@ -14,18 +14,27 @@ const USAGE_STATUS = 2;
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: "string", default: "1" },
-    runs: { type: "string", default: "1" },
-    scenario: { type: "string", multiple: true, default: [] },
-    list: { type: "boolean", default: false },
-    table: { type: "boolean", default: false },
-    verbose: { type: "boolean", default: false },
-  },
-});
+const { values } = parsed();
 
 process.exit(await main());
+
+function parsed() {
+  try {
+    return parseArgs({
+      options: {
+        seed: { type: "string", default: "1" },
+        runs: { type: "string", default: "1" },
+        scenario: { type: "string", multiple: true, default: [] },
+        verbose: { type: "boolean", default: false },
+        list: { type: "boolean", default: false },
+        table: { type: "boolean", default: false },
+      },
+    });
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error} See docs/faults.md.\n`);
+    process.exit(USAGE_STATUS);
+  }
+}
 
 async function main(): Promise<number> {
   if (values.list) {

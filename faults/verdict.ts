@@ -29,15 +29,29 @@ export function judge(scenario: Scenario, seed: number, scene: Scene, durationMs
     if (!holds) violations.push(otherwise);
   };
   check(lost === 0, `${lost} lines lost, of ${missing.slice(0, 10).map(told).join(", ")}`);
+  for (const disorder of ledger.disorder().slice(0, 3)) check(false, `out of order: ${disorder}`);
+  // Those under way, and as many that were acknowledged before an earlier one; see `Pipeline`.
+  const window = 2 * scene.maxInFlight * agent.numbers.abrupt + server.lostAnswers;
+  check(
+    ledger.repeatedBatches <= window,
+    `${ledger.repeatedBatches} batches came again; ${window} were in flight at ${agent.numbers.abrupt} abrupt ends or had lost their answer`,
+  );
   check(
     ledger.storedTwice <= bounds.storedTwice,
-    `${ledger.storedTwice} lines stored twice, at most ${bounds.storedTwice} may be`,
+    `${ledger.storedTwice} lines stored twice, at most ${bounds.storedTwice} may be: ${ledger.doubled.map(({ file, from, to, batch }) => `${file} ${from} to ${to} in ${batch}`).join(", ")}`,
   );
   check(
     agent.numbers.peakRss <= bounds.rss,
     `${mb(agent.numbers.peakRss)} MB resident, at most ${mb(bounds.rss)} may be`,
   );
   check(agent.numbers.peakFds <= bounds.fds, `${agent.numbers.peakFds} open descriptors, at most ${bounds.fds} may be`);
+  const poison = scene.files
+    .flatMap((file) => file.poison.map((number) => ({ file: file.name, number })))
+    .filter((line) => !ledger.has(line)).length;
+  check(
+    agent.numbers.abrupt > 0 || agent.numbers.refused === poison,
+    `the agent tells of ${agent.numbers.refused} lines that the server refuses, ${poison} are`,
+  );
   check(server.trapped === 0, `${server.trapped} connections followed a redirect`);
   for (const { after, ms, boundMs, lateMs } of recoveries)
     check(

@@ -9,6 +9,8 @@ const RETRYABLE = [408, 425, 429, 500, 502, 503, 504, 507] as const;
 const SLOW = [401, 403, 404, 405, 410, 418, 501, 505] as const;
 /** What the agent waits then: half of 10 s, and up to 2 s of jitter. */
 const SLOW_MS = 7000;
+/** Within this a line is set aside that the server refuses, while it takes others. */
+const GIVEN_UP_MS = 20_000;
 /** What a line waits at most that was refused alone. */
 const HELD_MS = 10_000;
 
@@ -103,6 +105,11 @@ async function poison(scene: Scene): Promise<void> {
     if (step % 40 === 20) scene.random.pick(scene.files).write(1, scene.padding, true);
   });
   await scene.recover("poison lines", HELD_MS + RECOVERY_MS, () => undefined);
+  // A line is given up only while others are accepted.
+  const refused = (): number => scene.agent.log().filter(({ event }) => event === "line_refused").length;
+  const lines = scene.files.reduce((sum, file) => sum + file.poison.length, 0);
+  for (const until = performance.now() + GIVEN_UP_MS; performance.now() < until && refused() < lines; )
+    await scene.traffic(10);
   await scene.settle();
 }
 

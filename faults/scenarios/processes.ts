@@ -66,7 +66,8 @@ async function outOfMemory(scene: Scene): Promise<void> {
     const [command, ...args] = [...group.wrapper(false), "sh", "-c", HOG] as [string, ...string[]];
     const hog = spawn(command, args, { stdio: "ignore" });
     const ended = once(hog, "exit");
-    for (let step = 0; step < 1000 && hog.exitCode === null; step += 1) await scene.traffic(1);
+    // It ends soon, and the end of the agent is noticed soon after it happened.
+    for (let step = 0; step < 1000 && scene.agent.numbers.starts === starts; step += 1) await scene.traffic(1);
     await ended;
     if (scene.agent.numbers.starts === starts)
       scene.agent.wrong.push("the kernel did not kill the agent: nothing was tried");
@@ -110,6 +111,25 @@ async function deletedAndKilled(scene: Scene): Promise<void> {
   await scene.recover("deletions and kill -9");
 }
 
+/** Long enough after a deletion for the rest of the file to be copied to disk. */
+const SPOOLED_STEPS = 500;
+
+/** As before, but long after the deletions: what was in these files is on disk by then, and none of it may be lost. */
+async function deletedLongBeforeKilled(scene: Scene): Promise<void> {
+  await scene.traffic(10);
+  scene.server.inject(answer(503));
+  await scene.traffic(60, async (step) => {
+    if (step % 20 === 10) await scene.delete();
+  });
+  await scene.traffic(SPOOLED_STEPS);
+  await scene.agent.kill();
+  await scene.traffic(10);
+  await scene.recover("deletions and, later, kill -9", RECOVERY_MS, async () => {
+    await scene.server.heal();
+    await scene.agent.start();
+  });
+}
+
 export const PROCESSES: readonly Scenario[] = [
   {
     name: "killed",
@@ -150,5 +170,10 @@ export const PROCESSES: readonly Scenario[] = [
     name: "deleted-and-killed",
     about: "Files are deleted while the server is down, and then the agent is killed.",
     run: deletedAndKilled,
+  },
+  {
+    name: "deleted-long-before-killed",
+    about: "Files are deleted while the server is down, and some seconds later the agent is killed.",
+    run: deletedLongBeforeKilled,
   },
 ];

@@ -169,7 +169,8 @@ export class Agent {
     const copied = goesOn ? undefined : this.#files.finish(true);
     const complete = await this.#pipeline.finish(timeoutMs);
     await this.#watcher.close();
-    await Promise.race([copied, delay(timeoutMs, undefined, { ref: false })]);
+    const all = copied?.then(() => this.#files.finish(true));
+    await Promise.race([all, delay(timeoutMs, undefined, { ref: false })]);
     await this.#files.finish(false);
     const nameless = this.#files.close(goesOn);
     this.#transport.close();

@@ -93,8 +93,13 @@ test("a renewal that is not complete changes nothing until it is", async (t) => 
     message,
   );
   assert.equal(client(sink), "agent-1");
-  sink.closeIdle();
+  const connections = sink.connections.length;
+  await eventually(() => {
+    sink.closeIdle();
+    return sink.connections.every(({ destroyed }) => destroyed);
+  }, "the connection is idle, and closed");
   await ship(place, sink, "still");
+  assert.ok(sink.connections.length > connections);
   assert.equal(client(sink), "agent-1");
   replace(keyFile, key);
   await shipUntil(place, sink, "whole", () => client(sink) === "agent-2");

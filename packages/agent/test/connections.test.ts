@@ -7,6 +7,7 @@ import { type TestContext, test } from "node:test";
 import { TLSSocket } from "node:tls";
 import { type AgentProcess, makePlace, type Place, startedAgent } from "./agent.ts";
 import { makeAuthority } from "./certificates.ts";
+import { eventually } from "./eventually.ts";
 import { type Sink, startSink } from "./sink.ts";
 import { noTinyproxy, startTinyproxy, withHosts } from "./tinyproxy.ts";
 
@@ -30,7 +31,10 @@ async function reusesWhatItHas(agent: AgentProcess, place: Place, sink: Sink): P
   for (const text of ["one", "two", "three"]) await ship(place, sink, text);
   assert.equal(sink.connections.length, 1);
   assert.equal(isResumed(sink.connections[0]), false);
-  sink.closeIdle();
+  await eventually(() => {
+    sink.closeIdle();
+    return sink.connections[0]?.destroyed === true;
+  }, "the connection is idle, and closed");
   await ship(place, sink, "four");
   assert.equal(sink.connections.length, 2);
   assert.equal(isResumed(sink.connections[1]), true);
@@ -43,7 +47,9 @@ async function serve(t: TestContext, names: string[], host: string) {
   const authority = await makeAuthority(place.root);
   const sink = await startSink(await authority.issue({ names }), 0, host);
   t.after(() => sink.close());
-  return { place, sink, env: { LOGDNA_USE_SSL: "true", SSL_CERT_FILE: authority.caFile } };
+  // One request at a time needs no more than one connection.
+  const env = { LOGDNA_USE_SSL: "true", SSL_CERT_FILE: authority.caFile, LOGDNA_MAX_IN_FLIGHT: "1" };
+  return { place, sink, env };
 }
 
 test("one connection is used again and again, and the next one resumes its TLS session", async (t) => {

@@ -3,6 +3,7 @@ import { appendFileSync, chmodSync, mkdirSync, readFileSync, rmSync, statSync, w
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type AgentProcess, makePlace, type Place, startedAgent } from "./agent.ts";
+import { eventually } from "./eventually.ts";
 import { type Sink, startSink } from "./sink.ts";
 
 const KEY = "test-key-0123456789";
@@ -209,4 +210,31 @@ test("a line that is too large even in the smallest pieces goes to the quarantin
   const [record] = quarantined(place);
   assert.deepEqual([record?.line, record?.status, record?.reason], [long, 413, "413 at most 300"]);
   await assertAccounted(agent, { lines_refused: 1, bytes_dropped: long.length + 1 });
+});
+
+test("bad lines all over a busy file hold up nothing, a kill in between included: each is set aside, and all others arrive", async (t) => {
+  const place = makePlace();
+  const sink = await pickySink(t, 400);
+  const log = join(place.logs, "a.log");
+  const texts = Array.from(
+    { length: 40_000 },
+    (_, n) => `${n % 4000 === 999 ? "poison" : "line"} ${n} ${"x".repeat(40)}`,
+  );
+  const good = texts.filter((text) => text.startsWith("line"));
+  writeFileSync(log, `${texts.slice(0, 20_000).join("\n")}\n`);
+  const env = { LOGDNA_INGEST_BUFFER_SIZE: "100000", LOGDNA_LINE_MAX_PART: "1000" };
+  const first = await start(t, place, sink, env);
+  await first.logged(({ event }) => event === "line_refused");
+  await first.stop("SIGKILL");
+  const agent = await start(t, place, sink, env);
+  appendFileSync(log, `${texts.slice(20_000).join("\n")}\n`);
+  await sink.until(() => sink.texts().length >= good.length, "all good lines", 60_000);
+  const done = (): boolean => new Set(quarantined(place).map(({ line }) => line)).size === 10;
+  await eventually(done, "10 lines in the quarantine");
+  assert.equal(await agent.stop(), 0);
+  assert.deepEqual(sink.texts(), good);
+  assert.deepEqual(
+    new Set(quarantined(place).map(({ line }) => line)),
+    new Set(texts.filter((text) => text.startsWith("poison"))),
+  );
 });

@@ -2,10 +2,13 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import {
   chmodSync,
+  closeSync,
   copyFileSync,
   existsSync,
+  fstatSync,
   linkSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   statfsSync,
@@ -14,6 +17,7 @@ import {
   truncateSync,
   unlinkSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { basename, join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -99,6 +103,43 @@ test("what is deleted right before the agent is stopped is sent by the next one"
   await eventually(() => openFiles(first.pid, place.logs).includes(log), "the file read");
   unlinkSync(log);
   assert.equal(await first.stop(), 0);
+  outage.down = false;
+  await startedAgent(t, { place, port: sink.port, env: NARROW });
+  await arrivesOnce(sink, log, lines);
+});
+
+test("lines that are on their way for long, of a file that is deleted only then, survive kill -9", async (t) => {
+  const place = makePlace();
+  const { sink, outage } = await downSink(t);
+  const first = await startedAgent(t, { place, port: sink.port });
+  const log = join(place.logs, "a.log");
+  const size = write(log, numbered("a", 3));
+  // By then a file that is read to its end would be closed.
+  const since = Date.now();
+  await sink.until(() => (sink.requests.at(-1)?.at ?? 0) > since + 3000, "attempts for three seconds");
+  unlinkSync(log);
+  await copied(first, log, size);
+  assert.equal(await first.stop("SIGKILL"), "SIGKILL");
+  outage.down = false;
+  await startedAgent(t, { place, port: sink.port });
+  await arrivesOnce(sink, log, numbered("a", 3));
+});
+
+test("what a writer adds to a file that is deleted already survives kill -9 as well", async (t) => {
+  const place = makePlace();
+  const { sink, outage } = await downSink(t);
+  const first = await startedAgent(t, { place, port: sink.port, env: NARROW });
+  const log = join(place.logs, "a.log");
+  const lines = numbered("a", 10_000);
+  const writer = openSync(log, "a");
+  t.after(() => closeSync(writer));
+  writeSync(writer, `${lines.slice(0, 5000).join("\n")}\n`);
+  await eventually(() => openFiles(first.pid, place.logs).includes(log), "the file read");
+  unlinkSync(log);
+  await copied(first, log, fstatSync(writer).size);
+  writeSync(writer, `${lines.slice(5000).join("\n")}\n`);
+  await copied(first, log, fstatSync(writer).size);
+  assert.equal(await first.stop("SIGKILL"), "SIGKILL");
   outage.down = false;
   await startedAgent(t, { place, port: sink.port, env: NARROW });
   await arrivesOnce(sink, log, lines);

@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import type { Chunk, SentRange } from "../chunk.ts";
 import type { Piece } from "../lines/pieces.ts";
+import { BEGINNING, EMPTY_HEAD, TailedFile } from "../sources/files/tailed_file.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
 import { type Batch, Batcher } from "./batcher.ts";
 import { JsonEncoder } from "./json_encoder.ts";
@@ -98,4 +99,35 @@ test("a note of dropped bytes that fits no body is no line", async () => {
   add("/a.log", "xxxx\n", [dropped]);
   assert.deepEqual(await texts(), []);
   assert.deepEqual([batches.length, batches[0]?.lines, sum(batches, "dropped")], [1, 0, 5]);
+});
+
+test("a batch has no gap in a range: where a source has left something out, the next begins", () => {
+  const batches: Batch[] = [];
+  const batcher = new Batcher({
+    encoder: new JsonEncoder({ maxBody: 10_000, gzipLevel: 0 }),
+    nextId: () => `id-${batches.length}`,
+    onBatch: (batch) => batches.push(batch),
+    emit: () => undefined,
+  });
+  const source = new TailedFile({
+    ...{ dev: 1n, ino: 1n, path: "/a", head: EMPTY_HEAD, position: BEGINNING },
+    onAcknowledged: () => undefined,
+  });
+  for (const start of [0, 4, 20]) {
+    const bytes = Buffer.from("abc\n");
+    batcher.add({
+      bytes,
+      pieces: [{ kind: "lines", from: 0, to: bytes.length }],
+      start,
+      file: "/a",
+      readAt: 1,
+      source,
+      positionAfter: (length) => ({ ...BEGINNING, offset: start + length, lineStart: start + length }),
+    });
+  }
+  batcher.flush();
+  assert.deepEqual(
+    batches.map(({ ranges }) => ranges.map(({ start, end }) => [start, end])),
+    [[[0, 8]], [[20, 24]]],
+  );
 });

@@ -137,7 +137,8 @@ export const OPTIONS = {
     flags: "--key-file",
     kind: path("FILE"),
     default: undefined,
-    description: "A file that holds the ingestion key and nothing else, such as a mounted secret.",
+    description:
+      "A file that holds the ingestion key and nothing else, such as a mounted secret. It is read again when the server rejects the key.",
   }),
   host: scalar({
     group: "Server",

@@ -14,7 +14,7 @@ export interface HttpProxy {
 }
 
 /** Options that can name a proxy for the one destination. */
-export type ProxyOption = "proxy" | "httpsProxy" | "httpProxy" | "allProxy";
+type ProxyOption = "proxy" | "httpsProxy" | "httpProxy" | "allProxy";
 
 /** The proxy of a configuration, and the option that names it; or what is wrong with that option. */
 export type ProxyChoice =
@@ -44,7 +44,7 @@ const FORM = "it must be like http://proxy.example:3128, or https://user:passwor
 const ESCAPES = "characters such as / ? # % @ in a user or password are written as %2F %3F %23 %25 %40";
 
 /** A proxy from its URL, or what is wrong with it, in words that do not show the URL: it may hold a password. */
-export function readProxy(text: string): HttpProxy | string {
+function readProxy(text: string): HttpProxy | string {
   // As in curl, a scheme can be left out.
   const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`);
   if (url === null) return `not the URL of a proxy: ${FORM}; ${ESCAPES}`;

@@ -69,7 +69,8 @@ test("while the server fails, one batch at a time is tried, and all arrive in or
   sink.behave(async (_, response) => {
     if (!failing) return false;
     under += 1;
-    if (sink.requests.length > 4) most = Math.max(most, under);
+    // The first of each batch were sent before anything had failed, and may be answered late.
+    if (sink.requests.length > 10) most = Math.max(most, under);
     await new Promise((resolve) => setTimeout(resolve, 5));
     under -= 1;
     if (sink.requests.length > 20) failing = false;

@@ -49,6 +49,8 @@ export interface DelivererOptions {
   readonly clock?: Clock;
 }
 
+/** How many windows there are for held batches. */
+const HELD_WINDOWS = 3;
 /**
  * How many windows of batches there can be when nothing is left of any but refused lines, and only others can show what to do
  * with these. They are small: a server that refuses everything does not get large bodies down to single lines (see `#pace`).
@@ -98,12 +100,12 @@ export class Deliverer {
   }
 
   /**
-   * True when another batch can be taken. Up to one more window is there for held batches: what is behind them may be
-   * accepted, which is what they wait for.
+   * True when another batch can be taken. Up to three more windows are there for held batches: what is behind them does not
+   * wait for them, and may be accepted, which is what they wait for.
    */
   get hasRoom(): boolean {
     const { maxInFlight } = this.#options;
-    return this.#window.size - Math.min(this.#held.size, maxInFlight) < maxInFlight || this.wantsWitness;
+    return this.#window.size - Math.min(this.#held.size, HELD_WINDOWS * maxInFlight) < maxInFlight || this.wantsWitness;
   }
 
   /** True when nothing can go on before another batch is accepted, and another one may be taken for that. */

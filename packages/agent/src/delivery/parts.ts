@@ -15,6 +15,8 @@ export interface Part {
   readonly first: number;
   /** For a single line: what speaks against it. */
   readonly trial: Trial;
+  /** What speaks against the half before it, if that is a line. */
+  readonly otherHalf: Trial | undefined;
   /** Of a piece of a line: what it was taken from. */
   readonly of: LineRest | undefined;
   /** When it may be tried, on the clock of whoever delivers it. */
@@ -94,6 +96,7 @@ export class Parts {
   /** The server has it. */
   accepted(part: Part): void {
     part.trial.accept();
+    part.otherHalf?.part();
     const after = part.of && nextPiece(part.of).after;
     if (after !== undefined) this.#fresh.unshift(this.#piece(part, after));
     // All of it was taken in the end, so it was no line that the server minded.
@@ -114,7 +117,7 @@ export class Parts {
   refuse(part: Part, refusal: Refusal): RefusedLine | undefined {
     this.#refusals += 1;
     if (!this.#halve(part)) return this.#suspect(part, refusal);
-    this.#evidence.refuse(part.trial, false);
+    this.#evidence.refuse(part.trial, "unknown");
     return undefined;
   }
 
@@ -122,7 +125,9 @@ export class Parts {
     const halves = halve(part.body);
     if (halves === undefined) return false;
     const [left, right] = halves;
-    this.#fresh.unshift(this.#half(left, part.first), this.#half(right, part.first + left.lines));
+    const before = this.#half(left, part.first);
+    const behind = this.#half(right, part.first + left.lines);
+    this.#fresh.unshift(before, { ...behind, otherHalf: before.trial });
     return true;
   }
 
@@ -152,7 +157,7 @@ export class Parts {
   }
 }
 
-const UNTRIED = { notBefore: 0, reason: "" } as const;
+const UNTRIED = { otherHalf: undefined, notBefore: 0, reason: "" } as const;
 
 function lineOf({ body }: Part): BodyLine {
   return linesOf(body)[0] ?? {};

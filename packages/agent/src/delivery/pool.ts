@@ -7,7 +7,7 @@ import type { HttpProxy } from "../config/mod.ts";
 import { openTunnel, tunnelTimeout } from "./tunnel.ts";
 
 /** What the connections of a pool go through: a proxy, and what its certificate is verified with. */
-export interface Way {
+interface Way {
   readonly proxy: HttpProxy;
   readonly context: SecureContext | undefined;
   /** Milliseconds for a tunnel to be made. */

@@ -1,5 +1,11 @@
 import { Buffer } from "node:buffer";
-import { type Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
+import {
+  type ClientRequest,
+  type Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from "node:http";
 import { request as httpsRequest } from "node:https";
 import { HEADER } from "@logdna-agent/protocol";
 import type { EncodedBody } from "../batch/encoder.ts";
@@ -50,6 +56,9 @@ const MAX_ANSWER_BYTES = 64 * 1024;
  * cannot hold, make it try without a pause; a server that still needs rest after this asks again.
  */
 const MAX_RETRY_AFTER_MS = 5 * 60_000;
+
+/** How long after a complete answer the request may still be on its way out, in milliseconds. */
+const WRITTEN_WITHIN_MS = 100;
 
 /**
  * One keep-alive pool of connections to the one host that the agent talks to, straight or through a proxy. TLS 1.2 at
@@ -151,8 +160,7 @@ export class Transport {
     request.end(body.bytes);
     try {
       const answer = await Promise.race([promise, cut]);
-      // An answer to half a request: the server may never read the other half.
-      if (!request.writableFinished) request.destroy();
+      if (!request.writableFinished) endHalfWritten(request);
       return answer;
     } catch (error) {
       const { proxy, timeoutMs } = this.#destination;
@@ -210,6 +218,15 @@ function retryAfter(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
   return Number.isNaN(ms) ? undefined : Math.max(0, Math.min(ms, MAX_RETRY_AFTER_MS));
+}
+
+/**
+ * An answer to half a request: the server may never read the other half, so the connection is closed. Not at once: under load
+ * Node reads an answer before it hears that the last bytes were written, and a good connection would be thrown away.
+ */
+function endHalfWritten(request: ClientRequest): void {
+  const timer = setTimeout(() => request.destroy(), WRITTEN_WITHIN_MS);
+  request.once("finish", () => clearTimeout(timer));
 }
 
 function isReset(error: unknown): boolean {

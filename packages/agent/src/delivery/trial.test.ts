@@ -100,3 +100,22 @@ test("each refusal that proved wrong doubles what is needed, up to 24", () => {
   }
   assert.deepEqual(needed, [3, 6, 12, 24, 24]);
 });
+
+test("lines that were parted from others which were accepted do not stand in each other's way, however many", () => {
+  const { evidence, accepts, refuses } = server();
+  // Refused before the other half was accepted, or after it.
+  const left = Array.from({ length: 50 }, () => new Trial(evidence, evidence.moment));
+  for (const trial of left) {
+    refuses(trial);
+    accepts();
+    trial.part();
+  }
+  const right = Array.from({ length: 50 }, () => {
+    const trial = new Trial(evidence, evidence.begin());
+    accepts();
+    refuses(trial);
+    return trial;
+  });
+  for (let n = 0; n < 4; n += 1) for (const trial of [...left, ...right]) refuses(trial);
+  assert.ok([...left, ...right].every((trial) => trial.refusals >= 5));
+});

@@ -49,11 +49,12 @@ export class Evidence {
     if (this.#now() > this.#doubtUntil) this.#needed = REFUSALS;
   }
 
-  /** Something was refused: a body, or a line alone. @param isSingledOut it is a line that is singled out. */
-  refuse(what: object, isSingledOut: boolean): void {
+  /** Something was refused: a body, or a line alone, which may be singled out. */
+  refuse(what: object, standing: "unknown" | "singled out" | "parted"): void {
     this.#inARow += 1;
-    if (isSingledOut) this.#strangers.delete(what);
-    (isSingledOut ? this.#suspects : this.#strangers).add(what);
+    this.#strangers.delete(what);
+    if (standing === "unknown") this.#strangers.add(what);
+    if (standing === "singled out") this.#suspects.add(what);
   }
 
   /** How many more were refused since the last acceptance than halving explains. */
@@ -72,7 +73,7 @@ export class Evidence {
     return this.#newestAccepted > moment;
   }
 
-  /** Since the last acceptance nothing was refused but a few lines that had been singled out. */
+  /** Since the last acceptance nothing was refused but lines that had been parted, and a few that had been singled out. */
   get onlyFewRefused(): boolean {
     return this.#strangers.size === 0 && this.#suspects.size <= A_FEW;
   }
@@ -98,7 +99,8 @@ export class Evidence {
  *    since the one before another body was accepted; that is, by a request which began after it.
  * 3. On a quiet host there may be no other body. For a line that is singled out, refusals count then as well, but two more are
  *    needed, and since the last acceptance nothing may have been refused but this line and a few more that are singled out: where
- *    others are refused too it is not the line.
+ *    others are refused too it is not the line. Any number is allowed of lines that were **parted**: of the body that a line was
+ *    halved from the other half was accepted. When a proxy turns bad that happens to one line in its place, not to many.
  * 4. When something was refused and then accepted as it was, answers are not to be trusted: twice as many refusals are needed, up
  *    to 24, and the third rule does not hold, until the server accepts something and that has not happened for ten minutes.
  *
@@ -111,6 +113,7 @@ export class Trial {
   #refusals = 0;
   #more = 0;
   #isSingledOut = false;
+  #isParted = false;
 
   /** @param since when the body that halving got it from was refused, if there was one. */
   constructor(evidence: Evidence, since = Number.POSITIVE_INFINITY) {
@@ -143,7 +146,9 @@ export class Trial {
   refuse(counts: boolean, witnessed: boolean): boolean {
     if (witnessed) this.#isSingledOut = true;
     else if (counts) this.#more = WITHOUT_WITNESS;
-    this.#evidence.refuse(this, this.#isSingledOut);
+    // Between the body that was halved and this line stands the other half, and something was accepted there.
+    if (witnessed && this.#refusals === 0) this.#isParted = true;
+    this.#evidence.refuse(this, this.#isParted ? "parted" : this.#isSingledOut ? "singled out" : "unknown");
     if (counts || this.#refusals === 0) {
       this.#refusals += 1;
       this.#since = this.#evidence.moment;
@@ -154,6 +159,13 @@ export class Trial {
   /** Another body was accepted since the last refusal. */
   get isWitnessed(): boolean {
     return this.#evidence.acceptedSince(this.#since);
+  }
+
+  /** The other half of the body that it was in was accepted. */
+  part(): void {
+    if (!this.isSuspect) return;
+    this.#isSingledOut = true;
+    this.#isParted = true;
   }
 
   /** It was accepted. */

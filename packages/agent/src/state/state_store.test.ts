@@ -15,6 +15,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { type TestContext, test } from "node:test";
 import { type NewFile, StateError, StateStore } from "./state_store.ts";
 
@@ -150,4 +151,27 @@ test("a scratch file has no name, and holds what is written to it", (t) => {
   assert.equal(fstatSync(fd).mode & 0o777, 0o600);
   assert.equal(fstatSync(fd).size, 4);
   assert.ok(state.scratchRoom() > 0);
+});
+
+test("a state of version 1 is taken over, and gets what the spool needs", (t) => {
+  const directory = temporary(t);
+  const first = StateStore.open(directory);
+  const id = first.addFile(file);
+  first.close();
+  // What version 1 was: the same without the spool.
+  const database = new DatabaseSync(join(directory, "state.sqlite"));
+  database.exec("DROP TABLE segments; DROP TABLE spooled; PRAGMA user_version = 1;");
+  database.close();
+  const state = StateStore.open(directory);
+  t.after(() => state.close());
+  assert.deepEqual(
+    state.files().map((known) => known.id),
+    [id],
+  );
+  state.beginSpool(id, 10);
+  const segment = { fileId: id, start: 0, end: 10, size: 5 };
+  const added = state.spool.add(segment);
+  assert.deepEqual(state.spool.segments(), [{ id: added, ...segment }]);
+  state.removeFile(id);
+  assert.deepEqual([state.spool.segments(), state.spool.sizes().size], [[], 0]);
 });

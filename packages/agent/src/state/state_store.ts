@@ -320,7 +320,8 @@ export class StateStore {
 }
 
 /** Names that the agent itself puts into its directory. */
-const OWN_FILES = /^(?:state\.sqlite(?:-wal|-shm|-journal)?|scratch-[\w-]+|spool-[\w-]+(?:\.zst|\.tmp))$/;
+const OWN_FILES =
+  /^(?:state\.sqlite(?:-wal|-shm|-journal)?|scratch-[\w-]+|quarantine\.jsonl(?:\.1)?|spool-[\w-]+(?:\.zst|\.tmp))$/;
 
 /**
  * Takes other users' rights off the database, and off its directory where that holds nothing else; refuses what someone

@@ -35,7 +35,7 @@ export interface NamelessFile {
 export class HotFiles {
   readonly #options: HotFilesOptions;
   readonly #hot = new Set<TailedFile>();
-  /** Files that could not be opened because too many are. */
+  /** Files with something to read that are closed because too many are open. */
   readonly #starved = new Set<TailedFile>();
 
   constructor(options: HotFilesOptions) {
@@ -61,13 +61,14 @@ export class HotFiles {
     return this.#hot.size * 2 >= this.#options.maxOpenFiles;
   }
 
-  /** Open files that have no name any more, but for those that were unpacked from the spool. */
-  nameless(): TailedFile[] {
-    return [...this.#hot].filter((file) => file.names.size === 0 && file.unpacked === undefined);
+  /** The files that are open themselves, and not what was unpacked of them from the spool. */
+  files(): TailedFile[] {
+    return [...this.#hot].filter(({ unpacked }) => unpacked === undefined);
   }
 
   /** Takes over an open descriptor of a file. */
   add(file: TailedFile, fd: number): void {
+    this.#starved.delete(file);
     file.fd = fd;
     this.#hot.add(file);
   }

@@ -46,6 +46,8 @@ export class SpoolWriter {
   #wanted: TailedFile[] = [];
   #running: Promise<void> | undefined;
   #stalledUntil = 0;
+  /** What a segment is copied through, while there is something to copy. */
+  #buffer: Buffer | undefined;
   #closed = false;
 
   constructor(options: SpoolWriterOptions) {
@@ -56,7 +58,8 @@ export class SpoolWriter {
   poll(now: number): void {
     const { hot, store } = this.#options;
     if (store.limit === 0 || this.#closed) return;
-    for (const file of hot.nameless()) {
+    for (const file of hot.files()) {
+      if (file.names.size > 0) continue;
       try {
         this.#look(file, now);
       } catch (error) {
@@ -66,12 +69,15 @@ export class SpoolWriter {
     if (now >= this.#stalledUntil) this.#run();
   }
 
-  /** Copies the rest of every deleted file now; resolves when that is done or not possible. */
+  /**
+   * Copies the rest of every deleted file now, also where nobody has told yet that it is; resolves when that is done or not
+   * possible.
+   */
   async finish(): Promise<void> {
     const { hot, store } = this.#options;
     if (store.limit === 0 || this.#closed) return;
     await this.#running;
-    this.#wanted = hot.nameless().filter((file) => isNameless(file));
+    this.#wanted = hot.files().filter(isDeleted);
     this.#run();
     await this.#running;
   }
@@ -112,6 +118,7 @@ export class SpoolWriter {
   #run(): void {
     if (this.#running !== undefined || this.#wanted.length === 0) return;
     this.#running = this.#copyWanted().finally(() => {
+      this.#buffer = undefined;
       this.#running = undefined;
     });
   }
@@ -151,9 +158,10 @@ export class SpoolWriter {
     }
   }
 
-  /** @returns undefined when the file was closed meanwhile. */
+  /** @returns bytes that are valid until the next ones are read; undefined when the file was closed meanwhile. */
   async #read(file: TailedFile, from: number, length: number): Promise<Buffer | undefined> {
-    const bytes = Buffer.allocUnsafeSlow(length);
+    this.#buffer ??= Buffer.allocUnsafeSlow(this.#options.store.segmentBytes);
+    const bytes = this.#buffer;
     let filled = 0;
     while (filled < length) {
       if (!this.#isOpen(file)) return undefined;
@@ -183,7 +191,7 @@ function wholeLines(bytes: Buffer): Buffer {
   return end * 2 > bytes.length ? bytes.subarray(0, end) : bytes;
 }
 
-function isNameless(file: TailedFile): boolean {
+function isDeleted(file: TailedFile): boolean {
   try {
     return fstatSync(file.fd, { bigint: true }).nlink === 0n;
   } catch {

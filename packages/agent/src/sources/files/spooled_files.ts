@@ -7,6 +7,7 @@ import type { FileRecords } from "./file_records.ts";
 import type { HotFiles, NamelessFile } from "./hot_files.ts";
 import { errnoName } from "./open_log.ts";
 import { UNTOLD_POLL_MS } from "./poll_timer.ts";
+import { SpoolLosses } from "./spool_losses.ts";
 import { SpoolReader } from "./spool_reader.ts";
 import { SpoolWriter } from "./spool_writer.ts";
 import { isDroppable, type SpooledFile } from "./spooled_file.ts";
@@ -37,6 +38,7 @@ export class SpooledFiles {
   readonly #store: SegmentStore;
   readonly #writer: SpoolWriter;
   readonly #reader: SpoolReader;
+  readonly #losses: SpoolLosses;
   readonly #items = new Map<TailedFile, SpooledFile>();
   #prepared: SpooledFile[] = [];
   #polledAt = 0;
@@ -46,6 +48,7 @@ export class SpooledFiles {
     this.#options = options;
     const store = new SegmentStore({ directory: state.directory, records: state.spool, limit });
     this.#store = store;
+    this.#losses = new SpoolLosses(limit, emit);
     this.#writer = new SpoolWriter({
       state,
       store,
@@ -141,7 +144,7 @@ export class SpooledFiles {
     if (item === undefined) return;
     this.#options.hot.close(file);
     if (!item.source) return this.#reader.failed(item);
-    this.#loseTail(item, file.size);
+    this.#losses.tail(item, file.size);
     this.#leaveSource(item);
   }
 
@@ -223,10 +226,10 @@ export class SpooledFiles {
       if (bad.length > 0) this.#copyAnew(item, bad);
     } else {
       for (const { segment, reason } of bad) {
-        this.#lost(item, segment, reason);
+        this.#losses.damaged(item, segment, reason);
         this.#store.discard(segment);
       }
-      this.#loseTail(item, size);
+      this.#losses.tail(item, size);
       this.settle();
     }
     if (this.#items.has(file)) onReady(file);
@@ -243,7 +246,7 @@ export class SpooledFiles {
     const { records, names } = this.#options;
     const { activeAt } = file;
     records.beginSpool(file, size);
-    names.unfollow(file);
+    names.release(file);
     file.dev = SPOOLED_DEVICE;
     file.ino = BigInt(file.id);
     names.follow(file);
@@ -261,7 +264,7 @@ export class SpooledFiles {
     item.source = false;
     file.presence = "deleted";
     for (const segment of item.dropped) {
-      this.#countDropped(item, segment);
+      this.#losses.dropped(item, segment);
       this.#store.forget(segment);
     }
     item.dropped = [];
@@ -294,29 +297,13 @@ export class SpooledFiles {
       item.dropped.push(segment);
       return this.#store.empty(segment);
     }
-    this.#countDropped(item, segment);
+    this.#losses.dropped(item, segment);
     this.#store.remove(segment);
-  }
-
-  #countDropped({ file }: SpooledFile, { start, end }: StoredSegment): void {
-    const bytes = end - Math.max(start, file.position.offset);
-    if (bytes > 0) this.#options.emit({ name: "spool_dropped", path: file.path, bytes, limit: this.#store.limit });
   }
 
   #damaged(item: SpooledFile, segment: StoredSegment, reason: string): void {
     item.segments = item.segments.filter((other) => other !== segment);
-    this.#lost(item, segment, reason);
+    this.#losses.damaged(item, segment, reason);
     this.#store.remove(segment);
-  }
-
-  #lost({ file }: SpooledFile, { start, end }: StoredSegment, reason: string): void {
-    const bytes = end - Math.max(start, file.position.offset);
-    if (bytes > 0) this.#options.emit({ name: "spool_damaged", path: file.path, bytes, reason });
-  }
-
-  /** What a deleted file had beyond what was copied is gone. */
-  #loseTail(item: SpooledFile, size: number): void {
-    const bytes = size - Math.max(item.end, item.file.position.offset);
-    if (bytes > 0) this.#options.emit({ name: "file_lost_unread", path: item.file.path, bytes });
   }
 }

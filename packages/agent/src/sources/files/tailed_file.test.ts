@@ -70,3 +70,15 @@ test("a file that was truncated keeps the size by which its loss is known", () =
   file.sees(60, 3);
   assert.deepEqual([file.size, file.grownAt], [60, 3]);
 });
+
+test("the checkpoint moves over what is left out once everything before is acknowledged", () => {
+  const acknowledged: number[] = [];
+  const file = tailed(acknowledged);
+  const first = file.sent(0, upTo(10));
+  file.position = upTo(10);
+  file.pending = 3;
+  file.skipTo(30);
+  assert.deepEqual([file.position, file.pending, acknowledged], [{ ...BEGINNING, offset: 30, lineStart: 30 }, 0, []]);
+  first.acknowledge();
+  assert.deepEqual([acknowledged, file.inFlight], [[30], 0]);
+});
