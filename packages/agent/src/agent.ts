@@ -14,6 +14,8 @@ import type { Lookback } from "./sources/files/first_position.ts";
 import type { NamelessFile } from "./sources/files/hot_files.ts";
 import { inodeKey } from "./sources/files/tailed_file.ts";
 import { StateStore, type StoredBatch } from "./state/state_store.ts";
+import { accountingOf } from "./status/accounting.ts";
+import { type Backlog, unaccounted } from "./status/report.ts";
 import type { Telemetry } from "./telemetry/mod.ts";
 import { USER_AGENT } from "./version.ts";
 import { createWatcher, type Watcher, type WatchReport } from "./watch/mod.ts";
@@ -189,11 +191,20 @@ export class Agent {
     gauge("files_open", open);
     gauge("directories_watched", this.#watcher.stats().directories);
     gauge("requests_in_flight", this.#pipeline.inFlight);
+    gauge("bytes_in_flight", this.#pipeline.bytesInFlight);
+    gauge("bytes_behind", this.#files.backlog().bytes);
+  }
+
+  /** What is still to be read. */
+  backlog(): Backlog {
+    return this.#files.backlog();
   }
 
   #stayAlive(): void {
     const { emit } = this.#telemetry;
     this.measure();
+    const missing = unaccounted(accountingOf(this.#telemetry.snapshot()));
+    if (missing !== 0) emit({ name: "accounting_mismatch", bytes: missing });
     try {
       this.#state.setAlive(Date.now());
     } catch (error) {

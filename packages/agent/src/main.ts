@@ -12,6 +12,10 @@ async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
     const { doctor } = await import("./commands/doctor.ts");
     return doctor({ argv: argv.slice(1), env }, confinement);
   }
+  if (confinement === undefined && argv[0] === "status") {
+    const { status } = await import("./commands/status.ts");
+    return status({ argv: argv.slice(1), env });
+  }
   const { confineAgent, startOf } = await import("./commands/confine_agent.ts");
   const unconfined = confinement === undefined ? confineAgent({ argv, env }) : undefined;
   const { run } = await import("./commands/run.ts");

@@ -1,5 +1,5 @@
 import { BatchIds } from "./batch/batch_ids.ts";
-import { type Batch, type BatchBytes, Batcher } from "./batch/batcher.ts";
+import { type Batch, type BatchBytes, Batcher, bytesOf } from "./batch/batcher.ts";
 import type { BodyEncoder } from "./batch/encoder.ts";
 import type { Chunk } from "./chunk.ts";
 import type { BackoffOptions } from "./delivery/backoff.ts";
@@ -68,6 +68,8 @@ export class Pipeline {
    * passed them: after a crash their lines are sent again, and must go under the id that they went under before.
    */
   readonly #ahead = new Set<Batch>();
+  /** Batches that were given out and are not settled. */
+  readonly #unsettled = new Set<Batch>();
   /** Ids of batches that the checkpoints have passed, and that the state still has. */
   readonly #passed = new Set<string>();
   /** The id that the next batch must have: it repeats one of an earlier run. */
@@ -93,6 +95,13 @@ export class Pipeline {
   /** Batches under way. */
   get inFlight(): number {
     return this.#deliverer.inFlight;
+  }
+
+  /** Bytes that were read of which nobody knows yet what becomes of them. */
+  get bytesInFlight(): number {
+    let bytes = this.#batcher.bytes;
+    for (const { ranges } of this.#unsettled) bytes += bytesOf(ranges);
+    return bytes;
   }
 
   /** There may be something to read. */
@@ -136,6 +145,8 @@ export class Pipeline {
       return false;
     } finally {
       this.#deliverer.stop();
+      const bytes = this.bytesInFlight;
+      if (bytes > 0) this.#options.emit({ name: "read_given_back", bytes });
     }
   }
 
@@ -194,6 +205,7 @@ export class Pipeline {
   }
 
   #send(batch: Batch): void {
+    this.#unsettled.add(batch);
     if (batch.lines === 0) {
       // Nothing but empty or dropped lines: there is nothing to send.
       this.#settled(batch, { lines: 0, bytes: 0 });
@@ -208,6 +220,7 @@ export class Pipeline {
   }
 
   #settled(batch: Batch, refused: Refused): void {
+    this.#unsettled.delete(batch);
     for (const range of batch.ranges) range.acknowledge();
     this.#ahead.add(batch);
     for (const done of [...this.#ahead].filter(({ ranges }) => ranges.every(({ settled }) => settled))) {

@@ -52,6 +52,11 @@ export class Batcher {
     return this.#ranges.size === 0;
   }
 
+  /** Bytes of the sources that wait to be flushed. */
+  get bytes(): number {
+    return bytesOf(this.#ranges.values());
+  }
+
   /** Takes a whole chunk; batches that become full on the way are given out. */
   add(chunk: Chunk): void {
     // A range has no gaps: what is repeated after a crash is read as one.
@@ -149,6 +154,13 @@ export class Batcher {
     if (range === undefined) this.#ranges.set(chunk.source, chunk.source.sent(chunk.start + from, end));
     else range.extend(end);
   }
+}
+
+/** Bytes of the sources that ranges cover. */
+export function bytesOf(ranges: Iterable<SentRange>): number {
+  let bytes = 0;
+  for (const { start, end } of ranges) bytes += end - start;
+  return bytes;
 }
 
 /** What a long line's parts say of themselves in `meta`: the one line they belong to, their number, and what is missing. */

@@ -6,6 +6,8 @@ import { TransportError } from "../delivery/transport_error.ts";
 import { type AgentFacts, agentMetrics, exposition, MetricsPort } from "../metrics/mod.ts";
 import type { NamelessFile } from "../sources/files/hot_files.ts";
 import { StateError } from "../state/state_store.ts";
+import { accountingOf } from "../status/accounting.ts";
+import { writeStatus } from "../status/status_file.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
 import { createTelemetry, type Telemetry } from "../telemetry/mod.ts";
 import { VERSION } from "../version.ts";
@@ -19,6 +21,9 @@ const MOUNTS_LEFT =
 
 /** How often single files that may be read, such as /etc/resolv.conf, are compared with what they were. */
 const GRANTED_MS = 10_000;
+
+/** How often the agent writes how it is, in milliseconds. */
+const STATUS_MS = 1000;
 
 /** Exit status when the agent cannot begin its work although its configuration is fine. */
 const START_FAILED_STATUS = 1;
@@ -117,6 +122,9 @@ class RunningAgent {
   #agent: Agent | undefined;
   readonly #telemetry: Telemetry;
   readonly #port: MetricsPort;
+  readonly #facts: AgentFacts;
+  readonly #startedAt = Date.now();
+  #status: NodeJS.Timeout | undefined;
   /** Why the agent is not ready, but for what the server does. */
   #busy: "starting" | "stopping" | undefined = "starting";
 
@@ -138,9 +146,8 @@ class RunningAgent {
       if (this.#busy === undefined) this.#agent?.measure();
       return exposition(agentMetrics(telemetry.snapshot(), facts));
     };
-    const failing = (): boolean => telemetry.snapshot().gauges.delivery_failing > 0;
-    const notReady = (): string | undefined => this.#busy ?? (failing() ? "delivery fails" : undefined);
-    this.#port = new MetricsPort({ metrics, notReady }, telemetry.emit);
+    this.#facts = facts;
+    this.#port = new MetricsPort({ metrics, notReady: () => this.#notReady() }, telemetry.emit);
   }
 
   /** @throws {StateError | TransportError} when the agent cannot begin its work. */
@@ -161,6 +168,8 @@ class RunningAgent {
       destination: destinationOf(config),
       logDirs: config.logDirs,
     });
+    this.#tellStatus();
+    this.#status = setInterval(() => this.#tellStatus(), STATUS_MS);
     if (this.#granted === undefined) return;
     this.#watch = setInterval(() => this.#lookAtGranted(), GRANTED_MS);
     this.#lookAtGranted();
@@ -193,8 +202,36 @@ class RunningAgent {
     if (beyondPolicy.length > 0) this.#needsRestart(`reading ${beyondPolicy.join(", ")}, which appeared`);
   }
 
+  /** Writes what `logdna-agent status` shows. */
+  #tellStatus(): void {
+    const { config } = this.#loaded;
+    if (this.#busy === undefined) this.#agent?.measure();
+    const snapshot = this.#telemetry.snapshot();
+    const { gauges, counters } = snapshot;
+    writeStatus(config.dbPath, {
+      version: VERSION,
+      pid: process.pid,
+      startedAt: this.#startedAt,
+      writtenAt: Date.now(),
+      destination: destinationOf(config),
+      notReady: this.#notReady(),
+      lastError: this.#telemetry.lastProblem(),
+      confinement: { layers: this.#facts.layers, complete: this.#facts.confined },
+      requestsInFlight: gauges.requests_in_flight,
+      files: { followed: gauges.files_followed, open: gauges.files_open },
+      backlog: this.#agent?.backlog() ?? { bytes: 0, files: [] },
+      accounting: accountingOf(snapshot),
+      linesShipped: counters.lines_shipped,
+    });
+  }
+
+  #notReady(): string | undefined {
+    return this.#busy ?? (this.#telemetry.snapshot().gauges.delivery_failing > 0 ? "delivery fails" : undefined);
+  }
+
   async stop(signal: string): Promise<void> {
     clearInterval(this.#watch);
+    clearInterval(this.#status);
     this.#busy = "stopping";
     const { emit } = this.#telemetry;
     const { shutdownTimeout } = this.#loaded.config;

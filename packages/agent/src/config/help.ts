@@ -5,8 +5,12 @@ import { type AnyOption, environmentNames, GROUPS, OPTION_LIST } from "./options
 const INDENT = 6;
 const WIDTH = 100;
 
-const DOCTOR =
-  "Tell which privileges this host's log files need, what the agent keeps of them and what it gives away, and what would do with less; see doctor --help.";
+const COMMANDS = {
+  doctor:
+    "Tell which privileges this host's log files need, what the agent keeps of them and what it gives away, and what would do with less; see doctor --help.",
+  status:
+    "Show how the running agent is: its last error, what is still to be read, and what became of every byte that was read; see status --help.",
+} as const;
 
 /** What `--help` prints: every option under its heading, with its names in other places and its default. */
 export function helpText(): string {
@@ -28,7 +32,8 @@ export function helpText(): string {
     ({ flags, description }) => `  ${flags}\n${wrapped(description, INDENT)}\n`,
   );
   parts.push(`Instead of running:\n${actions.join("")}`);
-  parts.push(`Commands:\n  doctor\n${wrapped(DOCTOR, INDENT)}\n`);
+  const commands = Object.entries(COMMANDS).map(([name, text]) => `  ${name}\n${wrapped(text, INDENT)}\n`);
+  parts.push(`Commands:\n${commands.join("")}`);
   return parts.join("\n");
 }
 

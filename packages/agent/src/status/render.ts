@@ -21,14 +21,16 @@ export function renderStatus(report: StatusReport, now: number): string {
     [
       "Bytes",
       `${size(accounting.read)} read = ${size(accounting.shipped)} shipped + ${size(accounting.excluded)} excluded + ` +
-        `${size(accounting.dropped)} dropped + ${size(accounting.inFlight)} in ${report.requestsInFlight} requests and in hand`,
+        `${size(accounting.dropped)} dropped + ${size(accounting.givenBack)} given back + ${size(accounting.inFlight)} in ${report.requestsInFlight} requests and in hand`,
     ],
   ];
   const lost = unaccounted(accounting);
   if (lost !== 0) rows.push(["Mistake", `${lost} bytes are not accounted for: please report this`]);
   const lines = rows.map(([name, text]) => `${name.padEnd(12)}${printable(text)}\n`);
   for (const { path, unread, size: all } of backlog.files)
-    lines.push(`${" ".repeat(12)}${bar(1 - unread / Math.max(all, 1))} ${size(unread)} of ${size(all)}  ${printable(path)}\n`);
+    lines.push(
+      `${" ".repeat(12)}${bar(1 - unread / Math.max(all, 1))} ${size(unread)} of ${size(all)}  ${printable(path)}\n`,
+    );
   return lines.join("");
 }
 

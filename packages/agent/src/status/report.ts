@@ -32,10 +32,12 @@ export interface Accounting {
   readonly shipped: number;
   readonly excluded: number;
   readonly dropped: number;
+  /** Read by an agent that ended, in this process, before it was acknowledged, and read again since. */
+  readonly givenBack: number;
   readonly inFlight: number;
 }
 
 /** Bytes that are not accounted for: 0 in an agent without mistakes. */
-export function unaccounted({ read, shipped, excluded, dropped, inFlight }: Accounting): number {
-  return read - shipped - excluded - dropped - inFlight;
+export function unaccounted({ read, shipped, excluded, dropped, givenBack, inFlight }: Accounting): number {
+  return read - shipped - excluded - dropped - givenBack - inFlight;
 }

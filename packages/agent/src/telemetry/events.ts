@@ -309,6 +309,16 @@ export const EVENTS = {
     count: (_, counting) => counting.add("files_refused", 1),
     key: byPath,
   }),
+  read_given_back: event<{ bytes: number }>({
+    level: "debug",
+    message: (e) => `${e.bytes} bytes were read and are not acknowledged; they are read again later.`,
+    count: (e, counting) => counting.add("bytes_given_back", e.bytes),
+  }),
+  accounting_mismatch: event<{ bytes: number }>({
+    level: "error",
+    message: (e) =>
+      `${e.bytes} bytes that were read are not accounted for: this is a mistake of the agent, please report it with what its log says before.`,
+  }),
   own_log_skipped: event<{ path: string }>({
     level: "info",
     message: (e) => `${e.path} is the agent's own log; it is not shipped.`,

@@ -27,6 +27,8 @@ export interface Telemetry {
   readonly emit: (event: AgentEvent) => void;
   /** Sets a gauge. */
   readonly gauge: (name: GaugeName, value: number) => void;
+  /** What was last told at the level warn or error, if anything was. */
+  lastProblem(): { readonly at: number; readonly text: string } | undefined;
   /** All metrics now. */
   snapshot(): MetricsSnapshot;
   /** Changes the threshold of the log. */
@@ -48,13 +50,18 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   const repeats = new RepeatLimit(options.clock ?? (() => performance.now()));
   const concealed = new Set<string>();
   let level = options.level;
+  let lastProblem: { readonly at: number; readonly text: string } | undefined;
   let summaryTimer: NodeJS.Timeout | undefined;
   stream.on?.("error", () => undefined);
 
+  const withoutSecrets = (text: string): string => {
+    let shown = text;
+    for (const secret of concealed) shown = shown.replaceAll(secret, "***");
+    return shown;
+  };
+
   const write = (line: LogLine): void => {
-    let text = isTty ? terminalLine(line) : jsonLine(line);
-    for (const secret of concealed) text = text.replaceAll(secret, "***");
-    stream.write(text);
+    stream.write(withoutSecrets(isTty ? terminalLine(line) : jsonLine(line)));
   };
 
   const summarise = (all: boolean): void => {
@@ -81,6 +88,8 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     definition.count?.(event, registry);
     if (definition.level === "warn") registry.add("warnings", 1);
     if (definition.level === "error") registry.add("errors", 1);
+    if (definition.level === "warn" || definition.level === "error")
+      lastProblem = { at: wallClock(), text: withoutSecrets(definition.message(event)) };
     if (!isLogged(definition.level, level)) return;
     // Someone who asks for debug or trace wants every line.
     if (isLogged(definition.level, "info")) {
@@ -102,6 +111,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   return {
     emit,
     gauge: registry.set,
+    lastProblem: () => lastProblem,
     snapshot: () => registry.snapshot(),
     setLevel: (next) => {
       level = next;

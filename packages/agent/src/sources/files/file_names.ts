@@ -28,6 +28,11 @@ export class FileNames {
     this.#options = options;
   }
 
+  /** Every file that is followed. */
+  all(): Iterable<TailedFile> {
+    return this.#byInode.values();
+  }
+
   /** Files that are followed. */
   get size(): number {
     return this.#byInode.size;

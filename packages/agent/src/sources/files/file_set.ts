@@ -2,6 +2,7 @@ import { fstatSync } from "node:fs";
 import type { Chunk } from "../../chunk.ts";
 import type { LineLimits } from "../../lines/pieces.ts";
 import type { StateStore, StoredBatch } from "../../state/state_store.ts";
+import type { Backlog } from "../../status/report.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
 import type { WatchSink } from "../../watch/sink.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
@@ -200,6 +201,19 @@ export class FileSet implements WatchSink {
     });
   }
 
+  /** What is in the files and was not read yet, as far as they were looked at; the files that are furthest behind come first. */
+  backlog(): Backlog {
+    const behind: { path: string; unread: number; size: number }[] = [];
+    let bytes = 0;
+    for (const { path, size, position } of this.#names.all()) {
+      const unread = size - position.offset;
+      if (unread <= 0) continue;
+      bytes += unread;
+      behind.push({ path, unread, size });
+    }
+    return { bytes, files: behind.sort((a, b) => b.unread - a.unread).slice(0, SHOWN_BEHIND) };
+  }
+
   /** Files followed, files open, files that wait to be read, files in the spool and the bytes that they take there. */
   counts(): Record<"files" | "open" | "ready" | "spooled" | "spoolBytes", number> {
     return {
@@ -383,6 +397,9 @@ export class FileSet implements WatchSink {
  * may seem born this much before the moment at which it was.
  */
 const TICK_MS = 10;
+
+/** Files that are told of a backlog. */
+const SHOWN_BEHIND = 10;
 
 function lifeOf(state: StateStore, now: number): AgentLife {
   const alive = state.lastAlive();

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { appendFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import type { StatusReport } from "../src/status/report.ts";
+import { configFile, makePlace, type Place, startedAgent } from "./agent.ts";
+import { eventually } from "./eventually.ts";
+import { startSink } from "./sink.ts";
+
+const LAUNCHER = fileURLToPath(new URL("../../../bin/logdna-agent", import.meta.url));
+
+function status(place: Place, ...args: string[]): { status: number | null; output: string; errors: string } {
+  const env = { PATH: process.env.PATH, LOGDNA_CONFIG_FILE: configFile(place), LOGDNA_DB_PATH: place.state };
+  const ended = spawnSync(LAUNCHER, ["status", ...args], { env, encoding: "utf8" });
+  return { status: ended.status, output: ended.stdout, errors: ended.stderr };
+}
+
+function report(place: Place): StatusReport {
+  return JSON.parse(status(place, "--json").output) as StatusReport;
+}
+
+test("status tells what became of every byte, and what is still to be read", async (t) => {
+  const place = makePlace();
+  const sink = await startSink();
+  t.after(() => sink.close());
+  assert.equal(status(place).status, 3);
+  assert.match(status(place).errors, /no agent has written its status there/);
+  const log = join(place.logs, "a.log");
+  writeFileSync(log, "");
+  const env = { LOGDNA_LINE_MAX: "65536", LOGDNA_LINE_MAX_PART: "32768" };
+  const agent = await startedAgent(t, { place, port: sink.port, env });
+  appendFileSync(log, `one\n\n${"x".repeat(200_000)}\ntwo\n`);
+  await sink.until(() => sink.texts().includes("two"));
+  const size = statSync(log).size;
+  await eventually(() => report(place).accounting.shipped + report(place).accounting.dropped > 200_000, "the status");
+  const { accounting, backlog, pid, notReady, linesShipped } = report(place);
+  assert.equal(accounting.read, size);
+  assert.equal(accounting.excluded, 1);
+  assert.ok(accounting.dropped > 100_000);
+  assert.equal(accounting.shipped + accounting.excluded + accounting.dropped, size);
+  assert.equal(accounting.inFlight, 0);
+  assert.deepEqual([backlog.bytes, pid, notReady], [0, agent.pid, undefined]);
+  assert.equal(linesShipped, sink.lines().length);
+  assert.equal(statSync(join(place.state, "status.json")).mode & 0o777, 0o600);
+
+  sink.behave((_, response) => {
+    response.writeHead(503).end("{}");
+    return true;
+  });
+  appendFileSync(log, "y".repeat(99).concat("\n").repeat(200_000));
+  await eventually(() => report(place).backlog.bytes > 0, "a backlog");
+  const behind = report(place);
+  assert.equal(behind.notReady, "delivery fails");
+  assert.match(behind.lastError?.text ?? "", /503/);
+  assert.equal(behind.backlog.files[0]?.path, log);
+  assert.ok(behind.accounting.inFlight > 0);
+  const shown = status(place).output;
+  assert.match(shown, /^State {7}delivery fails$/m);
+  assert.match(shown, new RegExp(`░ .* of 20\\.2 MB {2}${log}`));
+  assert.ok(!shown.includes("Mistake"));
+
+  sink.behave(undefined);
+  await eventually(() => report(place).accounting.shipped > 20_000_000, "everything");
+  assert.equal(await agent.stop(), 0);
+  assert.match(status(place).errors, /has ended/);
+  assert.equal(
+    agent.log().some(({ event }) => event === "accounting_mismatch"),
+    false,
+  );
+});
+
+test("what is in hand at a reload is given back, and the account still adds up", async (t) => {
+  const place = makePlace();
+  const sink = await startSink();
+  t.after(() => sink.close());
+  const log = join(place.logs, "a.log");
+  writeFileSync(log, "");
+  const agent = await startedAgent(t, { place, port: sink.port, env: { LOGDNA_SHUTDOWN_TIMEOUT: "100" } });
+  // It takes the request and says nothing until the reload is over.
+  let silent = true;
+  sink.behave(() => silent);
+  appendFileSync(log, "one\ntwo\n");
+  await sink.until(() => sink.requests.length > 0);
+  agent.child.kill("SIGHUP");
+  await agent.logged(({ event }) => event === "config_reloaded");
+  silent = false;
+  await sink.until(() => sink.texts().includes("two"));
+  await eventually(() => report(place).accounting.shipped === 8, "the status");
+  const { accounting } = report(place);
+  assert.deepEqual(accounting, { read: 16, shipped: 8, excluded: 0, dropped: 0, givenBack: 8, inFlight: 0 });
+  assert.equal(await agent.stop(), 0);
+  assert.equal(
+    agent.log().some(({ event }) => event === "accounting_mismatch"),
+    false,
+  );
+});
+
+test("help and errors are told", () => {
+  const place = makePlace();
+  assert.match(status(place, "--help").output, /^Usage: logdna-agent status/);
+  assert.equal(status(place, "--no-such-flag").status, 22);
+});
