@@ -58,6 +58,7 @@ export class Pipeline {
   readonly #ids: BatchIds;
   #pumping = false;
   #stopped = false;
+  #ended = false;
   #flushTimer: NodeJS.Timeout | undefined;
   #openedAt = 0;
   /** When the last flushes happened, a ring of as many as a calm second has. */
@@ -99,6 +100,8 @@ export class Pipeline {
 
   /** Bytes that were read of which nobody knows yet what becomes of them. */
   get bytesInFlight(): number {
+    // What was under way at the end is told as given back.
+    if (this.#ended) return 0;
     let bytes = this.#batcher.bytes;
     for (const { ranges } of this.#unsettled) bytes += bytesOf(ranges);
     return bytes;
@@ -146,6 +149,7 @@ export class Pipeline {
     } finally {
       this.#deliverer.stop();
       const bytes = this.bytesInFlight;
+      this.#ended = true;
       if (bytes > 0) this.#options.emit({ name: "read_given_back", bytes });
     }
   }
