@@ -1,5 +1,6 @@
-import { fstatSync, realpathSync } from "node:fs";
+import { fstatSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import { trustedPath } from "@logdna-agent/confinement";
 import { JsonEncoder } from "./batch/json_encoder.ts";
 import type { Chunk } from "./chunk.ts";
 import { type Config, readKey } from "./config/mod.ts";
@@ -134,7 +135,7 @@ export class Agent {
         setAside: (refused) => quarantine.add(refused),
         key,
       },
-      this.#left.at(-1)?.id,
+      this.#state.newestBatch(),
     );
     this.#watcher = createWatcher({
       roots: rules.roots,
@@ -267,7 +268,7 @@ export class Agent {
 function withRealRoot(entry: string): string {
   const { root } = new LogDirectory(entry);
   try {
-    const real = realpathSync(root);
+    const real = trustedPath(root).path;
     return real === root ? entry : real + entry.slice(root.length);
   } catch {
     return entry;

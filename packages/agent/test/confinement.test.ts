@@ -115,7 +115,7 @@ const HELD_BACK: readonly (readonly [without: readonly Layer[], attacks: readonl
     ["seccomp"],
     [
       // Landlock's rules on TCP do not cover these two: without the filter, data leaves through them.
-      ...["fastOpenElsewhere", "multipathSocket"],
+      ...["fastOpenElsewhere", "multipathSocket", "netlinkGeneric", "leaveSharedMemory"],
       ...["unixSocket", "execute", "becomeItself", "nameToHandle", "signalGroup", "unshareUser", "cloneUser"],
       ...["ioUring", "userfaultfd", "bpf", "keyring", "typeIntoTerminal", "becomeDumpable"],
     ],

@@ -58,12 +58,24 @@ const PR_CAP_AMBIENT_RAISE = 2;
 const CAP_CHOWN = 0;
 const CAP_SETUID = 7;
 const AF_INET = 2;
+const AF_NETLINK = 16;
+const NETLINK_GENERIC = 16;
 const SOCK_STREAM = 1;
 const SOCK_RAW = 3;
 const IPPROTO_MPTCP = 262;
 const MSG_FASTOPEN = 0x2000_0000;
 const TIOCSTI = 0x5412;
 const AT_FDCWD = -100;
+
+/** On a port of the kernel's choice: no bind(2) that Landlock could see. Whoever may listen at all can do that. */
+export function listenUnbound(calls: Libc): void {
+  const fd = check(calls.syscall("socket", AF_INET, SOCK_STREAM, 0));
+  try {
+    check(calls.syscall("listen", fd, 1));
+  } finally {
+    closeSync(fd);
+  }
+}
 
 /** Every attack. */
 export function attacksOn(input: AttackInput, calls: Libc): Record<string, Attack> {
@@ -158,6 +170,7 @@ function onNetwork(input: AttackInput, calls: Libc): Record<string, Attack> {
       ]);
       check(calls.syscall("sendto", fd, Buffer.from("stolen"), 6, MSG_FASTOPEN, address, address.length));
     },
+    netlinkGeneric: () => closeSync(check(calls.syscall("socket", AF_NETLINK, SOCK_RAW, NETLINK_GENERIC))),
     multipathSocket: () => check(calls.syscall("socket", AF_INET, SOCK_STREAM, IPPROTO_MPTCP)),
     rawSocket: () => check(calls.syscall("socket", AF_INET, SOCK_RAW, 1)),
     unixSocket: () => connected({ path: input.unixSocket }),
@@ -213,6 +226,10 @@ function onKernel(input: AttackInput, calls: Libc): Record<string, Attack> {
     cloneUser: () => check(calls.syscall("clone", CLONE_NEWUSER | CLONE_THREAD, 0, 0, 0, 0), "EINVAL"),
     // EINVAL: it is allowed to, but the directory is no mount.
     remount: () => check(calls.mount("none", policy.stateDirectory, MS_REMOUNT_BIND), "EINVAL"),
+    leaveSharedMemory: () => {
+      const id = check(calls.syscall("shmget", 0, 4096, 0o600));
+      check(calls.syscall("shmctl", id, 0, 0));
+    },
     ioUring: () => check(calls.syscall("io_uring_setup", 8, buffer())),
     userfaultfd: () => check(calls.syscall("userfaultfd", 1)),
     bpf: () => check(calls.syscall("bpf", 0, buffer(), 48), "EINVAL"),

@@ -131,3 +131,37 @@ for (const confinement of ["best-effort", "off"]) {
     assert.equal(await again.stop(), 0);
   });
 }
+
+for (const confinement of ["best-effort", "off"]) {
+  test(`the database directory of an agent of an earlier version is left as it is, confinement ${confinement}`, {
+    skip,
+  }, async (t) => {
+    const place = makePlace();
+    const sink = await startSink();
+    t.after(() => sink.close());
+    const old = join(place.state, "agent_state.db");
+    mkdirSync(old, { recursive: true });
+    writeFileSync(join(old, "CURRENT"), "MANIFEST-1\n", { mode: 0o644 });
+    const env = { LOGDNA_CONFINEMENT: confinement };
+    const agent = await startedAgent(t, { place, port: sink.port, env });
+    writeFileSync(join(place.logs, "a.log"), "one\n");
+    await sink.until(() => sink.texts().includes("one"));
+    assert.equal(await agent.stop(), 0);
+    assert.equal(statSync(join(old, "CURRENT")).uid, 0);
+    assert.equal(readFileSync(join(old, "CURRENT"), "utf8"), "MANIFEST-1\n");
+  });
+}
+
+test("a directory of root's that holds other things is not given away", { skip }, async (t) => {
+  const place = makePlace();
+  mkdirSync(place.state);
+  writeFileSync(join(place.state, "program"), "#!/bin/sh\n", { mode: 0o755 });
+  const agent = startAgent(t, { place, port: 1 });
+  assert.equal(await agent.ended, 1);
+  assert.match(
+    agent.output(),
+    /it holds program and nothing of this program. Give a directory of its own with --db-path/,
+  );
+  const { uid, mode } = statSync(join(place.state, "program"));
+  assert.deepEqual([uid, mode & 0o777, statSync(place.state).uid], [0, 0o755, 0]);
+});

@@ -5,7 +5,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { libc } from "@logdna-agent/confinement";
-import { type AttackInput, attacksOn, attemptAll } from "./confinement_attacks.ts";
+import { type AttackInput, attacksOn, attemptAll, listenUnbound } from "./confinement_attacks.ts";
 
 /** What the attacker is given in the environment variable TAKEOVER. */
 export interface TakeoverInput extends AttackInput {
@@ -30,6 +30,7 @@ const waiting = setInterval(async () => {
   const results = await attemptAll({
     findKeyInEnvironment: () => findKey("/proc/self/environ"),
     findKeyOnCommandLine: () => findKey("/proc/self/cmdline"),
+    listenUnbound: () => listenUnbound(calls),
     ...attacksOn(input, calls),
   });
   process.stderr.write(`${JSON.stringify({ event: "takeover", results })}\n`);

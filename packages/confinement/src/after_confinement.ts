@@ -31,6 +31,9 @@ export function afterConfinement(env: NodeJS.ProcessEnv = process.env): Confinem
   if (handover === undefined) return undefined;
   const { policy } = handover;
   if (typeof calls === "string") throw new ConfinementError(`The confinement cannot be completed: ${calls}.`);
+  // What `hideOverExec` has left, on kernels where execve(2) does not; it sets the flag anew (`commit_creds` in kernel/cred.c).
+  if (process.getegid?.() !== policy.gid) calls.setresgid(policy.gid, policy.gid, policy.gid);
+  calls.prctl(PR_SET_DUMPABLE, 0);
   process.umask(0o077);
   const outcomes = handover.outcomes.map((outcome) => {
     if (outcome.layer !== "seccomp" || outcome.state !== "applied") return outcome;

@@ -1,9 +1,11 @@
 import { readdirSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { ConfinementError } from "./confinement_error.ts";
 import { elfInterpreter } from "./elf_interpreter.ts";
 import { type User, unreadableFor, unsearchableFor } from "./needs_capability.ts";
 import type { ConfinementMode, Policy } from "./policy.ts";
-import { CERTIFICATES, KERNEL, LIBRARIES, RESOLVER, TIME, USERS } from "./system_paths.ts";
+import { CERTIFICATES, KERNEL, libraries, RESOLVER, TIME, USERS } from "./system_paths.ts";
+import { trustedPath } from "./trusted_path.ts";
 import { unprivilegedUser } from "./unprivileged_user.ts";
 
 /** What a policy is computed from. Paths may be relative and have links in them. */
@@ -20,6 +22,9 @@ export interface PolicyInputs {
   readonly stateDirectory: string;
   /** See `Policy`. */
   readonly stateEntries?: readonly string[];
+  /** Names of files in the state directory, and of what an earlier program left there: see `Policy`. */
+  readonly stateFiles?: readonly string[];
+  readonly stateMarks?: readonly string[];
   readonly ignoredCalls?: Policy["ignoredCalls"];
   /** Directories and files that the program consists of. */
   readonly programPaths: readonly string[];
@@ -55,6 +60,8 @@ const NEVER_WHOLE = new Set([
     "/dev",
     "/etc",
     "/etc/ssl",
+    "/etc/ssl/private",
+    "/etc/pki/tls/private",
     "/home",
     "/opt",
     "/proc",
@@ -73,15 +80,24 @@ const HOME = /^\/home\/[^/]+$/;
 export function buildPolicy(inputs: PolicyInputs): Policy {
   const running = inputs.running ?? { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
   const user = running.uid === 0 ? (inputs.user ?? unprivilegedUser(inputs.program)) : running;
-  const stateDirectory = realPath(resolve(inputs.stateDirectory));
-  const roots = inputs.roots.map((root) => realPath(resolve(root)));
+  const { path: stateDirectory, planted } = trustedPath(inputs.stateDirectory);
+  if (planted !== undefined)
+    throw new ConfinementError(
+      `The state directory ${inputs.stateDirectory} is reached by the link ${planted}, which somebody else made and which leads to what is not theirs. Remove it, or give another directory with ${inputs.stateFlag}.`,
+    );
+  // One that is not followed stays a link, at which nothing is granted.
+  const roots = inputs.roots.map((root) => trustedPath(root).path);
   const given = [...inputs.configPaths, ...inputs.caPaths].map(ownName);
   const sources = inputs.programPaths.map((path) => realPath(resolve(path)));
   const executables = withInterpreters([inputs.executable]);
   const programs = withInterpreters(inputs.programs ?? []);
-  const system = [LIBRARIES, RESOLVER, CERTIFICATES, TIME, KERNEL, USERS].flat().map(realPath);
+  const system = [libraries(), RESOLVER, CERTIFICATES, TIME, KERNEL, USERS].flat().map(realPath);
 
-  const logs = outermost(roots.flatMap(grantForRoot).filter(exists));
+  const mayGrant = (directory: string, isExpected: (path: string) => boolean): boolean =>
+    inputs.noCapability === true || holdsNoSecretBut(directory, isExpected, user);
+  const logs = outermost(
+    roots.flatMap((root) => grantForRoot(root, (parent) => mayGrant(parent, isLikeLog))).filter(exists),
+  );
   const missing = roots.filter((root) => kindOf(root) === undefined);
   const reasons = [
     ...unreadableFor([...roots, ...given, ...given.map(realPath)], user, {
@@ -103,9 +119,15 @@ export function buildPolicy(inputs: PolicyInputs): Policy {
     keepCapability: inputs.noCapability !== true && reasons.length > 0,
     capabilityFor: [...new Set(reasons)].slice(0, MAX_REASONS),
     logs,
-    readable: outermost([...given.flatMap(grantForConfiguration), ...sources, ...system].filter(exists)).filter(
-      (path) => !logs.some((log) => path === log || isBeneath(path, log)),
-    ),
+    readable: outermost(
+      [
+        ...given.flatMap((path) =>
+          grantForConfiguration(path, (parent) => mayGrant(parent, (other) => given.includes(other))),
+        ),
+        ...sources,
+        ...system,
+      ].filter(exists),
+    ).filter((path) => !logs.some((log) => path === log || isBeneath(path, log))),
     // Listing is granted for everything beneath: for / that would be every name there is.
     listable: outermost(missing.map(nearestParent).filter((path) => path !== "/")),
     stateDirectory,
@@ -116,6 +138,8 @@ export function buildPolicy(inputs: PolicyInputs): Policy {
     localSockets: inputs.localSockets ?? false,
     readOnlyMounts: true,
     ...(inputs.stateEntries !== undefined && { stateEntries: inputs.stateEntries }),
+    ...(inputs.stateFiles !== undefined && { stateFiles: inputs.stateFiles }),
+    ...(inputs.stateMarks !== undefined && { stateMarks: inputs.stateMarks }),
     ...(inputs.ignoredCalls !== undefined && { ignoredCalls: inputs.ignoredCalls }),
   };
 }
@@ -126,17 +150,20 @@ function watched(isWatched: PolicyInputs["isWatched"]) {
 
 /**
  * A directory itself; of a file the directory, too, so that what replaces it by a rename, as log rotation does, can be read:
- * a rule on the file alone would hold for the old inode only.
+ * a rule on the file alone would hold for the old inode only. Not where other things than logs are that the user could not
+ * read: of a log beside a database, the file is granted alone, and a rotation takes a new start.
  */
-function grantForRoot(path: string): string[] {
+function grantForRoot(path: string, isHarmless: (directory: string) => boolean): string[] {
   const parent = dirname(path);
-  return kindOf(path) !== "other" || NEVER_WHOLE.has(parent) || HOME.test(parent) ? [path] : [parent];
+  const whole = kindOf(path) === "other" && !NEVER_WHOLE.has(parent) && !HOME.test(parent) && isHarmless(parent);
+  return [whole ? parent : path];
 }
 
 /** The same for what is configured; but a directory with directories in it is for more than one file's sake. */
-function grantForConfiguration(path: string): string[] {
+function grantForConfiguration(path: string, isHarmless: (directory: string) => boolean): string[] {
   const parent = dirname(path);
-  const whole = kindOf(path) === "other" && !NEVER_WHOLE.has(parent) && isFlat(parent);
+  const whole =
+    kindOf(path) === "other" && !NEVER_WHOLE.has(parent) && !HOME.test(parent) && isFlat(parent) && isHarmless(parent);
   return [realPath(path), ...(whole ? [parent] : [])];
 }
 
@@ -148,6 +175,22 @@ function isFlat(directory: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Whether the user could read everything else in it without the capability, so that granting all of it shows nothing of others. */
+function holdsNoSecretBut(directory: string, isExpected: (path: string) => boolean, user: User): boolean {
+  const others = readdirSync(directory).map((name) => join(directory, name));
+  const found = unreadableFor(
+    others.filter((path) => !isExpected(path)),
+    user,
+  );
+  // What is on the way, the directory itself included, does not matter: whoever made that private may have done it for its logs.
+  return !found.some((path) => isBeneath(path, directory));
+}
+
+/** A log, or a rotated form of one, by its name. */
+function isLikeLog(path: string): boolean {
+  return /\.(?:log|out|err|gz|zst|xz|bz2|\d+)(?:\W|$)/.test(basename(path)) && kindOf(path) === "other";
 }
 
 /** The path without links on the way; the file itself may be one, and lead elsewhere tomorrow. */

@@ -60,7 +60,7 @@ export function giveUpCapabilities(libc: Libc, policy: Policy): Outcome {
     gaps.push("without CAP_SETPCAP the bounding set and the securebits stay; no_new_privs makes them meaningless");
   }
 
-  const user = becomeUser(libc, policy, before, gaps);
+  const user = becomeUser(libc, policy, before, kept, gaps);
   if ("problem" in user) return failed(user.problem);
 
   const trimming = mayTrim ? 1n << BigInt(CAP_SETPCAP) : 0n;
@@ -126,6 +126,7 @@ function becomeUser(
   libc: Libc,
   policy: Policy,
   before: bigint,
+  kept: bigint,
   gaps: string[],
 ): { readonly became: boolean } | { readonly problem: string } {
   const { uid, gid } = policy;
@@ -138,12 +139,36 @@ function becomeUser(
   if ("code" in cleared) return { problem: `leaving the supplementary groups: ${cleared.code}` };
   const keeping = libc.prctl(PR_SET_KEEPCAPS, 1);
   if ("code" in keeping) return { problem: `keeping capabilities over the change of user: ${keeping.code}` };
-  const group = libc.setresgid(gid, gid, gid);
+  // The saved one is for `hideOverExec`. Without it, as where this number means nothing, the new image is only hidden later.
+  const other = kept === 0n ? libc.setresgid(gid, gid, otherThan(gid)) : undefined;
+  const group = other !== undefined && "value" in other ? other : libc.setresgid(gid, gid, gid);
   if ("code" in group) return { problem: `becoming gid ${gid}: ${group.code}` };
   const user = libc.setresuid(uid, uid, uid);
   if ("code" in user) return { problem: `becoming uid ${uid}: ${user.code}` };
   return { became: true };
 }
+
+/**
+ * Keeps processes of the same user out of the new image from its first moment: with an effective group that is not the real one,
+ * and no_new_privs, execve(2) makes the real one effective and the image not dumpable (`begin_new_exec` in the kernel's fs/exec.c,
+ * `cap_bprm_creds_from_file` in security/commoncap.c). It would lose an ambient capability by that; with one, it is out of
+ * their reach anyway, since they lack it: ptrace(2), "Ptrace access mode checking". To be called after no_new_privs is set.
+ */
+export function hideOverExec(libc: Libc, { gid, keepCapability }: Pick<Policy, "gid" | "keepCapability">): void {
+  if (keepCapability && permittedSet() !== 0n) return;
+  // Refused where the saved group is not that one; then nothing changes.
+  libc.setresgid(UNCHANGED, otherThan(gid), UNCHANGED);
+}
+
+/** setresgid(2): leaves an id as it is. */
+const UNCHANGED = 0xffff_ffff;
+
+/** A group that gives no right to anything. */
+function otherThan(gid: number): number {
+  return gid === NOGROUP ? NOGROUP - 1 : NOGROUP;
+}
+/** The kernel's overflow group id: proc_sys_kernel(5). */
+const NOGROUP = 65_534;
 
 function setCapabilities(libc: Libc, permitted: bigint, inheritable: bigint) {
   const header = Buffer.alloc(8);

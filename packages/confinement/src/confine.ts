@@ -1,5 +1,5 @@
 import { closeSync, openSync, readdirSync } from "node:fs";
-import { giveUpCapabilities } from "./capabilities.ts";
+import { giveUpCapabilities, hideOverExec } from "./capabilities.ts";
 import { ConfinementError } from "./confinement_error.ts";
 import { HANDOVER_VARIABLE, writeHandover } from "./handover.ts";
 import { restrictByLandlock } from "./landlock.ts";
@@ -64,6 +64,8 @@ export function confine(policy: Policy, image: NewImage): string {
   handOverStateDirectory(policy);
   const outcomes: Outcome[] = [];
   for (const layer of LAYERS) {
+    // The filter refuses it.
+    if (layer === "seccomp" && !policy.without?.includes("no_new_privs")) hideOverExec(calls, policy);
     const outcome = isWanted(layer, policy) ? APPLY[layer](calls, policy) : outcomesOf(layer).off("not asked for");
     outcomes.push(outcome);
     if (policy.mode === "required" && (outcome.state === "unavailable" || outcome.state === "failed"))
@@ -92,7 +94,8 @@ export function confine(policy: Policy, image: NewImage): string {
 }
 
 function isWanted(layer: Layer, policy: Policy): boolean {
-  return !(policy.without?.includes(layer) ?? false) && (layer !== "mounts" || policy.readOnlyMounts);
+  const isMounts = policy.readOnlyMounts || policy.mountsKept !== undefined;
+  return !(policy.without?.includes(layer) ?? false) && (layer !== "mounts" || isMounts);
 }
 
 /** A core holds the key. Where cores go to a program the limit counts for nothing (core(5)); the dumpable flag does, later. */

@@ -38,18 +38,7 @@ export const DENIED: Readonly<Record<string, readonly SyscallName[]>> = {
     "swapoff",
   ],
   namespaces: ["setns", "unshare"],
-  identity: [
-    "setuid",
-    "setgid",
-    "setreuid",
-    "setregid",
-    "setresuid",
-    "setresgid",
-    "setfsuid",
-    "setfsgid",
-    "setgroups",
-    "capset",
-  ],
+  identity: ["setuid", "setgid", "setreuid", "setregid", "setresuid", "setfsuid", "setfsgid", "setgroups", "capset"],
   kernel: [
     "bpf",
     "perf_event_open",
@@ -105,6 +94,11 @@ export const DENIED: Readonly<Record<string, readonly SyscallName[]>> = {
     "fremovexattr",
     "removexattrat",
     "file_setattr",
+  ],
+  /** Objects without a path, which no rule on files governs: they outlive the process, and others may listen: sysvipc(7), mq_overview(7). */
+  messages: [
+    ...(["msgget", "msgsnd", "msgrcv", "msgctl", "semget", "semop", "semtimedop", "semctl"] as const),
+    ...(["shmget", "shmat", "shmctl", "mq_open", "mq_unlink"] as const),
   ],
   /** The new image is started by execve(2). */
   executing: ["execveat"],

@@ -60,6 +60,8 @@ function run(
 const options = (architecture: Architecture): FilterOptions => ({
   architecture,
   pid: PID,
+  gid: 4712,
+  listens: false,
   localSockets: false,
   children: false,
 });
@@ -78,8 +80,9 @@ for (const architecture of ARCHITECTURES) {
         .map((name) => syscallNumber(name, architecture)),
     );
     // With all arguments 0 these are refused: they are about process 0, or an address family of 0.
-    const byArgument = ["kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "socket"] as const;
+    const byArgument = ["setresgid", "kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "socket"] as const;
     for (const name of byArgument) denied.add(syscallNumber(name, architecture));
+    denied.add(syscallNumber("listen", architecture));
     for (let number = 0; number < HIGHEST; number++) {
       const expected =
         number === syscallNumber("clone3", architecture) ? ENOSYS : denied.has(number) ? EPERM : RET_ALLOW;
@@ -89,10 +92,15 @@ for (const architecture of ARCHITECTURES) {
 
   test(`${architecture}: the second filter refuses to execute, and nothing else but two settings`, () => {
     const executing = [syscallNumber("execve", architecture), syscallNumber("execveat", architecture)];
+    const setresgid = syscallNumber("setresgid", architecture);
     const withChildren = secondFilter({ ...options(architecture), children: true });
     for (let number = 0; number < HIGHEST; number++) {
-      assert.equal(run(second, audit, number), executing.includes(number) ? EPERM : RET_ALLOW, `number ${number}`);
-      assert.equal(run(withChildren, audit, number), RET_ALLOW, `number ${number}`);
+      assert.equal(
+        run(second, audit, number),
+        [...executing, setresgid].includes(number) ? EPERM : RET_ALLOW,
+        `number ${number}`,
+      );
+      assert.equal(run(withChildren, audit, number), number === setresgid ? EPERM : RET_ALLOW, `number ${number}`);
     }
     const prctl = syscallNumber("prctl", architecture) ?? -1;
     assert.equal(run(second, audit, prctl, [4n, 1n]), EPERM);
@@ -117,6 +125,16 @@ for (const architecture of ARCHITECTURES) {
     assert.equal(call("prlimit64", 1n), EPERM);
     const withChildren = firstFilter({ ...options(architecture), children: true });
     assert.equal(run(withChildren, audit, syscallNumber("kill", architecture) ?? -1, [1n]), RET_ALLOW);
+  });
+
+  test(`${architecture}: the group can be made the given one before the second filter, and no other`, () => {
+    assert.equal(call("setresgid", 4712n, 4712n, 4712n), RET_ALLOW);
+    for (const gids of [
+      [4712n, 4712n, 0n],
+      [0n, 4712n, 4712n],
+      [4712n, 0xffffffffn, 4712n],
+    ] as const)
+      assert.equal(call("setresgid", ...gids), EPERM);
   });
 
   test(`${architecture}: sockets are TCP, UDP or netlink`, () => {
@@ -148,6 +166,10 @@ for (const architecture of ARCHITECTURES) {
         );
     }
     assert.equal(call("socket", NETLINK, 3n, 0n), RET_ALLOW);
+    // Audit, netfilter, generic.
+    for (const protocol of [9n, 12n, 16n]) assert.equal(call("socket", NETLINK, 3n, protocol), EPERM);
+    const server = firstFilter({ ...options(architecture), listens: true });
+    assert.equal(run(server, audit, syscallNumber("listen", architecture) ?? -1, [3n]), RET_ALLOW);
     for (const family of [UNIX, PACKET, ALG, VSOCK, SMC, 0n]) assert.equal(call("socket", family, 1n, 0n), EPERM);
     const local = firstFilter({ ...options(architecture), localSockets: true });
     assert.equal(run(local, audit, syscallNumber("socket", architecture) ?? -1, [UNIX, 1n, 0n]), RET_ALLOW);

@@ -22,6 +22,10 @@ export interface FilterOptions {
   readonly architecture: Architecture;
   /** The process that it is for; it may signal itself. */
   readonly pid: number;
+  /** Its group, which the new image may make effective before the second filter: see `hideOverExec`. */
+  readonly gid: number;
+  /** It may listen: listen(2) on a socket that was not bound takes a port of its own, which Landlock does not see. */
+  readonly listens: boolean;
   /** It may make unix sockets. */
   readonly localSockets: boolean;
   /** It has children, which it may signal; other processes are then refused by Landlock alone. */
@@ -43,6 +47,8 @@ const AF_INET = 2;
 const AF_INET6 = 10;
 /** getaddrinfo(3) asks for the host's addresses by it. */
 const AF_NETLINK = 16;
+/** netlink(7), `<linux/netlink.h>`. */
+const NETLINK_ROUTE = 0;
 const SOCK_TYPE_MASK = 0xf;
 const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
@@ -83,10 +89,12 @@ export function firstFilter(options: FilterOptions): Instruction[] {
     // Its flags are in memory, where no filter can look; the C library then uses clone(2).
     ["clone3", [answer(RET_ERRNO | ENOSYS)]],
     ["clone", [load(atArgument(0)), ifAnyBit(CLONE_NEW, 0, 1), DENY, ALLOW]],
+    ["setresgid", [...[0, 1, 2].flatMap((at) => [load(atArgument(at)), ifEqual(options.gid, 1, 0), DENY]), ALLOW]],
     ...signalRules(options),
     // 0 means the caller; the limits of another process of the same user are none of its business.
     ["prlimit64", [load(atArgument(0)), ifEqual(0, 1, 0), ifEqual(options.pid, 0, 1), ALLOW, DENY]],
     ["socket", socketRule(options.localSockets)],
+    ...(options.listens ? [] : [["listen", [DENY]] as const]),
     ["sendto", [load(atArgument(3)), ifAnyBit(MSG_FASTOPEN, 0, 1), NO_FAST_OPEN, ALLOW]],
     ["sendmsg", [load(atArgument(2)), ifAnyBit(MSG_FASTOPEN, 0, 1), NO_FAST_OPEN, ALLOW]],
     ["sendmmsg", [load(atArgument(3)), ifAnyBit(MSG_FASTOPEN, 0, 1), NO_FAST_OPEN, ALLOW]],
@@ -96,7 +104,10 @@ export function firstFilter(options: FilterOptions): Instruction[] {
 
 /** The filter that is added once the new image runs: nothing more is executed, and nobody is let in to trace or dump it. */
 export function secondFilter(options: FilterOptions): Instruction[] {
-  const rules: Rule[] = [["prctl", refuseValues(0, [PR_SET_DUMPABLE, PR_SET_PTRACER])]];
+  const rules: Rule[] = [
+    ["prctl", refuseValues(0, [PR_SET_DUMPABLE, PR_SET_PTRACER])],
+    ["setresgid", [DENY]],
+  ];
   if (!options.children) rules.push(["execve", [DENY]], ["execveat", [DENY]]);
   return program(options.architecture, rules);
 }
@@ -147,8 +158,11 @@ function socketRule(localSockets: boolean): Instruction[] {
   ];
   return [
     load(atArgument(0)),
-    ifEqual(AF_NETLINK, 0, 1),
+    ifEqual(AF_NETLINK, 0, 4),
+    load(atArgument(2)),
+    ifEqual(NETLINK_ROUTE, 0, 1),
     ALLOW,
+    DENY,
     ifEqual(AF_UNIX, 0, 1),
     localSockets ? ALLOW : DENY,
     ifEqual(AF_INET, 1, 0),

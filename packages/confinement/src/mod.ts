@@ -15,3 +15,4 @@ export { needsCapability } from "./needs_capability.ts";
 export { giveUpForeignFunctions, nodePermissions } from "./node_permissions.ts";
 export { LAYERS, type Layer, type Outcome } from "./outcome.ts";
 export { type ConfinementMode, describePolicy, type Policy } from "./policy.ts";
+export { trustedPath } from "./trusted_path.ts";

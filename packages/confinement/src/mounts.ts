@@ -25,7 +25,11 @@ const { applied, unavailable, failed } = outcomesOf("mounts");
  * content, mode, owner, time or attribute of a log can change, whoever the process is. Reading updates no access time.
  * What is mounted outside later still appears (propagation: slave), with the flags that it is given there.
  */
-export function makeMountsReadOnly(libc: Libc, policy: Pick<Policy, "stateDirectory" | "logs">): Outcome {
+export function makeMountsReadOnly(
+  libc: Libc,
+  policy: Pick<Policy, "stateDirectory" | "logs" | "mountsKept">,
+): Outcome {
+  if (policy.mountsKept !== undefined) return withoutNamespace(policy, policy.mountsKept);
   const unshared = libc.unshare(CLONE_NEWNS);
   if ("code" in unshared) return withoutNamespace(policy, `a mount namespace of its own is refused: ${unshared.code}`);
   // Without this the changes below would propagate to the whole host: mount_namespaces(7).

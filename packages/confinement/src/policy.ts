@@ -34,6 +34,13 @@ export interface Policy {
   readonly linkable?: readonly string[];
   /** Names in the state directory that are handed over, with all that is beneath them; without it, it holds files alone. */
   readonly stateEntries?: readonly string[];
+  /**
+   * Names of files in the state directory that are handed over, where a star at the end stands for anything; all other
+   * names stay what they are.
+   */
+  readonly stateFiles?: readonly string[];
+  /** Names that an earlier program of the kind left there: they show whose directory it is, and stay what they are. */
+  readonly stateMarks?: readonly string[];
   /** What is executed to start the new image: Node, and the loader that its ELF header names. */
   readonly executables: readonly string[];
   /** Programs that may be executed later on; when there is none, executing is refused altogether once the image has started. */
@@ -42,10 +49,14 @@ export interface Policy {
   readonly connectPorts: readonly number[];
   /** TCP ports that may be bound, on any address. */
   readonly bindPorts: readonly number[];
+  /** Whether sockets that were bound before are listened on. */
+  readonly listens?: boolean;
   /** Whether unix sockets may be made: with one, a process can talk to every local service that lets its user. */
   readonly localSockets: boolean;
   /** Whether every mount but the state directory becomes read-only in a mount namespace of its own. */
   readonly readOnlyMounts: boolean;
+  /** Why they do not, where they should: the layer then counts as missing, unless the logs' mounts are read-only already. */
+  readonly mountsKept?: string;
   /** System calls that the filter answers with success and does not let through: the program fails without the answer alone. */
   readonly ignoredCalls?: readonly SyscallName[];
   /** Layers that are left out; tests alone set it, to show what each layer is good for. */

@@ -25,8 +25,17 @@ export function filterFurther(libc: Libc, policy: Policy): Outcome {
 function install(libc: Libc, policy: Policy, filter: (options: FilterOptions) => Instruction[], what: string): Outcome {
   const architecture = thisArchitecture();
   if (architecture === undefined) return unavailable(`the system call numbers of ${process.arch} are not known here`);
-  const { localSockets, programs, ignoredCalls: ignored = [] } = policy;
-  const program = filter({ architecture, pid: process.pid, localSockets, children: programs.length > 0, ignored });
+  const { localSockets, programs, bindPorts, ignoredCalls: ignored = [] } = policy;
+  const listens = bindPorts.length > 0 || policy.listens === true;
+  const program = filter({
+    architecture,
+    pid: process.pid,
+    gid: policy.gid,
+    listens,
+    localSockets,
+    children: programs.length > 0,
+    ignored,
+  });
   const code = encodeProgram(program);
   const result = libc.filter(SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, program.length, code);
   if ("value" in result && result.value === 0) return applied(what);

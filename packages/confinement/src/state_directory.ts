@@ -7,6 +7,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readlinkSync,
   type Stats,
 } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -20,11 +21,11 @@ const OF_THE_DISK = "lost+found";
 
 /**
  * Makes the state directory, if it is missing, private to the policy's user, and hands it over with what is in it: with all of
- * it, which must be files alone, or with the entries that the policy names and all that is beneath them; then anything else
- * in it stays what it is.
+ * it, which must be files alone; or with the files that the policy names; or with the entries that it names and all that is
+ * beneath them. Anything else in it then stays what it is.
  *
- * - It must belong to the user that this process runs as, or to the policy's. With named entries it must hold one of them or
- *   be empty: a directory that root keeps for something else, such as its home, is not taken for the program's.
+ * - It must belong to the user that this process runs as, or to the policy's. With named files or entries it must hold one of
+ *   them or be empty: a directory that root keeps for something else, such as its home, is not taken for the program's.
  * - Directories in it that may hold links are made where they are missing, since no right can be given beneath them otherwise.
  * - Where all of it is the user's already, nothing is touched. Otherwise it is closed to everyone else before it is looked into, and everything is looked at before anything in it is given. What
  *   is not as it should be then is refused, and nothing in it was changed.
@@ -37,10 +38,15 @@ export function handOverStateDirectory({
   stateDirectory,
   stateFlag,
   stateEntries,
+  stateFiles,
+  stateMarks = [],
   linkable = [],
   uid,
   gid,
-}: Pick<Policy, "stateDirectory" | "stateFlag" | "stateEntries" | "linkable" | "uid" | "gid">): void {
+}: Pick<
+  Policy,
+  "stateDirectory" | "stateFlag" | "stateEntries" | "stateFiles" | "stateMarks" | "linkable" | "uid" | "gid"
+>): void {
   const refuse = (why: string): never => {
     throw new ConfinementError(
       `The state directory ${stateDirectory} cannot be handed over to user ${uid}: ${why}. Give a directory of its own with ${stateFlag}.`,
@@ -54,15 +60,18 @@ export function handOverStateDirectory({
   try {
     const directory = openSync(stateDirectory, DIRECTORY);
     try {
+      if (readlinkSync(`/proc/self/fd/${directory}`) !== stateDirectory)
+        refuse("a directory on the way to it has become a link");
       const before = fstatSync(directory);
       if (!owners.includes(before.uid)) refuse(`it belongs to user ${before.uid}${remedy()}`);
       // Through the descriptor, so that it is this directory's files whatever happens to its name.
       const here = `/proc/self/fd/${directory}`;
       const names = readdirSync(here);
-      const handed = stateEntries === undefined ? names : names.filter((name) => stateEntries.includes(name));
+      const own = stateEntries ?? stateFiles;
+      const handed = own === undefined ? names : names.filter((name) => own.some((one) => isNamed(name, one)));
+      const isMarked = handed.length > 0 || names.some((name) => stateMarks.includes(name));
       const other = names.find((name) => name !== OF_THE_DISK);
-      if (running !== uid && handed.length === 0 && other !== undefined)
-        refuse(`it holds ${other} and nothing of this program`);
+      if (running !== uid && !isMarked && other !== undefined) refuse(`it holds ${other} and nothing of this program`);
       const deep = stateEntries !== undefined;
       const how = { uid, gid, owners, deep };
       const links = linkable.map((path) => relative(stateDirectory, path));
@@ -89,6 +98,11 @@ export function handOverStateDirectory({
     const code = codeOf(error);
     refuse(code === "ENOTDIR" ? "it is not a directory" : `looking into it failed with ${code}`);
   }
+}
+
+/** A star at the end of a pattern stands for anything. */
+function isNamed(name: string, pattern: string): boolean {
+  return pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
 }
 
 /** Keeps everyone else out, the user that it is given to included: nobody is to change what is looked at. */

@@ -1,4 +1,4 @@
-import { readFileSync, realpathSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import {
   buildPolicy,
@@ -10,11 +10,13 @@ import {
   type Policy,
   type PolicyInputs,
   privateMountsOf,
+  trustedPath,
 } from "@logdna-agent/confinement";
 import { type Config, loadConfig } from "../config/mod.ts";
 import { createPathRules, type PathRules } from "../rules/path_rules.ts";
+import { STATE_FILES, STATE_MARKS } from "../state/state_names.ts";
 import { VERSION } from "../version.ts";
-import { readRestarts } from "./restart_record.ts";
+import { metLately, readRestarts } from "./restart_record.ts";
 
 /** What starts the program: its flags and its environment. */
 export interface Start {
@@ -38,6 +40,9 @@ const CONFIGURATION = ["/etc/logdna-hostname"];
 const PROGRAM = import.meta.filename.endsWith(".ts")
   ? ["packages", "node_modules", "package.json"].map((name) => join(import.meta.dirname, "../../../..", name))
   : [import.meta.dirname, join(import.meta.dirname, "../package.json")];
+
+const MOUNTS_KEPT =
+  "the mounts that the logs are on are not shared (mount --make-shared), so in a namespace of its own the agent would not see what is mounted later";
 
 /** Which files a configuration has shipped. */
 export function pathRulesOf(config: Config): PathRules {
@@ -63,6 +68,8 @@ export function policyOf(config: Config, files: Iterable<string>): Policy {
     roots: rules.roots,
     isWatched: rules.includes,
     stateDirectory: config.dbPath,
+    stateFiles: STATE_FILES,
+    stateMarks: STATE_MARKS,
     programPaths: PROGRAM,
     configPaths: [...new Set([...CONFIGURATION, ...files])],
     caPaths: tlsPathsOf(config),
@@ -76,10 +83,17 @@ export function policyOf(config: Config, files: Iterable<string>): Policy {
   const stays = wanted.fromRoot && !canLeaveRoot(wanted.keepCapability);
   const policy = stays ? buildPolicy({ ...inputs, user: { uid: 0, gid: 0 } }) : wanted;
   // One that comes and goes, as whoever may write to a log directory can make it, costs one start and no more.
-  const met = policy.fromRoot && !config.noCap && !policy.keepCapability && readRestarts(config.dbPath).capability;
+  const met =
+    policy.fromRoot && !config.noCap && !policy.keepCapability && metLately(readRestarts(config.dbPath), Date.now());
   // Rather a layer less than logs that are never seen, on a disk that is mounted later.
   const keeping = met ? { keepCapability: true, capabilityFor: ["files that were met before"] } : {};
-  return { ...policy, ...keeping, readOnlyMounts: privateMountsOf([...policy.logs, ...policy.listable]).length === 0 };
+  const unshared = privateMountsOf([...policy.logs, ...policy.listable]).length > 0;
+  return {
+    ...policy,
+    ...keeping,
+    readOnlyMounts: !unshared,
+    ...(unshared ? { mountsKept: MOUNTS_KEPT } : {}),
+  };
 }
 
 /**
@@ -170,9 +184,5 @@ function isGranted(path: string, { logs, readable }: Policy): boolean {
 }
 
 function realPath(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
-  }
+  return trustedPath(path).path;
 }

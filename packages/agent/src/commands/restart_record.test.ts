@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { noteRestart, readRestarts, waitBeforeRestart } from "./restart_record.ts";
+import { metLately, noteRestart, readRestarts, waitBeforeRestart } from "./restart_record.ts";
 
 const NOW = 1_800_000_000_000;
 
@@ -38,25 +38,26 @@ test("that the capability was needed is remembered", (t) => {
   const state = directory(t);
   noteRestart(state, readRestarts(state), NOW, true);
   noteRestart(state, readRestarts(state), NOW + 1, false);
-  assert.equal(readRestarts(state).capability, true);
+  assert.equal(metLately(readRestarts(state), NOW + 1), true);
+  assert.equal(metLately(readRestarts(state), NOW + 31 * 86_400_000), false);
 });
 
 test("what somebody put there instead is no record", (t) => {
   const state = directory(t);
   const path = join(state, "restarts.json");
-  for (const content of ["", "{", "[]", '{"times":["x"],"capability":true}', "x".repeat(10_000)]) {
+  for (const content of ["", "{", "[]", '{"times":["x"],"capabilityAt":1}', "x".repeat(10_000)]) {
     writeFileSync(path, content);
-    assert.deepEqual(readRestarts(state), { times: [], capability: false }, content.slice(0, 20));
+    assert.deepEqual(readRestarts(state), { times: [], capabilityAt: 0 }, content.slice(0, 20));
   }
   rmSync(path);
   const elsewhere = join(state, "elsewhere");
-  writeFileSync(elsewhere, JSON.stringify({ times: [], capability: true }));
+  writeFileSync(elsewhere, JSON.stringify({ times: [], capabilityAt: 1 }));
   symlinkSync(elsewhere, path);
-  assert.equal(readRestarts(state).capability, false);
+  assert.equal(readRestarts(state).capabilityAt, 0);
   noteRestart(state, readRestarts(state), NOW, false);
   assert.equal(
     readFileSync(elsewhere, "utf8"),
-    '{"times":[],"capability":true}',
+    '{"times":[],"capabilityAt":1}',
     "the link is replaced, and not followed",
   );
 });

@@ -6,22 +6,27 @@ import * as z from "zod";
 export interface RestartRecord {
   /** When it did, in milliseconds since the epoch; the newest last. */
   readonly times: readonly number[];
-  /** A file was met that takes the capability: it is kept from then on, whether there is such a file at the start or not. */
-  readonly capability: boolean;
+  /**
+   * When a file was met that takes the capability, in milliseconds since the epoch; 0 for never. For a while the capability is
+   * kept then, whether there is such a file at the start or not.
+   */
+  readonly capabilityAt: number;
 }
 
 const NAME = "restarts.json";
 const MAX_BYTES = 4096;
 /** What is older counts no more, in milliseconds. */
 const COUNTED_MS = 3_600_000;
+/** How long it is remembered that the capability was needed. */
+const REMEMBERED_MS = 30 * 86_400_000;
 /** Restarts within that time which nothing holds up. */
 const FREE = 3;
 /** The wait before the next, which doubles from one to the next. Shorter than a service manager's patience, longer than an attack's. */
 const FIRST_WAIT_MS = 10_000;
 const MAX_WAIT_MS = 600_000;
 
-const NOTHING: RestartRecord = { times: [], capability: false };
-const RECORD = z.object({ times: z.array(z.number()).max(100), capability: z.boolean() });
+const NOTHING: RestartRecord = { times: [], capabilityAt: 0 };
+const RECORD = z.object({ times: z.array(z.number()).max(100), capabilityAt: z.number() });
 
 /** The record in a state directory; empty where there is none that can be read. Whatever the agent's user put there harms nobody. */
 export function readRestarts(stateDirectory: string): RestartRecord {
@@ -43,13 +48,18 @@ export function noteRestart(stateDirectory: string, record: RestartRecord, now: 
   const path = join(stateDirectory, NAME);
   const times = [...recent(record, now), now].slice(-2 * FREE);
   try {
-    writeFileSync(`${path}.new`, JSON.stringify({ times, capability: record.capability || capability }), {
+    writeFileSync(`${path}.new`, JSON.stringify({ times, capabilityAt: capability ? now : record.capabilityAt }), {
       mode: 0o600,
     });
     renameSync(`${path}.new`, path);
   } catch {
     // The next start is only less patient.
   }
+}
+
+/** Whether a file that takes the capability was met lately. */
+export function metLately({ capabilityAt }: RestartRecord, now: number): boolean {
+  return capabilityAt > 0 && capabilityAt <= now && now - capabilityAt < REMEMBERED_MS;
 }
 
 /**

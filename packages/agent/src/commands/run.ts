@@ -16,8 +16,10 @@ import { noteRestart, readRestarts, waitBeforeRestart } from "./restart_record.t
 
 type RunConfig = Extract<LoadResult, { kind: "run" }>;
 
-const MOUNTS_LEFT =
-  "mounts are as they were and not read-only: they are not shared (mount --make-shared), so in a namespace of its own the agent would not see what is mounted later";
+/** The user that a root becomes where none was made for the agent: proc_sys_kernel(5), overflowuid. */
+const NOBODY = 65_534;
+const SHARED_USER =
+  "the agent runs as nobody, whom other programs may run as, too: they can read and change its state (`useradd --system logdna-agent` gives it a user of its own)";
 
 /** How often single files that may be read, such as /etc/resolv.conf, are compared with what they were. */
 const GRANTED_MS = 10_000;
@@ -92,7 +94,7 @@ function tellConfinement({ emit }: Telemetry, confinement: Confinement | string 
     // What the kernel says, not what was wanted: a capability that was not there could not be kept.
     uid: thread?.uids[0] ?? policy.uid,
     capability: thread?.capabilities.effective.join(", ") || "none",
-    gaps: [...(policy.readOnlyMounts ? [] : [MOUNTS_LEFT]), ...outcomes.flatMap(({ gaps }) => gaps)],
+    gaps: [...(policy.fromRoot && policy.uid === NOBODY ? [SHARED_USER] : []), ...outcomes.flatMap(({ gaps }) => gaps)],
   });
   const lacking = lackingIn(confinement);
   if (lacking.length > 0) emit({ name: "confinement_incomplete", lacking });

@@ -20,7 +20,7 @@ export async function destinationOf({ proxy, useSsl, ...server }: Config): Promi
 }
 
 /** The name servers of resolv.conf(5); the one of this host where none is named. */
-export function resolversOf(text: string): string[] {
+function resolversOf(text: string): string[] {
   const found = text.split("\n").flatMap((line) => {
     const address = /^nameserver\s+([0-9A-Fa-f:.]+)/.exec(line)?.[1];
     return address !== undefined && isIP(address) > 0 ? [address] : [];

@@ -92,7 +92,7 @@ export async function examine(config: Config, configFiles: Iterable<string>): Pr
       ...{ stateDirectory: policy.stateDirectory, noCapability: config.noCap },
     }),
     firewall: {
-      nftables: nftables(findings.destination, policy.uid),
+      nftables: nftables(findings.destination, confined ? policy.uid : startedAs),
       networkPolicy: networkPolicy(findings.destination),
     },
     verdict: verdictOf(findings),

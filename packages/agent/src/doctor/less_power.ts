@@ -66,7 +66,7 @@ export function lessPower(inputs: LessPowerInputs): LessPower[] {
 }
 
 /** The groups that let a reader read more of the files; where one file takes several, all of them. */
-export function groupsThatHelp(files: readonly WatchedFile[], reader: Reader): number[] {
+function groupsThatHelp(files: readonly WatchedFile[], reader: Reader): number[] {
   const found = new Set(
     files.flatMap((file) => (barrier(file, reader) === undefined ? [] : (groupsFor(file, reader) ?? []))),
   );
@@ -90,7 +90,7 @@ function unit({ stateDirectory, roots }: LessPowerInputs, privileges: readonly s
   const inHome = roots.some((root) =>
     ["/home", "/root", "/run/user"].some((home) => isIn(root, home) || isIn(home, root)),
   );
-  const beneath = /^\/var\/lib\/([^/]+)$/.exec(stateDirectory)?.[1];
+  const beneath = /^\/var\/lib\/([\w.-]+)$/.exec(stateDirectory)?.[1];
   const state =
     beneath === undefined
       ? [`ReadWritePaths=${unitPath(stateDirectory)}`]
@@ -185,7 +185,7 @@ function isIn(path: string, directory: string): boolean {
 }
 
 /** A word of a shell command. */
-export function shellWord(text: string): string {
+function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 

@@ -7,7 +7,7 @@ import { type Confinement, ConfinementError, confine, type Policy } from "@logdn
 import { ATTEMPT, type AttemptInput, type AttemptReport, attempt } from "./attempt.ts";
 
 /** The command line of the process that confines itself in order to try; for the doctor itself. */
-export const ATTEMPT_ARGUMENTS = ["doctor", "--attempt"] as const;
+const ATTEMPT_ARGUMENTS = ["doctor", "--attempt"] as const;
 
 interface Order {
   readonly policy: Policy;

@@ -2,6 +2,9 @@ import type { Outcome, Policy } from "@logdna-agent/confinement";
 import type { Refusal } from "./attempt.ts";
 import type { Destination, Verdict } from "./report.ts";
 
+/** The user that a root becomes where none was made for the agent. */
+const NOBODY = 65_534;
+
 export interface Findings {
   /** Undefined where confinement is switched off. */
   readonly policy: Policy | undefined;
@@ -51,10 +54,9 @@ export function verdictOf(findings: Findings): Verdict {
     if (state === "unavailable" || state === "failed") weakness.push(`the layer "${layer}" is ${state}: ${detail}`);
   for (const excess of excesses) weakness.push(excess);
   for (const { what, refused } of refusals) if (!refused) weakness.push(`${what} was possible`);
-  // Without shared mounts the layer is left out, so that what is mounted later is seen.
-  if (!policy.readOnlyMounts)
+  if (policy.fromRoot && policy.uid === NOBODY)
     warnings.push(
-      "the mounts are not made read-only, since they are not shared: `mount --make-rshared /` lets the agent do it",
+      "the agent would run as nobody, whom other programs may run as, too: make it a user of its own with `useradd --system logdna-agent`",
     );
   const complete =
     notTried === undefined &&

@@ -11,6 +11,7 @@ import { NoRoom, SegmentStore } from "./segment_store.ts";
 const FILE = {
   dev: 1n,
   ino: 2n,
+  born: 0n,
   path: "/var/log/a.log",
   headLength: 0,
   headCrc: 0,

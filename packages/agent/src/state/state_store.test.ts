@@ -28,6 +28,7 @@ function temporary(t: TestContext): string {
 const file: NewFile = {
   dev: 2n ** 63n,
   ino: 2n ** 60n + 1n,
+  born: 10n ** 18n + 1n,
   path: "/var/log/a.log",
   headLength: 12,
   headCrc: 4_000_000_000,
@@ -39,7 +40,7 @@ test("what was written is there after a kill -9", (t) => {
   const script = `
     import { StateStore } from ${JSON.stringify(new URL("./state_store.ts", import.meta.url).href)};
     const state = StateStore.open(${JSON.stringify(directory)});
-    const id = state.addFile({ dev: ${file.dev}n, ino: ${file.ino}n, path: "/var/log/a.log", headLength: 12, headCrc: 4000000000,
+    const id = state.addFile({ dev: ${file.dev}n, ino: ${file.ino}n, born: ${file.born}n, path: "/var/log/a.log", headLength: 12, headCrc: 4000000000,
       checkpoint: { offset: 2 ** 45, anchor: new Uint8Array([1, 2, 0]), lineStart: 7, part: 2 } });
     state.addBatch({ id: "b", ranges: [{ fileId: id, start: 1, end: 2, lineStart: 0 }] });
     state.addBatch({ id: "a", ranges: [] });
@@ -153,6 +154,36 @@ test("a scratch file has no name, and holds what is written to it", (t) => {
   assert.ok(state.scratchRoom() > 0);
 });
 
+/** What takes from a state of this version what version 2 had not. */
+const TO_VERSION_2 = "DROP TABLE newest_batch; DROP TABLE finished; ALTER TABLE files DROP COLUMN born;";
+
+test("a state of version 2 is taken over: nothing is known of births in it", (t) => {
+  const directory = temporary(t);
+  const first = StateStore.open(directory);
+  first.addFile(file);
+  first.close();
+  const database = new DatabaseSync(join(directory, "state.sqlite"));
+  database.exec(`${TO_VERSION_2} PRAGMA user_version = 2;`);
+  database.close();
+  const state = StateStore.open(directory);
+  t.after(() => state.close());
+  assert.deepEqual(
+    state.files().map(({ path, born }) => ({ path, born })),
+    [{ path: file.path, born: 0n }],
+  );
+});
+
+test("the newest id of a batch is known although the batch is acknowledged, and never becomes an older one", (t) => {
+  const state = StateStore.open(temporary(t));
+  t.after(() => state.close());
+  assert.equal(state.newestBatch(), undefined);
+  state.addBatch({ id: "0b-x", ranges: [] });
+  state.removeBatch("0b-x");
+  assert.equal(state.newestBatch(), "0b-x");
+  state.addBatch({ id: "0a-y", ranges: [] });
+  assert.equal(state.newestBatch(), "0b-x");
+});
+
 test("a state of version 1 is taken over, and gets what the spool needs", (t) => {
   const directory = temporary(t);
   const first = StateStore.open(directory);
@@ -160,7 +191,7 @@ test("a state of version 1 is taken over, and gets what the spool needs", (t) =>
   first.close();
   // What version 1 was: the same without the spool.
   const database = new DatabaseSync(join(directory, "state.sqlite"));
-  database.exec("DROP TABLE segments; DROP TABLE spooled; PRAGMA user_version = 1;");
+  database.exec(`DROP TABLE segments; DROP TABLE spooled; ${TO_VERSION_2} PRAGMA user_version = 1;`);
   database.close();
   const state = StateStore.open(directory);
   t.after(() => state.close());

@@ -14,6 +14,7 @@ import {
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { SPOOL_SCHEMA, SPOOLED_DEVICE, SpoolRecords } from "./spool_records.ts";
+import { isStateFile } from "./state_names.ts";
 
 /** A file as the agent knew it when it last wrote its state. */
 export interface KnownFile {
@@ -21,6 +22,8 @@ export interface KnownFile {
   /** Device and inode numbers, as stat(2) gives them. */
   readonly dev: bigint;
   readonly ino: bigint;
+  /** Time of birth in nanoseconds since the epoch (statx(2)); 0 where it is not known. It tells a reused inode number. */
+  readonly born: bigint;
   /** The name that its lines were shipped under. */
   readonly path: string;
   /** CRC-32 of the first `headLength` bytes. */
@@ -65,7 +68,16 @@ export class StateError extends Error {
   override readonly name = "StateError";
 }
 
-const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 3;
+/** What version 3 has more than version 2. */
+const SCHEMA_3 = `
+ALTER TABLE files ADD COLUMN born TEXT NOT NULL DEFAULT '0';
+CREATE TABLE newest_batch (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL) STRICT;
+CREATE TABLE finished (
+  path TEXT NOT NULL, head_length INTEGER NOT NULL, head_crc INTEGER NOT NULL, at INTEGER NOT NULL,
+  PRIMARY KEY (path, head_length, head_crc)
+) STRICT, WITHOUT ROWID;
+`;
 const SCHEMA = `
 CREATE TABLE files (
   id INTEGER PRIMARY KEY AUTOINCREMENT, dev TEXT NOT NULL, ino TEXT NOT NULL, path TEXT NOT NULL,
@@ -82,11 +94,15 @@ CREATE TABLE ranges (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ${SPOOL_SCHEMA}
+${SCHEMA_3}
 PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
-/** What turns a state of version 1, which had no spool, into one of this version. */
-const FROM_VERSION_1 = `${SPOOL_SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`;
+/** What turns a state of an older version into one of this version; version 1 had no spool. */
+const FROM_VERSION_2 = `${SCHEMA_3}
+INSERT INTO newest_batch SELECT 1, max(id) FROM batches HAVING max(id) IS NOT NULL;
+PRAGMA user_version = ${SCHEMA_VERSION};`;
+const FROM_VERSION_1 = `${SPOOL_SCHEMA} ${FROM_VERSION_2}`;
 
 /**
  * The agent's memory over restarts: the checkpoint of each file, and which ranges were in flight under which batch id.
@@ -112,6 +128,7 @@ export class StateStore {
   readonly #makeRoom: StatementSync;
   readonly #deleteBatch: StatementSync;
   readonly #setFact: StatementSync;
+  readonly #setNewest: StatementSync;
   #closed = false;
 
   private constructor(directory: string, database: DatabaseSync) {
@@ -119,10 +136,10 @@ export class StateStore {
     this.#database = database;
     this.spool = new SpoolRecords(database);
     this.#insertFile = database.prepare(
-      `INSERT INTO files (dev, ino, path, head_length, head_crc, "offset", anchor, line_start, part) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO files (dev, ino, path, head_length, head_crc, "offset", anchor, line_start, part, born) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (dev, ino) DO UPDATE SET path = excluded.path, head_length = excluded.head_length, head_crc = excluded.head_crc,
          "offset" = excluded."offset", anchor = excluded.anchor, line_start = excluded.line_start, part = excluded.part,
-         missing_since = 0
+         born = excluded.born, missing_since = 0
        RETURNING id`,
     );
     this.#updateFile = database.prepare(
@@ -137,9 +154,12 @@ export class StateStore {
     this.#forgetRanges = database.prepare(
       "DELETE FROM ranges WHERE file = (SELECT id FROM files WHERE dev = ? AND ino = ?)",
     );
-    this.#moveFile = database.prepare("UPDATE files SET dev = ?, ino = ? WHERE id = ?");
+    this.#moveFile = database.prepare("UPDATE files SET dev = ?, ino = ?, born = ? WHERE id = ?");
     this.#makeRoom = database.prepare("DELETE FROM files WHERE dev = ? AND ino = ? AND id <> ?");
     this.#deleteBatch = database.prepare("DELETE FROM batches WHERE id = ?");
+    this.#setNewest = database.prepare(
+      "INSERT INTO newest_batch (one, id) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET id = max(id, excluded.id)",
+    );
     this.#setFact = database.prepare("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)");
   }
 
@@ -159,6 +179,7 @@ export class StateStore {
       const version = Number(database.prepare("PRAGMA user_version").get()?.user_version ?? 0);
       if (version === 0) database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT;`);
       else if (version === 1) database.exec(`BEGIN IMMEDIATE; ${FROM_VERSION_1} COMMIT;`);
+      else if (version === 2) database.exec(`BEGIN IMMEDIATE; ${FROM_VERSION_2} COMMIT;`);
       else if (version !== SCHEMA_VERSION)
         throw new StateError(
           `The state in ${path} has version ${version}, this agent knows version ${SCHEMA_VERSION}: it was written by a newer agent. Run that one, or give another directory with --db-path.`,
@@ -180,6 +201,7 @@ export class StateStore {
         id: Number(row.id),
         dev: BigInt(String(row.dev)),
         ino: BigInt(String(row.ino)),
+        born: BigInt(String(row.born)),
         path: String(row.path),
         headLength: Number(row.head_length),
         headCrc: Number(row.head_crc),
@@ -225,15 +247,16 @@ export class StateStore {
       anchor,
       lineStart,
       part,
+      String(file.born),
     );
     return Number(row?.id);
   }
 
   /** What was read of one inode is to be found under another one from now on. */
-  moveFile(id: number, dev: bigint, ino: bigint): void {
+  moveFile(id: number, dev: bigint, ino: bigint, born = 0n): void {
     this.transaction(() => {
       this.#makeRoom.run(String(dev), String(ino), id);
-      this.#moveFile.run(String(dev), String(ino), id);
+      this.#moveFile.run(String(dev), String(ino), String(born), id);
     });
   }
 
@@ -254,7 +277,7 @@ export class StateStore {
     this.#deleteFile.run(id);
   }
 
-  saveCheckpoint(file: Omit<NewFile, "dev" | "ino" | "path"> & { readonly id: number }): void {
+  saveCheckpoint(file: Omit<NewFile, "dev" | "ino" | "born" | "path"> & { readonly id: number }): void {
     const { offset, anchor, lineStart, part } = file.checkpoint;
     this.#updateFile.run(file.headLength, file.headCrc, offset, anchor, lineStart, part, file.id);
   }
@@ -263,9 +286,16 @@ export class StateStore {
   addBatch(batch: StoredBatch): void {
     this.transaction(() => {
       this.#insertBatch.run(batch.id);
+      this.#setNewest.run(batch.id);
       for (const range of batch.ranges)
         this.#insertRange.run(batch.id, range.fileId, range.start, range.end, range.lineStart);
     });
+  }
+
+  /** The newest id that a batch was ever noted under, acknowledged or not: whatever the clock says, later ones are newer. */
+  newestBatch(): string | undefined {
+    const row = this.#database.prepare("SELECT id FROM newest_batch").get();
+    return row === undefined ? undefined : String(row.id);
   }
 
   removeBatch(id: string): void {
@@ -319,10 +349,6 @@ export class StateStore {
   }
 }
 
-/** Names that the agent itself puts into its directory. */
-const OWN_FILES =
-  /^(?:state\.sqlite(?:-wal|-shm|-journal)?|scratch-[\w-]+|quarantine\.jsonl(?:\.1)?|spool-[\w-]+(?:\.zst|\.tmp))$/;
-
 /**
  * Takes other users' rights off the database, and off its directory where that holds nothing else; refuses what someone
  * else could have planted. A directory that others use is left as it is.
@@ -337,7 +363,7 @@ function makePrivate(directory: string, path: string, made: boolean): void {
       `The state directory ${directory} belongs to user ${stat.uid}, not to user ${uid} that the agent runs as: what it holds cannot be trusted. Change its owner or give another with --db-path.`,
     );
   if ((stat.mode & 0o077) !== 0) {
-    if (made || readdirSync(directory).every((name) => OWN_FILES.test(name))) chmodSync(directory, 0o700);
+    if (made || readdirSync(directory).every((name) => isStateFile(name))) chmodSync(directory, 0o700);
     else if ((stat.mode & 0o022) !== 0)
       throw new StateError(
         `The state directory ${directory} holds other files and others may write to it, so what it holds cannot be trusted. Give a directory of its own with --db-path.`,

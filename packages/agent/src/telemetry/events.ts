@@ -133,7 +133,8 @@ export const EVENTS = {
   }),
   root_is_link: event<{ path: string }>({
     level: "warn",
-    message: (e) => `The log directory ${e.path} appeared as a symbolic link; restart the agent to follow it.`,
+    message: (e) =>
+      `The log directory ${e.path} is a symbolic link, which is not followed now: a new start follows it if it is root's, or leads to what its owner has.`,
     key: byPath,
   }),
   name_not_utf8: event<{ path: string }>({

@@ -1,5 +1,6 @@
 import { lstat, realpath } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, join } from "node:path";
+import { trustedPath } from "@logdna-agent/confinement";
 import { type Directory, encodeName } from "./directory.ts";
 import type { WatchReport } from "./sink.ts";
 import type { Tree } from "./tree.ts";
@@ -40,7 +41,7 @@ export class Roots {
 
   async start(given: readonly string[]): Promise<void> {
     for (const one of given) {
-      const path = await realPath(resolve(one));
+      const { path } = trustedPath(one);
       if (path !== one) this.#report({ name: "root_resolved", given: one, path });
       if (this.#roots.some((root) => root.path === path)) continue;
       this.#roots.push({ path, state: "unknown", blind: false, check: undefined, again: false });
@@ -156,16 +157,6 @@ export class Roots {
     else if (kind === "link") this.#report({ name: "root_is_link", root: root.path });
     else if ((kind === "directory" || kind === "file") && before !== "unknown")
       this.#report({ name: "root_appeared", root: root.path, kind });
-  }
-}
-
-/** The real path; of one that does not exist, the real path of its nearest existing parent with the rest appended. */
-async function realPath(path: string): Promise<string> {
-  try {
-    return await realpath(path);
-  } catch {
-    const parent = dirname(path);
-    return parent === path ? path : join(await realPath(parent), basename(path));
   }
 }
 

@@ -95,6 +95,7 @@ function policyOf(settings: Settings, env: NodeJS.ProcessEnv): { policy: Policy;
       linkable: [join(policy.stateDirectory, STORE_DIRECTORY)],
       // Anyone else than root cannot have mounts of its own; Landlock refuses the same.
       readOnlyMounts: policy.fromRoot,
+      listens: true,
     },
     staysRootFor,
   };

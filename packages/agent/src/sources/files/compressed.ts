@@ -21,6 +21,8 @@ export interface GoneLog {
 /** What was found of a log that is gone. */
 export interface Restored {
   readonly path: string;
+  /** When the form was modified last, in nanoseconds since the epoch: a compressor gives it the time of the log. */
+  readonly mtimeNs: bigint;
   /** Bytes of the log up to the end of what was written, counted from its beginning. */
   readonly size: number;
 }
@@ -67,11 +69,11 @@ export class CompressedForms {
     });
     opened.sort((a, b) => (a.stat.ctimeNs > b.stat.ctimeNs ? -1 : 1));
     let restored: Restored | undefined;
-    for (const [n, { path, fd }] of opened.entries()) {
+    for (const [n, { path, fd, stat }] of opened.entries()) {
       if (restored !== undefined || n >= MAX_TRIED || signal.aborted) closeSync(fd);
       else {
         const size = await copyRest(path, fd, log, into, maxBytes, signal);
-        if (size !== undefined) restored = { path, size };
+        if (size !== undefined) restored = { path, size, mtimeNs: stat.mtimeNs };
       }
     }
     return restored;

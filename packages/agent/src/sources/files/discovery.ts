@@ -14,7 +14,16 @@ import type { LinkedFiles } from "./linked_files.ts";
 import { type LogTarget, targetOf } from "./log_target.ts";
 import { errnoName, type OpenRefusal, openLog } from "./open_log.ts";
 import type { Refusals } from "./refusals.ts";
-import { BEGINNING, hasAnchor, hasHead, inodeKey, readHead, type TailedFile } from "./tailed_file.ts";
+import {
+  BEGINNING,
+  bornApart,
+  compareHead,
+  hasAnchor,
+  hasHead,
+  inodeKey,
+  readHead,
+  type TailedFile,
+} from "./tailed_file.ts";
 
 /** Why a name is met, as the watcher tells it. */
 export type EntryReason = Parameters<WatchSink["entry"]>[1];
@@ -42,6 +51,10 @@ interface DiscoveryOptions {
   readonly onReady: (file: TailedFile) => void;
   /** A file is not the one that was known by its inode. */
   readonly onRewritten: (file: TailedFile) => void;
+  /** The inode number of a closed file is another file's. */
+  readonly onReplaced: (file: TailedFile) => void;
+  /** The same of a file of an earlier run. */
+  readonly onEarlierReplaced: (known: KnownFile) => void;
   /** Something waits that no event tells of. */
   readonly onUntold: () => void;
 }
@@ -59,6 +72,13 @@ interface Found {
   readonly appeared: boolean;
   /** For a rotated file that was never met under its own name: that name. */
   readonly shipsAs?: string | undefined;
+}
+
+/** What a file is recognised by when its inode number is met. */
+type Identity = Pick<TailedFile, "born" | "head" | "position">;
+
+function fileOf({ born, headLength, headCrc, checkpoint }: KnownFile): Identity {
+  return { born, head: { length: headLength, crc: headCrc }, position: checkpoint };
 }
 
 /** Copies that may be held open at once while it is not known what they are. */
@@ -97,7 +117,7 @@ export class Discovery {
     if (!included && !this.#mayBeRotated()) return;
     const target = included ? this.#target(path) : plainTarget(path);
     if (target === undefined) return;
-    const { realPath, stat } = target;
+    const { stat } = target;
     // On a device that is known, what is found later came later, such as a directory that was moved here with its
     // files. A device that is new was mounted, with files as old as those that are there at the start; likewise what
     // could not be read at the start.
@@ -105,9 +125,18 @@ export class Discovery {
     const key = inodeKey(stat.dev, stat.ino);
     if (excludedInodes.has(key)) return refusals.ownLog(path);
     const known = names.of(key);
-    if (known !== undefined) return this.#alias(path, realPath, known);
+    if (known !== undefined) {
+      if (known.fd >= 0 || !this.#isAnother(path, stat, included && known.names.size > 0, known))
+        return this.#alias(path, target, known);
+      this.#options.onReplaced(known);
+    }
     if (copies.meets(key, path)) return;
-    const stored = earlier.of(key);
+    let stored = earlier.of(key);
+    if (stored !== undefined && this.#isAnother(path, stat, included, fileOf(stored))) {
+      earlier.remove(key);
+      this.#options.onEarlierReplaced(stored);
+      stored = undefined;
+    }
     // Known under this very name and not to be shipped: the rules have changed, and may change back.
     if (!included && stored?.path === path) return;
     const original = appeared && stored === undefined ? this.#original(path) : undefined;
@@ -120,8 +149,11 @@ export class Discovery {
     const found = this.#open(path, target);
     if (found === undefined) return;
     refusals.forget(path);
-    if (original !== undefined && copies.size < MAX_SUSPECTS) this.#suspect(found, original);
-    else if (!included && stored === undefined) closeSync(found.fd);
+    if (original !== undefined && copies.size < MAX_SUSPECTS) {
+      if (!this.#differs(found, original)) return this.#suspect(found, original);
+      closeSync(found.fd);
+      this.decided(path, true);
+    } else if (!included && stored === undefined) closeSync(found.fd);
     else this.#follow(found, { stored, appeared });
   }
 
@@ -136,7 +168,7 @@ export class Discovery {
       if (errnoName(error) === "ENOENT") names.detach(path, file, "deleted");
       return;
     }
-    if (stat.ino !== file.ino || stat.dev !== file.dev) {
+    if (stat.ino !== file.ino || stat.dev !== file.dev || (file.fd < 0 && bornApart(stat.birthtimeNs, file.born))) {
       // Of changed attributes an event may tell before the one that tells of the rename.
       if (why === "attributes") return;
       names.detach(path, file, "rotated");
@@ -160,11 +192,42 @@ export class Discovery {
     this.#unreadableSizes.delete(path);
   }
 
-  #alias(path: string, realPath: string, file: TailedFile): void {
+  #alias(path: string, { realPath, stat }: LogTarget, file: TailedFile): void {
     const { names, hot, refusals } = this.#options;
+    file.born = stat.birthtimeNs;
     refusals.forget(path);
     names.alias(path, realPath, file);
     hot.wake(file);
+  }
+
+  /**
+   * Whether a name that has the inode number of a known file, which is not open, belongs to another file: one that was born
+   * at another time or has a name that nobody writes to, and that does not begin as the known one did.
+   * @param isItsOwn it is a name that is written to, so that other content may be that of the same file.
+   */
+  #isAnother(path: string, stat: BigIntStats, isItsOwn: boolean, known: Identity): boolean {
+    const isApart = bornApart(stat.birthtimeNs, known.born);
+    if (!isApart && isItsOwn) return false;
+    if (isApart && known.position.offset === 0) return true;
+    if (Number(stat.size) < known.position.offset) return true;
+    const opened = openLog(path, this.#options.roots);
+    if (!("fd" in opened)) return false;
+    try {
+      return !hasHead(opened.fd, known.head) || !hasAnchor(opened.fd, known.position);
+    } catch {
+      return false;
+    } finally {
+      closeSync(opened.fd);
+    }
+  }
+
+  /** Whether it is certain already that a new file is not the copy of another one. */
+  #differs({ fd, stat }: FoundFile, original: TailedFile): boolean {
+    try {
+      return compareHead(fd, Number(stat.size), original.head) === "other";
+    } catch {
+      return true;
+    }
   }
 
   /** Holds a new file open that may be the copy of another one. */
@@ -249,7 +312,9 @@ export class Discovery {
     const size = Number(stat.size);
     earlier.remove(inodeKey(dev, ino));
     const shippedAs = includes(path) ? path : (stored?.path ?? shipsAs ?? path);
-    const file = names.follow(records.create({ dev, ino, path: shippedAs, head: readHead(fd), position: BEGINNING }));
+    const file = names.follow(
+      records.create({ dev, ino, born: stat.birthtimeNs, path: shippedAs, head: readHead(fd), position: BEGINNING }),
+    );
     hot.add(file, fd);
     file.size = size;
     file.mtimeNs = stat.mtimeNs;
@@ -262,6 +327,8 @@ export class Discovery {
       rewritten = size < file.position.offset || !hasHead(fd, file.head) || !hasAnchor(fd, file.position);
       file.id = stored.id;
       if (stored.missingSince > 0) records.changed(file);
+      // A state of an older version did not know it, or the file moved within its file system.
+      if (stored.born !== file.born) records.becameCopy(file);
     } else if (shipsAs === undefined) file.position = this.#firstPosition(found, appeared);
     this.#unreadableSizes.delete(path);
     file.checkpoint = file.position;

@@ -80,6 +80,7 @@ export class FileNames {
   /** A file is followed no longer by its inode, which is another file's or will be. */
   unfollow(file: TailedFile): void {
     if (this.#byInode.get(file.key) === file) this.#byInode.delete(file.key);
+    this.#nameless.delete(file);
   }
 
   /** A name refers to a file now. */

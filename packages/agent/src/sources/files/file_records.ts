@@ -60,8 +60,8 @@ export class FileRecords {
 
   /** The file is to be found under the inode that it has now. */
   becameCopy(file: TailedFile): void {
-    const { id, dev, ino } = file;
-    if (id !== 0) this.#write("note a copy", () => this.#state.moveFile(id, dev, ino));
+    const { id, dev, ino, born } = file;
+    if (id !== 0) this.#write("note a copy", () => this.#state.moveFile(id, dev, ino, born));
   }
 
   /** A file was deleted, and goes to the spool; it has an id in the state. @throws an error of the state. */
@@ -80,9 +80,9 @@ export class FileRecords {
 
   /** @param moved its record was moved to another inode, and goes back. */
   missing(known: KnownFile, moved: boolean): void {
-    const { id, dev, ino, missingSince } = known;
+    const { id, dev, ino, born, missingSince } = known;
     this.#write("note a missing file", () => {
-      if (moved) this.#state.moveFile(id, dev, ino);
+      if (moved) this.#state.moveFile(id, dev, ino, born);
       this.#state.setMissing(id, missingSince);
     });
   }
@@ -114,6 +114,7 @@ export function recordOf(file: TailedFile): NewFile {
   return {
     dev: file.dev,
     ino: file.ino,
+    born: file.born,
     path: file.path,
     headLength: file.head.length,
     headCrc: file.head.crc,

@@ -142,6 +142,8 @@ export class FileSet implements WatchSink {
       emit,
       clock,
       wallClock,
+      hold: (path) => ready.hold(path),
+      release: (path) => ready.release(path),
       onReady,
       onDone,
     });
@@ -197,6 +199,11 @@ export class FileSet implements WatchSink {
       clock,
       onReady,
       onRewritten,
+      onReplaced: (file) => {
+        names.release(file);
+        vanished.deleted(file);
+      },
+      onEarlierReplaced: (known) => vanished.replacedWhileDown(known),
       onUntold,
     });
   }

@@ -5,7 +5,7 @@ import { recordOf } from "./file_records.ts";
 import { errnoName, openLog } from "./open_log.ts";
 import { FEW_FILES } from "./poll_timer.ts";
 import type { Refusals } from "./refusals.ts";
-import { HEAD_BYTES, hasHead, readHead, type TailedFile } from "./tailed_file.ts";
+import { bornApart, HEAD_BYTES, hasHead, readHead, type TailedFile } from "./tailed_file.ts";
 
 interface HotFilesOptions {
   readonly roots: readonly string[];
@@ -109,7 +109,7 @@ export class HotFiles {
         continue;
       }
       const { fd, stat } = opened;
-      if (stat.ino === file.ino && stat.dev === file.dev) {
+      if (stat.ino === file.ino && stat.dev === file.dev && !bornApart(stat.birthtimeNs, file.born)) {
         refusals.forget(path);
         this.add(file, fd);
         file.sees(Number(stat.size), clock());

@@ -1,7 +1,5 @@
 import type { TailedFile } from "./tailed_file.ts";
 
-/** Files that are gone from the front of a list are cut off once there are so many of them. */
-const CUT_AT = 1024;
 /** Unread bytes from which a file counts as behind: two reads of it. */
 const BEHIND_BYTES = 256 * 1024;
 
@@ -9,11 +7,18 @@ const BEHIND_BYTES = 256 * 1024;
  * The files that may have something to read, each once. Those that keep up and those that are behind take turns, and among
  * themselves the one that has waited longest comes first: what is written now does not wait for a backlog, however many
  * files it is in, and a backlog does not wait for ever.
+ *
+ * Files that one log was rotated into come before the log itself, the oldest first. Such a one takes the turn of the
+ * newer file, which waits for its next: what is not in the queue is waited for by nobody, but where a path is held.
  */
 export class ReadyQueue {
   readonly #onFilled: () => void;
   readonly #current = new Line();
   readonly #behind = new Line();
+  /** What is in the lines, by the path that it is shipped under. */
+  readonly #byPath = new Map<string, Set<TailedFile>>();
+  /** How often a path is held, and the files that wait for its release. */
+  readonly #held = new Map<string, { holds: number; readonly files: Set<TailedFile> }>();
   #turnOfBehind = false;
 
   /** @param onFilled called when the queue is not empty any more. */
@@ -21,6 +26,7 @@ export class ReadyQueue {
     this.#onFilled = onFilled;
   }
 
+  /** Files that can be taken. */
   get size(): number {
     return this.#current.size + this.#behind.size;
   }
@@ -28,54 +34,118 @@ export class ReadyQueue {
   add(file: TailedFile): void {
     if (file.queued) return;
     file.queued = true;
-    (file.size - file.position.offset > BEHIND_BYTES ? this.#behind : this.#current).add(file);
-    if (this.size === 1) this.#onFilled();
+    const held = this.#held.get(file.path);
+    if (held === undefined) this.#enter(file);
+    else held.files.add(file);
   }
 
   take(): TailedFile | undefined {
     const first = this.#turnOfBehind ? this.#behind : this.#current;
     const second = this.#turnOfBehind ? this.#current : this.#behind;
     this.#turnOfBehind = !this.#turnOfBehind;
-    const file = first.take() ?? second.take();
-    if (file !== undefined) file.queued = false;
+    const next = first.take() ?? second.take();
+    if (next === undefined) return undefined;
+    const file = this.#oldestLike(next);
+    this.#leave(file);
+    if (file !== next) this.#lineOf(next).add(next);
+    file.queued = false;
     return file;
+  }
+
+  /** Nothing of a path can be taken until it is released as often: what comes first of it is being looked for. */
+  hold(path: string): void {
+    const held = this.#held.get(path);
+    if (held !== undefined) {
+      held.holds += 1;
+      return;
+    }
+    const files = new Set(this.#byPath.get(path));
+    for (const file of files) this.#leave(file);
+    this.#held.set(path, { holds: 1, files });
+  }
+
+  release(path: string): void {
+    const held = this.#held.get(path);
+    if (held === undefined) return;
+    held.holds -= 1;
+    if (held.holds > 0) return;
+    this.#held.delete(path);
+    for (const file of held.files) this.#enter(file);
   }
 
   clear(): void {
     this.#current.clear();
     this.#behind.clear();
+    this.#byPath.clear();
+    this.#held.clear();
   }
+
+  #enter(file: TailedFile): void {
+    this.#lineOf(file).add(file);
+    const files = this.#byPath.get(file.path);
+    if (files === undefined) this.#byPath.set(file.path, new Set([file]));
+    else files.add(file);
+    if (this.size === 1) this.#onFilled();
+  }
+
+  #leave(file: TailedFile): void {
+    this.#current.delete(file);
+    this.#behind.delete(file);
+    const files = this.#byPath.get(file.path);
+    files?.delete(file);
+    if (files?.size === 0) this.#byPath.delete(file.path);
+  }
+
+  #lineOf(file: TailedFile): Line {
+    return file.size - file.position.offset > BEHIND_BYTES ? this.#behind : this.#current;
+  }
+
+  /** The file to be read first of those with the path of another one. */
+  #oldestLike(file: TailedFile): TailedFile {
+    let oldest = file;
+    for (const other of this.#byPath.get(file.path) ?? []) if (isOlder(other, oldest)) oldest = other;
+    return oldest;
+  }
+}
+
+/** Whether what a file holds was written before what another one does that is shipped under the same path. */
+function isOlder(one: TailedFile, other: TailedFile): boolean {
+  const isRotated = !one.names.has(one.path);
+  if (isRotated === other.names.has(other.path)) return isRotated;
+  return isRotated && one.mtimeNs < other.mtimeNs;
 }
 
 /** First in, first out. */
 class Line {
-  #files: TailedFile[] = [];
-  #from = 0;
+  readonly #files = new Set<TailedFile>();
+  /** It goes on with what is added behind it; begun anew it would pass over all that was taken (V8 keeps their places). */
+  #next = this.#files.values();
 
   get size(): number {
-    return this.#files.length - this.#from;
+    return this.#files.size;
   }
 
   add(file: TailedFile): void {
-    this.#files.push(file);
+    this.#files.add(file);
+  }
+
+  delete(file: TailedFile): void {
+    this.#files.delete(file);
   }
 
   take(): TailedFile | undefined {
-    const file = this.#files[this.#from];
-    if (file === undefined) {
-      this.clear();
-      return undefined;
+    if (this.#files.size === 0) return undefined;
+    let next = this.#next.next();
+    if (next.done) {
+      this.#next = this.#files.values();
+      next = this.#next.next();
     }
-    this.#from += 1;
-    if (this.#from > CUT_AT && this.#from * 2 > this.#files.length) {
-      this.#files = this.#files.slice(this.#from);
-      this.#from = 0;
-    }
-    return file;
+    if (next.done) return undefined;
+    this.#files.delete(next.value);
+    return next.value;
   }
 
   clear(): void {
-    this.#files = [];
-    this.#from = 0;
+    this.#files.clear();
   }
 }

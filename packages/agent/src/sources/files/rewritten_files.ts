@@ -40,7 +40,7 @@ export class RewrittenFiles {
   /** @param file one that is open. @throws a system error. */
   rewritten(file: TailedFile): void {
     const { names, hot, records, copies, roots, emit, onReady, onNoCopy, onShortCopy } = this.#options;
-    const { dev, ino, path, position } = file;
+    const { dev, ino, born, path, position } = file;
     const truncated = file.isTruncatedAt(Number(fstatSync(file.fd, { bigint: true }).size));
     // Of what has grown beyond its old position again, nobody can tell how much there was before.
     if (!truncated) file.size = position.offset;
@@ -55,7 +55,7 @@ export class RewrittenFiles {
       onShortCopy(file);
       this.#followCopy(copy, path);
     } else onNoCopy(file);
-    const fresh = names.follow(records.create({ dev, ino, path, head: readHead(fd), position: BEGINNING }));
+    const fresh = names.follow(records.create({ dev, ino, born, path, head: readHead(fd), position: BEGINNING }));
     hot.add(fresh, fd);
     for (const name of itsNames) names.attach(name, fresh);
     records.keep(fresh);
@@ -66,6 +66,7 @@ export class RewrittenFiles {
     const { names, hot, records, clock, onReady } = this.#options;
     file.dev = copy.dev;
     file.ino = copy.ino;
+    file.born = fstatSync(copy.fd, { bigint: true }).birthtimeNs;
     file.size = copy.size;
     file.pending = 0;
     // The file may have grown behind the copy before anything of that was read.
@@ -87,8 +88,11 @@ export class RewrittenFiles {
     const { names, hot, records, includes, clock } = this.#options;
     const { fd, dev, ino, size } = copy;
     if (names.of(inodeKey(dev, ino)) !== undefined) return closeSync(fd);
+    const born = fstatSync(fd, { bigint: true }).birthtimeNs;
     const path = includes(copy.path) ? copy.path : original;
-    const file = names.follow(records.create({ dev, ino, path, head: readHead(fd), position: endOfFile(fd, size) }));
+    const file = names.follow(
+      records.create({ dev, ino, born, path, head: readHead(fd), position: endOfFile(fd, size) }),
+    );
     file.size = size;
     file.presence = "rotated";
     file.grownAt = clock();

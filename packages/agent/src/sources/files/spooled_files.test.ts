@@ -17,6 +17,7 @@ function killed(t: TestContext, size: number) {
   const id = state.addFile({
     dev: 1n,
     ino: 2n,
+    born: 0n,
     path: join(root, "logs/a.log"),
     headLength: 0,
     headCrc: 0,

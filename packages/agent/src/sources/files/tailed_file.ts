@@ -35,6 +35,11 @@ export function inodeKey(dev: bigint, ino: bigint): string {
   return `${dev}:${ino}`;
 }
 
+/** True when two times of birth are known and differ: then an inode number was used again. */
+export function bornApart(one: bigint, other: bigint): boolean {
+  return one !== 0n && other !== 0n && one !== other;
+}
+
 /**
  * One file that is followed: which file it is (device, inode, first bytes), how far it was read, how far that was
  * acknowledged, and what is on its way in between.
@@ -42,6 +47,8 @@ export function inodeKey(dev: bigint, ino: bigint): string {
 export class TailedFile implements ChunkSource {
   dev: bigint;
   ino: bigint;
+  /** Time of birth in nanoseconds since the epoch (statx(2)); 0 where it is not known. */
+  born: bigint;
   /** Its row in the state; 0 before it has one. */
   id = 0;
   /** The name that its lines are shipped under: the first included one it was found by. */
@@ -85,6 +92,7 @@ export class TailedFile implements ChunkSource {
   constructor(init: {
     readonly dev: bigint;
     readonly ino: bigint;
+    readonly born?: bigint;
     readonly path: string;
     readonly head: Head;
     readonly position: Checkpoint;
@@ -93,6 +101,7 @@ export class TailedFile implements ChunkSource {
   }) {
     this.dev = init.dev;
     this.ino = init.ino;
+    this.born = init.born ?? 0n;
     this.path = init.path;
     this.head = init.head;
     this.position = init.position;

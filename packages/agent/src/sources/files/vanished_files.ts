@@ -20,6 +20,9 @@ interface VanishedFilesOptions {
   readonly clock: () => number;
   /** Wall clock, in milliseconds since the epoch. */
   readonly wallClock: () => number;
+  /** Nothing of a path is to be read until it is released: what comes first of it is being looked for. */
+  readonly hold: (path: string) => void;
+  readonly release: (path: string) => void;
   /** A file may have something to read. */
   readonly onReady: (file: TailedFile) => void;
   /** Nothing is left of a file. */
@@ -67,7 +70,7 @@ export class VanishedFiles {
   /** A file of an earlier run is not there any more. */
   deletedWhileDown(known: KnownFile): void {
     const { records, earlier, emit, wallClock } = this.#options;
-    const { dev, ino, path, checkpoint, id } = known;
+    const { dev, ino, path } = known;
     const key = inodeKey(dev, ino);
     if (known.missingSince > 0) {
       // It may be on a file system that is not mounted yet: what is known of it is kept for a while.
@@ -76,15 +79,22 @@ export class VanishedFiles {
       return records.forget(known);
     }
     earlier.remove(key);
-    const head = { length: known.headLength, crc: known.headCrc };
-    const file = records.create({ dev, ino, path, head, position: checkpoint });
-    file.id = id;
-    file.presence = "deleted";
+    const file = this.#fileOf(known);
     this.#restore(file, () => {
       const missing = { ...known, missingSince: wallClock() };
       records.missing(missing, file.key !== key);
       earlier.add(missing);
       emit({ name: "file_gone_while_down", path });
+    });
+  }
+
+  /** The inode number of a file of an earlier run is another file's now: it will not come back. */
+  replacedWhileDown(known: KnownFile): void {
+    const { records, emit } = this.#options;
+    if (known.missingSince > 0) return records.forget(known);
+    this.#restore(this.#fileOf(known), () => {
+      records.forget(known);
+      emit({ name: "file_gone_while_down", path: known.path });
     });
   }
 
@@ -103,6 +113,14 @@ export class VanishedFiles {
 
   close(): void {
     this.#closing.abort();
+  }
+
+  #fileOf({ dev, ino, born, path, headLength, headCrc, checkpoint, id }: KnownFile): TailedFile {
+    const head = { length: headLength, crc: headCrc };
+    const file = this.#options.records.create({ dev, ino, born, path, head, position: checkpoint });
+    file.id = id;
+    file.presence = "deleted";
+    return file;
   }
 
   #lose(file: TailedFile): void {
@@ -127,12 +145,15 @@ export class VanishedFiles {
       names.unfollow(file);
       file.dev = dev;
       file.ino = ino;
+      file.born = 0n;
     } catch (error) {
       if (fd >= 0) closeSync(fd);
       emit({ name: "file_unreadable", path: file.path, code: errnoName(error), attempt: "restore" });
       return onNothing();
     }
+    this.#options.hold(file.path);
     void this.#fill(file, log, fd).then((restored) => {
+      this.#options.release(file.path);
       if (restored) return;
       closeSync(fd);
       if (!this.#closing.signal.aborted) onNothing();
@@ -152,6 +173,7 @@ export class VanishedFiles {
       names.follow(file);
       file.verified = true;
       file.size = found.size;
+      file.mtimeNs = found.mtimeNs;
       file.grownAt = clock();
       onReady(file);
       return true;
