@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { unprivilegedUser } from "@logdna-agent/confinement";
 
 /** Files that the server keeps its secrets in, beneath the data directory. */
 export const SECRET_FILES = { key: "ingestion-key", token: "read-token" } as const;
@@ -34,8 +35,9 @@ export function makePrivateDirectory(path: string, mark: string, owners = ownUse
     makeDirectory(path);
     const stat = lstatSync(path);
     if (!stat.isDirectory()) throw new Error("it is not a directory");
+    if (!isOwn(stat)) throw new Error(`it belongs to user ${stat.uid}, who could have put anything there`);
     if ((stat.mode & 0o077) === 0) return;
-    if (!isOwn(stat) || (readdirSync(path).length > 0 && !holds(join(path, mark), isOwn)))
+    if (readdirSync(path).length > 0 && !holds(join(path, mark), isOwn))
       throw new Error(
         `others can enter it, and what it holds is not this server's. If it is for this server alone, run chmod 700 ${path}`,
       );
@@ -47,9 +49,11 @@ export function makePrivateDirectory(path: string, mark: string, owners = ownUse
   }
 }
 
-/** Nobody where the system has no such users. */
+/** This user, and as root the one that a confined server is; nobody where the system has no such users. */
 function ownUser(): readonly number[] {
-  return process.getuid === undefined ? [] : [process.getuid()];
+  const uid = process.getuid?.();
+  if (uid === undefined) return [];
+  return uid === 0 ? [uid, unprivilegedUser("logdna-ingester").uid] : [uid];
 }
 
 function makeDirectory(path: string): void {

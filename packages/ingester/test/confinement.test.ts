@@ -5,6 +5,7 @@ import {
   existsSync,
   linkSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -268,4 +269,29 @@ async function freeLowPort(): Promise<number> {
     return port;
   }
   throw new Error("No port between 600 and 1024 is free.");
+}
+
+for (const mode of ["best-effort", "off"]) {
+  test(`a data directory of another user, or a store that is a link, is not used by root, confinement ${mode}`, {
+    skip: process.geteuid?.() === 0 ? false : "needs root, to make what belongs to others",
+  }, async (t) => {
+    const data = makeDirectory();
+    const start = async (): Promise<string> => {
+      const args = ["--data-dir", join(data, "d"), "--listen", "127.0.0.1:0"];
+      const { status, stderr } = await runProgram(t, args, { LOGDNA_INGESTER_CONFINEMENT: mode });
+      assert.notEqual(status, 0);
+      return stderr;
+    };
+    mkdirSync(join(data, "d"), { mode: 0o700 });
+    writeFileSync(join(data, "d", "read-token"), "known\n");
+    chownSync(join(data, "d"), 4242, 4242);
+    assert.match(await start(), /it belongs to user 4242/);
+    chownSync(join(data, "d"), 0, 0);
+    rmSync(join(data, "d", "read-token"));
+    mkdirSync(join(data, "elsewhere"), { mode: 0o777 });
+    symlinkSync(join(data, "elsewhere"), join(data, "d", "store"));
+    writeFileSync(join(data, "d", "ingestion-key"), "a-key-0123456789\n");
+    assert.match(await start(), /store/);
+    assert.deepEqual(readdirSync(join(data, "elsewhere")), []);
+  });
 }

@@ -1,5 +1,5 @@
 import type { Buffer } from "node:buffer";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from "@clickhouse/client";
@@ -51,6 +51,10 @@ const EMBEDDED_INSERT_SETTINGS = {
 /** Opens the embedded engine in a directory of its own. @throws {StoreError} */
 export async function openEmbedded(dataDirectory: string): Promise<StoreConnections> {
   const path = join(dataDirectory, STORE_DIRECTORY);
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true)
+    throw new StoreError(
+      `${path} is a symbolic link, which is not followed: name the directory that it leads to with --data-dir.`,
+    );
   mkdirSync(path, { recursive: true, mode: 0o700 });
   const clientOf = (connection: unknown): ClickHouseClient =>
     // Both packages carry their own copy of the same types, which TypeScript takes for different ones.
