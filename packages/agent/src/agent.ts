@@ -2,12 +2,16 @@ import { fstatSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { trustedPath } from "@logdna-agent/confinement";
 import { JsonEncoder } from "./batch/json_encoder.ts";
+import { OtlpEncoder } from "./batch/otlp_encoder.ts";
+import { OtlpFormat } from "./batch/otlp_format.ts";
 import type { Chunk } from "./chunk.ts";
 import { type Config, readKey } from "./config/mod.ts";
+import { MASK } from "./config/secret.ts";
 import { IngestionKey } from "./delivery/ingestion_key.ts";
+import { headerSecrets, otlpProtocol } from "./delivery/otlp_protocol.ts";
 import { Quarantine } from "./delivery/quarantine.ts";
-import { Transport } from "./delivery/transport.ts";
-import { Pipeline } from "./pipeline.ts";
+import { type Destination, Transport } from "./delivery/transport.ts";
+import { Pipeline, type PipelineOptions } from "./pipeline.ts";
 import { LogDirectory } from "./rules/log_directory.ts";
 import { createPathRules } from "./rules/path_rules.ts";
 import { FileSet } from "./sources/files/file_set.ts";
@@ -18,7 +22,7 @@ import { StateStore, type StoredBatch } from "./state/state_store.ts";
 import { accountingOf } from "./status/accounting.ts";
 import { type Backlog, unaccounted } from "./status/report.ts";
 import type { Telemetry } from "./telemetry/mod.ts";
-import { USER_AGENT } from "./version.ts";
+import { USER_AGENT, VERSION } from "./version.ts";
 import { createWatcher, type Watcher, type WatchReport } from "./watch/mod.ts";
 
 /** Back-off after failures. The cap is short because while attempts fail an agent makes one request at a time. */
@@ -75,12 +79,14 @@ export class Agent {
       emit,
       conceal: telemetry.conceal,
     });
-    this.#transport = new Transport({
+    const otlp = config.output === "otlp" ? new OtlpFormat({ ...config, version: VERSION }) : undefined;
+    const revealKey = (): string => key.reveal();
+    const destination: Destination = {
       host: config.host,
       port: config.port,
       endpoint: config.endpoint,
       useSsl: config.useSsl,
-      key: () => key.reveal(),
+      key: revealKey,
       hostname: config.hostname,
       ip: config.ip,
       mac: config.mac,
@@ -95,7 +101,8 @@ export class Agent {
       proxy: config.proxy,
       onRenewal: (problem) =>
         emit(problem === undefined ? { name: "certificates_renewed" } : { name: "certificates_unusable", problem }),
-    });
+    };
+    this.#transport = new Transport(destination, otlp && otlpProtocol({ ...config, key: revealKey }));
     this.#state = StateStore.open(config.dbPath);
     this.#left = this.#state.batches();
     this.#files = new FileSet({
@@ -112,18 +119,16 @@ export class Agent {
       excludedInodes: ownLog(),
     });
     this.#files.adopt(nameless);
+    const headers = config.headers.flatMap(headerSecrets);
     const quarantine = new Quarantine({
       directory: config.dbPath,
       emit,
-      conceal: (text) => key.concealIn(text),
+      conceal: (text) => headers.reduce((rest, secret) => rest.replaceAll(secret, MASK), key.concealIn(text)),
     });
     this.#pipeline = new Pipeline(
       {
         queue: this.#files,
-        encoder: new JsonEncoder({
-          maxBody: config.ingestBufferSize,
-          gzipLevel: config.useCompression ? config.gzipLevel : 0,
-        }),
+        ...encoding(config, otlp),
         sender: this.#transport,
         state: this.#state,
         emit,
@@ -150,6 +155,7 @@ export class Agent {
     await this.#watcher.start();
     await this.#files.prepareAgain(this.#left);
     this.#files.scanned();
+    await this.#files.restored(this.#left);
     for (const batch of this.#left) this.#pipeline.repeat(batch, this.#readAgain(batch));
     this.#files.preparedRead();
     this.#stayAlive();
@@ -262,6 +268,13 @@ export class Agent {
         return;
     }
   }
+}
+
+/** How bodies are written, and read again where one has to be cut. */
+function encoding(config: Config, otlp: OtlpFormat | undefined): Pick<PipelineOptions, "encoder" | "format"> {
+  const options = { maxBody: config.ingestBufferSize, gzipLevel: config.useCompression ? config.gzipLevel : 0 };
+  if (otlp === undefined) return { encoder: new JsonEncoder(options) };
+  return { encoder: new OtlpEncoder({ ...options, format: otlp }), format: otlp };
 }
 
 /** A log directory under its real name, which is how the watcher tells the files in it. */

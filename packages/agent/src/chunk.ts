@@ -24,6 +24,8 @@ export interface Chunk {
 
 /** Where chunks come from; told what became of each range. */
 export interface ChunkSource {
+  /** The file's id in the state; 0 before it has one. */
+  readonly id: number;
   /**
    * Notes that `[start, end.offset)` is on its way. Ranges of a source are sent in order and without gaps.
    * What comes back is acknowledged once the range is safe at its destination, or deliberately given up and counted.

@@ -1,5 +1,6 @@
 import { BatchIds } from "./batch/batch_ids.ts";
 import { type Batch, type BatchBytes, Batcher, bytesOf } from "./batch/batcher.ts";
+import type { BodyFormat } from "./batch/body_format.ts";
 import type { BodyEncoder } from "./batch/encoder.ts";
 import type { Chunk } from "./chunk.ts";
 import type { BackoffOptions } from "./delivery/backoff.ts";
@@ -21,6 +22,8 @@ interface ChunkQueue {
 export interface PipelineOptions {
   readonly queue: ChunkQueue;
   readonly encoder: BodyEncoder;
+  /** The format that it encodes; that of the LogDNA protocol where none is given. */
+  readonly format?: BodyFormat;
   readonly sender: Sender;
   readonly state: StateStore;
   readonly emit: (event: AgentEvent) => void;

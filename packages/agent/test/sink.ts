@@ -45,8 +45,16 @@ export interface Sink {
   close(): Promise<void>;
 }
 
-/** Starts a sink on loopback: HTTPS with a certificate, to which further options of TLS may be added; plain HTTP without. */
-export async function startSink(certificate?: ServerOptions, port = 0, host = "localhost"): Promise<Sink> {
+/**
+ * Starts a sink on loopback: HTTPS with a certificate, to which further options of TLS may be added; plain HTTP without.
+ * @param linesOf reads a body of another protocol.
+ */
+export async function startSink(
+  certificate?: ServerOptions,
+  port = 0,
+  host = "localhost",
+  linesOf: (body: string) => readonly WireLine[] = (body) => (JSON.parse(body) as { lines: WireLine[] }).lines,
+): Promise<Sink> {
   const accepted: Arrival[] = [];
   const requests: Arrival[] = [];
   const waiting = new Set<() => void>();
@@ -57,13 +65,12 @@ export async function startSink(certificate?: ServerOptions, port = 0, host = "l
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
     const bytes = Buffer.concat(chunks);
     const plain = request.headers["content-encoding"] === "gzip" ? gunzipSync(bytes) : bytes;
-    const body: { lines: WireLine[] } = JSON.parse(plain.toString("utf8"));
     const arrival: Arrival = {
       at: Date.now(),
       url: new URL(request.url ?? "/", "http://sink"),
       headers: request.headers,
       batchId: String(request.headers[HEADER.batchId]),
-      lines: body.lines,
+      lines: linesOf(plain.toString("utf8")),
       size: plain.length,
     };
     requests.push(arrival);

@@ -50,9 +50,11 @@ test("status tells what became of every byte, and what is still to be read", asy
     return true;
   });
   appendFileSync(log, "y".repeat(99).concat("\n").repeat(200_000));
-  await eventually(() => report(place).backlog.bytes > 0, "a backlog");
-  const behind = report(place);
-  assert.equal(behind.notReady, "delivery fails");
+  let behind = report(place);
+  await eventually(() => {
+    behind = report(place);
+    return behind.backlog.bytes > 0 && behind.notReady === "delivery fails";
+  }, "a backlog while delivery fails");
   assert.match(behind.lastError?.text ?? "", /503/);
   assert.equal(behind.backlog.files[0]?.path, log);
   assert.ok(behind.accounting.inFlight > 0);

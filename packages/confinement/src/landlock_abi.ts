@@ -58,6 +58,7 @@ const LATER: readonly (readonly [abi: number, linux: string, gap: string])[] = [
 
 /** What no version of the ABI governs. */
 const NEVER = [
+  "a TCP port that may be connected to may be so on any host; where listening is allowed, also at a port of the kernel's choice",
   "UDP is not restricted: a packet can be sent to any host, as a name look-up does",
   "names, sizes and modes of files can be looked up wherever the modes let the user, though not their content",
 ];

@@ -36,7 +36,7 @@ function bench(maxBody: number): Bench {
         start: 0,
         file,
         readAt: 1,
-        source: { sent: range },
+        source: { id: 1, sent: range },
         positionAfter: (offset) => ({ offset, anchor: new Uint8Array(), lineStart: offset, part: 0 }),
       };
       batcher.add(chunk);

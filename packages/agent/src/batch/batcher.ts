@@ -86,7 +86,7 @@ export class Batcher {
       ranges: [...this.#ranges.values()],
       lines: this.#lines,
       bytes: { shipped: this.#shipped, empty: this.#empty, dropped: this.#dropped },
-      body: this.#options.encoder.finish(),
+      body: this.#options.encoder.finish(id),
     };
     this.#ranges = new Map();
     this.#lines = 0;
@@ -99,11 +99,12 @@ export class Batcher {
   #addRun(chunk: Chunk, from: number, to: number, context: LineContext): void {
     const { encoder } = this.#options;
     const run = chunk.bytes.subarray(from, to);
-    let added = encoder.add(run, context);
+    const offset = chunk.start + from;
+    let added = encoder.add(run, context, offset);
     if (added === undefined && !encoder.empty) {
       if (run.length >= 2 * MIN_SPLIT_BYTES && this.#addHalves(chunk, from, to, context)) return;
       this.flush();
-      added = encoder.add(run, context);
+      added = encoder.add(run, context, offset);
     }
     if (added !== undefined) {
       this.#lines += added.lines;
@@ -137,10 +138,11 @@ export class Batcher {
         line_dropped_bytes: piece.total,
       });
       const note = Buffer.from(`[${piece.total} more bytes of this line were dropped]\n`);
-      let added = this.#options.encoder.add(note, context);
+      const offset = chunk.start + piece.from;
+      let added = this.#options.encoder.add(note, context, offset);
       if (added === undefined) {
         this.flush();
-        added = this.#options.encoder.add(note, context);
+        added = this.#options.encoder.add(note, context, offset);
       }
       this.#lines += added?.lines ?? 0;
     }
@@ -172,7 +174,7 @@ interface PartMark {
 }
 
 function contextOf(chunk: Chunk, mark: PartMark | undefined): LineContext {
-  const context = { file: chunk.file, timestamp: chunk.readAt };
+  const context = { file: chunk.file, timestamp: chunk.readAt, source: chunk.source.id };
   return mark === undefined ? context : { ...context, meta: JSON.stringify(mark) };
 }
 

@@ -6,6 +6,8 @@ export interface LineContext {
   readonly file: string;
   /** The `timestamp` field, in milliseconds since the epoch. */
   readonly timestamp: number;
+  /** The file's id in the state; 0 or none for a file that cannot be read again after a crash. */
+  readonly source?: number;
   /** The `meta` field as JSON, for the few lines that carry one. */
   readonly meta?: string;
 }
@@ -39,8 +41,9 @@ export interface BodyEncoder {
    * Adds lines to the body; undefined when they do not fit, and then nothing was added.
    * Lines that do not fit an empty body never fit: the caller splits them.
    * @param run lines with their newlines (the last may lack it); borrowed for the call.
+   * @param offset where in its file the run begins, in bytes.
    */
-  add(run: Buffer, context: LineContext): EncodedRun | undefined;
-  /** Ends the body and begins a new one. */
-  finish(): Promise<EncodedBody>;
+  add(run: Buffer, context: LineContext, offset: number): EncodedRun | undefined;
+  /** Ends the body and begins a new one. @param id the batch's, for a body that tells it. */
+  finish(id?: string): Promise<EncodedBody>;
 }

@@ -1,16 +1,10 @@
-import { Buffer, isUtf8 } from "node:buffer";
-import { promisify } from "node:util";
-import { constants, type gzip as Gzip, gzip } from "node:zlib";
+import { Buffer } from "node:buffer";
 import { BODY_HEAD, BODY_TAIL } from "@logdna-agent/protocol";
+import { BodyBuffers } from "./body_buffers.ts";
 import type { BodyEncoder, EncodedBody, EncodedRun, LineContext } from "./encoder.ts";
-
-const gzipAsync = promisify<Buffer, NonNullable<Parameters<typeof Gzip>[1]>, Buffer>(gzip);
+import { MARK, runText } from "./line_text.ts";
 
 const LINE_HEAD = '{"line":';
-/** A one-shot compression with the default 16 KiB of output at a time costs 12 % more CPU on bodies of 2 MiB. */
-const GZIP_CHUNK_BYTES = 512 * 1024;
-/** Bodies below this are sent as they are: compression saves no packet. */
-const MIN_GZIP_BYTES = 512;
 
 export interface JsonEncoderOptions {
   /** Bytes of a body before compression, at most. */
@@ -28,8 +22,7 @@ export interface JsonEncoderOptions {
  */
 export class JsonEncoder implements BodyEncoder {
   readonly #options: JsonEncoderOptions;
-  /** Bodies that are not being filled or compressed now; a body is reused, because 2 MiB buffers are costly to allocate. */
-  readonly #free: Buffer[] = [];
+  readonly #buffers: BodyBuffers;
   #body: Buffer;
   #size = 0;
   #context: LineContext | undefined;
@@ -37,7 +30,8 @@ export class JsonEncoder implements BodyEncoder {
 
   constructor(options: JsonEncoderOptions) {
     this.#options = options;
-    this.#body = this.#newBody();
+    this.#buffers = new BodyBuffers(options);
+    this.#body = this.#buffers.take();
     this.#begin();
   }
 
@@ -48,13 +42,7 @@ export class JsonEncoder implements BodyEncoder {
   add(run: Buffer, context: LineContext): EncodedRun | undefined {
     // Escaping makes nothing shorter: what is too long already need not be tried.
     if (this.#size + run.length > this.#options.maxBody && run.length > 1) return undefined;
-    const ended = run.length > 0 && run[run.length - 1] === 10;
-    const trimmed = ended ? run.subarray(0, run.length - 1) : run;
-    let text = isUtf8(trimmed) ? trimmed.toString("latin1") : Buffer.from(trimmed.toString("utf8")).toString("latin1");
-    if (text.includes("\r")) {
-      text = text.replaceAll("\r\n", "\n");
-      if (ended && text.endsWith("\r")) text = text.slice(0, -1);
-    }
+    let text = runText(run);
     let emptyBytes = 0;
     if (text === "" || text.includes("\n\n") || text.startsWith("\n") || text.endsWith("\n")) {
       emptyBytes = emptyLineBytes(run);
@@ -70,30 +58,12 @@ export class JsonEncoder implements BodyEncoder {
     return { lines: escaped.lines, emptyBytes };
   }
 
-  async finish(): Promise<EncodedBody> {
+  finish(): Promise<EncodedBody> {
     const body = this.#body;
     const plainSize = this.#size + body.write(BODY_TAIL, this.#size, "latin1");
-    this.#body = this.#free.pop() ?? this.#newBody();
+    this.#body = this.#buffers.take();
     this.#begin();
-    const plain = body.subarray(0, plainSize);
-    if (this.#options.gzipLevel === 0 || plainSize < MIN_GZIP_BYTES) {
-      const bytes = Buffer.from(plain);
-      this.#free.push(body);
-      return { bytes, encoding: undefined, plainSize };
-    }
-    const compressed = await gzipAsync(plain, {
-      level: this.#options.gzipLevel,
-      memLevel: constants.Z_MAX_MEMLEVEL,
-      chunkSize: Math.max(1024, Math.min(GZIP_CHUNK_BYTES, plainSize)),
-    });
-    this.#free.push(body);
-    // The result of zlib may sit in a buffer of `chunkSize`; a batch that waits for a server must not pin it.
-    const bytes = compressed.buffer.byteLength > 2 * compressed.length ? Buffer.from(compressed) : compressed;
-    return { bytes, encoding: "gzip", plainSize };
-  }
-
-  #newBody(): Buffer {
-    return Buffer.allocUnsafeSlow(this.#options.maxBody);
+    return this.#buffers.seal(body, plainSize);
   }
 
   #begin(): void {
@@ -116,9 +86,6 @@ export class JsonEncoder implements BodyEncoder {
     return this.#suffix;
   }
 }
-
-/** U+007F stands for the newline between two lines while they are escaped: JSON leaves it as it is. */
-const MARK = "\x7f";
 
 /** JSON strings of all lines, with `separator` (which begins with a closing and ends with an opening quote) in between. */
 function escapeLines(text: string, separator: string): { text: string; lines: number } {

@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readSync, renameSync, writeFileSync } from "node:fs";
+import { closeSync, constants, openSync, readSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 
@@ -48,9 +48,9 @@ export function noteRestart(stateDirectory: string, record: RestartRecord, now: 
   const path = join(stateDirectory, NAME);
   const times = [...recent(record, now), now].slice(-2 * FREE);
   try {
-    writeFileSync(`${path}.new`, JSON.stringify({ times, capabilityAt: capability ? now : record.capabilityAt }), {
-      mode: 0o600,
-    });
+    rmSync(`${path}.new`, { force: true });
+    const text = JSON.stringify({ times, capabilityAt: capability ? now : record.capabilityAt });
+    writeFileSync(`${path}.new`, text, { mode: 0o600, flag: "wx" });
     renameSync(`${path}.new`, path);
   } catch {
     // The next start is only less patient.

@@ -2,12 +2,13 @@ import { existsSync } from "node:fs";
 import { type Confinement, GrantedFiles, type Policy } from "@logdna-agent/confinement";
 import { Agent } from "../agent.ts";
 import { CONFIG_ERROR_STATUS, type Config, type LoadResult, loadConfig, proxyText } from "../config/mod.ts";
+import { headerSecrets } from "../delivery/otlp_protocol.ts";
 import { TransportError } from "../delivery/transport_error.ts";
 import { type AgentFacts, agentMetrics, exposition, MetricsPort } from "../metrics/mod.ts";
 import type { NamelessFile } from "../sources/files/hot_files.ts";
 import { StateError } from "../state/state_store.ts";
 import { accountingOf } from "../status/accounting.ts";
-import { writeStatus } from "../status/status_file.ts";
+import { StatusFile } from "../status/status_file.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
 import { createTelemetry, type Telemetry } from "../telemetry/mod.ts";
 import { VERSION } from "../version.ts";
@@ -127,6 +128,7 @@ class RunningAgent {
   readonly #facts: AgentFacts;
   readonly #startedAt = Date.now();
   #status: NodeJS.Timeout | undefined;
+  #statusFile: StatusFile | undefined;
   /** Why the agent is not ready, but for what the server does. */
   #busy: "starting" | "stopping" | undefined = "starting";
 
@@ -163,6 +165,7 @@ class RunningAgent {
       await this.#port.close();
       throw error;
     }
+    this.#tellStatus();
     this.#telemetry.emit({
       name: "agent_started",
       version: VERSION,
@@ -170,7 +173,6 @@ class RunningAgent {
       destination: destinationOf(config),
       logDirs: config.logDirs,
     });
-    this.#tellStatus();
     this.#status = setInterval(() => this.#tellStatus(), STATUS_MS);
     if (this.#granted === undefined) return;
     this.#watch = setInterval(() => this.#lookAtGranted(), GRANTED_MS);
@@ -210,7 +212,8 @@ class RunningAgent {
     if (this.#busy === undefined) this.#agent?.measure();
     const snapshot = this.#telemetry.snapshot();
     const { gauges, counters } = snapshot;
-    writeStatus(config.dbPath, {
+    this.#statusFile ??= new StatusFile(config.dbPath);
+    this.#statusFile.write({
       version: VERSION,
       pid: process.pid,
       startedAt: this.#startedAt,
@@ -268,6 +271,7 @@ class RunningAgent {
       await this.#begin(before.config, resumed(before.config), nameless);
       return;
     }
+    if (next.config.dbPath !== before.config.dbPath) this.#statusFile = undefined;
     this.#loaded = next;
     await this.#port.listen(next.config);
     setLevel(next.config.logLevel);
@@ -334,15 +338,16 @@ function resumed(config: Config): Config["lookback"] {
 function destinationOf(config: Config): string {
   const host = config.host.includes(":") ? `[${config.host}]` : config.host;
   const through = config.proxy === undefined ? "" : ` through the proxy ${proxyText(config.proxy)}`;
-  return `${config.useSsl ? "https" : "http"}://${host}:${config.port}${config.endpoint}${through}`;
+  return `${config.useSsl ? "https" : "http"}://${host}:${config.port}${config.endpoint}${config.output === "otlp" ? " (OTLP)" : ""}${through}`;
 }
 
-/** What must not show in the log, also where a server or a proxy says it: the key, and the password of a proxy. */
-function secretsOf({ key, proxy }: Config): string[] {
+/** What must not show in the log, also where a server or a proxy says it: key, headers, and the password of a proxy. */
+function secretsOf({ key, headers, proxy }: Config): string[] {
+  const own = [key.reveal(), ...headers.flatMap(headerSecrets)];
   const credentials = proxy?.credentials?.reveal();
-  if (credentials === undefined) return [key.reveal()];
+  if (credentials === undefined) return own;
   const password = credentials.slice(credentials.indexOf(":") + 1);
-  return [key.reveal(), credentials, password, Buffer.from(credentials).toString("base64")];
+  return [...own, credentials, password, Buffer.from(credentials).toString("base64")];
 }
 
 /** Names of the settings that differ; values are not told, one of them is the key. */
@@ -350,6 +355,10 @@ function changes(before: Config, after: Config): string[] {
   const names = Object.keys(after) as (keyof Config)[];
   return names.filter((name) => {
     if (name === "key") return !before.key.equals(after.key);
+    if (name === "headers")
+      return (
+        before.headers.length !== after.headers.length || after.headers.some((h, n) => !before.headers[n]?.equals(h))
+      );
     const same = JSON.stringify(before[name]) === JSON.stringify(after[name]);
     return !same || (name === "proxy" && before.proxy?.credentials?.reveal() !== after.proxy?.credentials?.reveal());
   });

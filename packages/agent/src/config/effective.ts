@@ -6,7 +6,7 @@ import { isLoopback } from "./no_proxy.ts";
 import { longFlag, OPTIONS, type OptionName, type Settings } from "./options.ts";
 import type { Problem } from "./problem.ts";
 import { chooseProxy, type HttpProxy } from "./proxy.ts";
-import type { Secret } from "./secret.ts";
+import { Secret } from "./secret.ts";
 
 /** Reads what lies outside of the configuration. */
 export interface Surroundings {
@@ -27,6 +27,8 @@ export interface Effective {
 const HOSTNAME_FILE = "/etc/logdna-hostname";
 /** A byte of a line takes at most six bytes in a body (`\u0000`); the rest is for the line's other fields. */
 const BODY_BYTES_PER_LINE_BYTE = 8;
+/** A record of OTLP has more fields than a line, and the path of its file twice. */
+const MIN_OTLP_BODY_BYTES = 64 * 1024;
 
 /** Fills in what depends on other options or on the host, and checks options against each other. */
 export function effective(merged: Merged, surroundings: Surroundings): Effective {
@@ -60,6 +62,7 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
       warnings.push({ where: where(choice.option), message });
     }
   }
+  checkOutput(merged, key, problems, warnings);
   const { clientCertFile } = settings;
   if (clientCertFile === undefined && settings.clientKeyFile !== undefined) {
     const message = "CLIENT_KEY_FILE is set without CLIENT_CERT_FILE, the certificate that it is for";
@@ -94,12 +97,16 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
 
   return {
     config: {
-      key,
+      // OTLP does not ask for one.
+      key: key ?? (settings.output === "otlp" ? new Secret("") : undefined),
       keyPath: isKeyInFile(merged) ? settings.keyFile : undefined,
       host: address?.host ?? "",
       port: address?.port ?? 0,
       useSsl: settings.useSsl,
-      endpoint: settings.endpoint,
+      endpoint: settings.output === "otlp" && !origins.has("endpoint") ? OTLP_ENDPOINT : settings.endpoint,
+      output: settings.output,
+      keyHeader: settings.keyHeader,
+      headers: settings.headers,
       caFile: settings.caFile,
       caDir: settings.caDir,
       clientCertFile,
@@ -144,7 +151,7 @@ function ingestionKey(merged: Merged, { readFile }: Surroundings, problems: Prob
   const { settings, origins, strengths } = merged;
   const { key, keyFile } = settings;
   if (keyFile === undefined || !isKeyInFile(merged)) {
-    if (key === undefined && !merged.problems.some(isAboutKey)) {
+    if (key === undefined && settings.output !== "otlp" && !merged.problems.some(isAboutKey)) {
       const message = `there is no ingestion key; set MZ_INGESTION_KEY, MZ_INGESTION_KEY_FILE, or http.ingestion_key in the configuration file`;
       problems.push({ where: "", message });
     }
@@ -164,6 +171,40 @@ function ingestionKey(merged: Merged, { readFile }: Surroundings, problems: Prob
     problems.push({ where: place, message: `cannot read the key from ${keyFile}: ${systemReason(error)}` });
   }
   return undefined;
+}
+
+/** Where OTLP/HTTP takes logs by default, and the port there (OTLP specification, "OTLP/HTTP Request", "Default Port"). */
+const OTLP_ENDPOINT = "/v1/logs";
+const OTLP_PORT = 4318;
+
+/** What one protocol needs, and what has no meaning with the other. */
+function checkOutput(merged: Merged, key: Secret | undefined, problems: Problem[], warnings: Problem[]): void {
+  const { settings, origins } = merged;
+  if (settings.output !== "otlp") {
+    for (const option of ["keyHeader", "headers"] as const) {
+      const where = origins.get(option);
+      if (where !== undefined)
+        warnings.push({ where, message: `${OPTIONS[option].env} means nothing unless OUTPUT is otlp` });
+    }
+    return;
+  }
+  if (!origins.has("host")) {
+    const message = "OUTPUT is otlp, which has no default server; set HOST to the one that takes OTLP/HTTP";
+    problems.push({ where: origins.get("output") ?? "", message });
+  }
+  if (settings.ingestBufferSize < MIN_OTLP_BODY_BYTES) {
+    const message = `INGEST_BUFFER_SIZE is ${settings.ingestBufferSize}, but with OTLP it must be at least ${MIN_OTLP_BODY_BYTES}`;
+    problems.push({ where: origins.get("ingestBufferSize") ?? "", message });
+  }
+  if (settings.keyHeader !== undefined && key === undefined) {
+    const message = "KEY_HEADER is set, but there is no ingestion key to send in it";
+    problems.push({ where: origins.get("keyHeader") ?? "", message });
+  }
+  // One that cannot be read is told as a problem.
+  if (settings.keyHeader === undefined && key !== undefined && merged.problems.length === 0) {
+    const message = "the ingestion key is not sent, since OUTPUT is otlp and KEY_HEADER does not say in which header";
+    warnings.push({ where: origins.get("key") ?? origins.get("keyFile") ?? "", message });
+  }
 }
 
 /** The file was given, and the key itself in no stronger place. */
@@ -187,8 +228,9 @@ export function systemReason(error: unknown): string {
   return "code" in error && typeof error.code === "string" ? error.code : error.message;
 }
 
-function hostAndPort({ host, useSsl }: Settings): { readonly host: string; readonly port: number } | undefined {
-  const fallback = useSsl ? 443 : 80;
+function hostAndPort({ host, useSsl, output }: Settings): { readonly host: string; readonly port: number } | undefined {
+  // A server of OTLP behind TLS is reached as any other of HTTPS; OTLP's own port is that of a collector nearby.
+  const fallback = useSsl ? 443 : output === "otlp" ? OTLP_PORT : 80;
   if (isIPv6(host)) return { host, port: fallback };
   const match = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::([0-9]+))?$/.exec(host);
   if (match === null) return undefined;

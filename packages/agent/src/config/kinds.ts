@@ -194,6 +194,66 @@ export function proxyUrl(): Kind<Secret> {
   };
 }
 
+/** Names of headers that the agent itself sends, or that say how a request is framed (RFC 9110, 7.6.1; RFC 9112, 6). */
+const TAKEN_HEADERS: ReadonlySet<string> = new Set([
+  "connection",
+  "content-encoding",
+  "content-length",
+  "content-type",
+  "expect",
+  "host",
+  "keep-alive",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "user-agent",
+  "x-batch-attempt",
+  "x-batch-id",
+]);
+/** A field name (RFC 9110, 5.1). */
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+function isFreeHeader(name: string): boolean {
+  return HEADER_NAME.test(name) && !TAKEN_HEADERS.has(name.toLowerCase());
+}
+
+/** A header line, `name: value`, whose value may be secret (RFC 9110, 5.5: visible characters with blanks between them). */
+export function header(): Kind<Secret> {
+  const expected = "a header that the agent does not send itself, written name: value";
+  return {
+    expected,
+    placeholder: "HEADER",
+    schema: z.string().min(1),
+    read: (text) => {
+      const [, name = "", value = ""] = /^([^:]*):[ \t]*([\x21-\x7e](?:[\t -~]*[\x21-\x7e])?)$/.exec(text.trim()) ?? [];
+      if (isFreeHeader(name)) return { ok: true, value: new Secret(`${name}: ${value}`) };
+      // What was given may be a secret and is not shown.
+      return { ok: false, problem: `HEADERS must be, each, ${expected}` };
+    },
+  };
+}
+
+/** The name of the header that the key goes in, and what is written before the key there. */
+export function keyHeader(): Kind<string> {
+  const expected =
+    "the name of a header, such as api-key, or a name and a scheme, such as authorization: Bearer, without the key itself";
+  return {
+    expected,
+    placeholder: "NAME[: SCHEME]",
+    schema: z.string().min(1),
+    read: (text) => {
+      const [name = "", scheme] = text.split(":", 2).map((part) => part.trim());
+      const good = isFreeHeader(name) && (scheme === undefined || HEADER_NAME.test(scheme));
+      // Whoever misunderstands it writes the key there, which is not shown.
+      if (!good || text.split(":").length > 2) return { ok: false, problem: `KEY_HEADER must be ${expected}` };
+      return { ok: true, value: scheme === undefined ? name : `${name}: ${scheme}` };
+    },
+  };
+}
+
 /** An ingestion key: what can stand in a header (RFC 9110, 5.5) and in a URL's user name. */
 export function secret(): Kind<Secret> {
   return {

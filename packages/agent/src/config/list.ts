@@ -27,6 +27,7 @@ function shownValue(config: Parameters<typeof listText>[0], name: OptionName): u
     const host = config.host.includes(":") ? `[${config.host}]` : config.host;
     return `${host}:${config.port}`;
   }
+  if (name === "key" && config.key?.reveal() === "") return undefined;
   if (name === "proxy") return config.proxy && proxyText(config.proxy);
   const value = name in config ? config[name as keyof Config] : undefined;
   if (typeof value === "string") return escapedVariables(value);

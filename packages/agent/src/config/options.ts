@@ -5,9 +5,11 @@ import {
   bytes,
   choice,
   glob,
+  header,
   integer,
   ipAddress,
   type Kind,
+  keyHeader,
   logDirectory,
   milliseconds,
   path,
@@ -96,10 +98,13 @@ function laterList(option: Omit<Given<ListOption<string>>, "default" | "kind" | 
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-/** Values of `lookback`; `resume` is what holds when nothing is set. */
 /** How much of the confinement must be there; see `Policy`. */
 const CONFINEMENTS = ["off", "best-effort", "required"] as const;
 
+/** Protocols that lines can be sent with. */
+export const OUTPUTS = ["logdna", "otlp"] as const;
+
+/** Values of `lookback`; `resume` is what holds when nothing is set. */
 export const LOOKBACKS = ["resume", "none", "smallfiles", "start", "tail"] as const;
 
 /**
@@ -140,6 +145,16 @@ export const OPTIONS = {
     description:
       "A file that holds the ingestion key and nothing else, such as a mounted secret. It is read again when the server rejects the key.",
   }),
+  output: scalar({
+    group: "Server",
+    env: "OUTPUT",
+    yaml: "http.output",
+    flags: "--output",
+    kind: choice(OUTPUTS),
+    default: "logdna",
+    description:
+      "The protocol that the server speaks. logdna: that of LogDNA and of this project's server. otlp: OpenTelemetry's OTLP/HTTP with JSON, as the OpenTelemetry Collector takes it. There is one server at a time.",
+  }),
   host: scalar({
     group: "Server",
     env: "HOST",
@@ -152,7 +167,8 @@ export const OPTIONS = {
       /^(\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*|[0-9A-Za-z_.-]+(:[0-9]{1,5})?)$/,
     ),
     default: "logs.logdna.com",
-    description: "The ingestion server. Without a port it is 443, or 80 where use_ssl is false.",
+    description:
+      "The ingestion server. Without a port it is 443, or where use_ssl is false 80, with OTLP 4318. With OTLP there is no default.",
   }),
   endpoint: scalar({
     group: "Server",
@@ -162,7 +178,27 @@ export const OPTIONS = {
     flags: "--endpoint-path",
     kind: textLike("a path that begins with /, such as /logs/agent", "PATH", /^\/[!-~]*$/),
     default: "/logs/agent",
-    description: "Path of the server's ingestion endpoint.",
+    description: "Path of the server's ingestion endpoint. With OTLP it is /v1/logs by default.",
+  }),
+  keyHeader: scalar({
+    group: "Server",
+    env: "KEY_HEADER",
+    yaml: "http.key_header",
+    flags: "--key-header",
+    kind: keyHeader(),
+    default: undefined,
+    defaultText: "the key is not sent",
+    description:
+      "With OTLP, the header that the ingestion key goes in, such as api-key, or authorization: Bearer to have a scheme before it.",
+  }),
+  headers: list({
+    group: "Server",
+    env: "HEADERS",
+    yaml: "http.headers",
+    kind: header(),
+    default: [],
+    description:
+      "With OTLP, further headers of each request, each as name: value. They may be secrets: they show in no output, and there is no flag for them.",
   }),
   useSsl: scalar({
     group: "Server",

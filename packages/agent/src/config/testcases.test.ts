@@ -76,6 +76,7 @@ function lines(directory: string, file: string): string[] {
 
 function plain(value: unknown): unknown {
   if (value instanceof Secret) return value.reveal();
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value ?? null;
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== "object" || value === null) return value ?? null;
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
 }

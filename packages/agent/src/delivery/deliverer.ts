@@ -1,9 +1,11 @@
 import type { Batch } from "../batch/batcher.ts";
+import type { BodyFormat } from "../batch/body_format.ts";
 import type { EncodedBody } from "../batch/encoder.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
 import { type BackoffOptions, backoffMs, retryWaitMs } from "./backoff.ts";
 import { type Clock, REAL_CLOCK } from "./clock.ts";
 import { type Part, Parts } from "./parts.ts";
+import type { Rejection } from "./protocol.ts";
 import type { RefusedLine } from "./quarantine.ts";
 import type { Answer } from "./transport.ts";
 import { TransportError } from "./transport_error.ts";
@@ -31,6 +33,8 @@ export interface Refused {
 
 export interface DelivererOptions {
   readonly sender: Sender;
+  /** How bodies are read and cut; that of the LogDNA protocol where none is given. */
+  readonly format?: BodyFormat;
   /** Batches that may be under way at once, those that wait to be sent again included. */
   readonly maxInFlight: number;
   readonly backoff: BackoffOptions;
@@ -63,6 +67,7 @@ interface Attempt {
   readonly status: number;
   readonly detail: string;
   readonly waitMs: number | undefined;
+  readonly rejection?: Rejection | undefined;
 }
 
 /**
@@ -158,9 +163,10 @@ export class Deliverer {
 
   async #deliver(batch: Batch, firstAttempt: number): Promise<void> {
     try {
-      const parts = new Parts(batch.id, { body: await batch.body, lines: batch.lines }, firstAttempt, this.#evidence);
+      const whole = { body: await batch.body, lines: batch.lines };
+      const parts = new Parts(batch.id, whole, firstAttempt, this.#evidence, this.#options.format);
       await this.#deliverParts(batch, parts);
-      const refused = { lines: parts.refused.length, bytes: parts.refused.reduce((sum, { bytes }) => sum + bytes, 0) };
+      const refused = parts.lost;
       this.#options.setAside(parts.refused);
       this.#forget(batch);
       this.#options.onSettled(batch, refused);
@@ -199,8 +205,9 @@ export class Deliverer {
       const { trial } = part;
       const counts = trial.counts;
       const witnessed = trial.isWitnessed;
-      const { verdict, status, detail, waitMs } = await this.#attempt(part);
+      const { verdict, status, detail, waitMs, rejection } = await this.#attempt(part);
       if (verdict === "accepted") {
+        if (rejection !== undefined) parts.rejected(part, rejection, status);
         parts.accepted(part);
         this.#succeeded();
       } else if (verdict === "refused" || verdict === "too_large") {
@@ -228,12 +235,16 @@ export class Deliverer {
       const verdict = verdictOf(answer);
       const tookMs = this.#clock.now() - begun;
       if (verdict === "accepted") {
-        this.#evidence.accept(request);
+        const { rejection } = answer;
+        // That it refuses all in another way is no sign that it would accept others.
+        if (rejection === undefined || rejection.lines < lines) this.#evidence.accept(request);
         emit({ name: "batch_delivered", batch: id, lines, bytes: body.bytes.length, attempt, durationMs: tookMs });
       }
+      if (answer.rejection !== undefined) emit({ name: "lines_rejected", batch: id, of: lines, ...answer.rejection });
       if (verdict === "refused" || verdict === "too_large")
         emit({ name: "batch_refused", batch: id, status, detail: answer.text });
-      return { verdict, status, detail: detailOf(verdict, answer), waitMs: answer.retryAfterMs };
+      const { rejection, retryAfterMs: waitMs } = answer;
+      return { verdict, status, detail: detailOf(verdict, answer), waitMs, rejection };
     } catch (error) {
       this.#stop.signal.throwIfAborted();
       if (!(error instanceof TransportError)) throw error;

@@ -1,11 +1,8 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { BODY_HEAD, BODY_TAIL } from "@logdna-agent/protocol";
+import { type BodyFormat, type BodyLine, LOGDNA_FORMAT } from "../batch/body_format.ts";
 import type { EncodedBody } from "../batch/encoder.ts";
-
-/** One line of a body, as it was encoded. */
-export type BodyLine = Readonly<Record<string, unknown>>;
 
 /** A body with the number of its lines. */
 export interface CountedBody {
@@ -20,11 +17,14 @@ export interface CountedBody {
  * Rare, so it may be slow: the body is parsed and built anew.
  * @returns undefined for a body of one line.
  */
-export function halve(body: EncodedBody): readonly [CountedBody, CountedBody] | undefined {
-  const lines = linesOf(body);
+export function halve(
+  body: EncodedBody,
+  format: BodyFormat = LOGDNA_FORMAT,
+): readonly [CountedBody, CountedBody] | undefined {
+  const lines = linesOf(body, format);
   if (lines.length < 2) return undefined;
   const middle = lines.length >> 1;
-  return [bodyOf(lines.slice(0, middle), body), bodyOf(lines.slice(middle), body)];
+  return [bodyOf(lines.slice(0, middle), body, format), bodyOf(lines.slice(middle), body, format)];
 }
 
 /** The text of a line; empty when it has none. */
@@ -33,16 +33,18 @@ export function textOf({ line }: BodyLine): string {
 }
 
 /** The lines of a body. */
-export function linesOf(body: EncodedBody): BodyLine[] {
+export function linesOf(body: EncodedBody, format: BodyFormat = LOGDNA_FORMAT): BodyLine[] {
   const plain = body.encoding === "gzip" ? gunzipSync(body.bytes) : body.bytes;
-  const parsed: unknown = JSON.parse(plain.toString("utf8"));
-  const lines = isObject(parsed) && Array.isArray(parsed.lines) ? parsed.lines : [];
-  return lines.filter(isObject);
+  return format.linesOf(plain.toString("utf8"));
 }
 
 /** A body of these lines. @param like one that was encoded in the same way. */
-export function bodyOf(lines: readonly BodyLine[], like: Pick<EncodedBody, "encoding">): CountedBody {
-  const plain = Buffer.from(BODY_HEAD + lines.map((line) => JSON.stringify(line)).join(",") + BODY_TAIL);
+export function bodyOf(
+  lines: readonly BodyLine[],
+  like: Pick<EncodedBody, "encoding">,
+  format: BodyFormat = LOGDNA_FORMAT,
+): CountedBody {
+  const plain = Buffer.from(format.bodyOf(lines));
   const bytes = like.encoding === "gzip" ? gzipSync(plain) : plain;
   const hash = createHash("sha256");
   // A line that is read again after a crash has another time.
@@ -56,7 +58,3 @@ export function bodyOf(lines: readonly BodyLine[], like: Pick<EncodedBody, "enco
 
 /** 60 bits: two bodies of one batch do not share them by accident. */
 const PRINT_CHARACTERS = 10;
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}

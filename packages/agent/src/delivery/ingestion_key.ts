@@ -61,6 +61,7 @@ export class IngestionKey {
 
   /** A text without any of the keys that were in use. */
   concealIn(text: string): string {
-    return this.#known.reduce((rest, key) => rest.replaceAll(key.reveal(), MASK), text);
+    const secrets = this.#known.map((key) => key.reveal()).filter((secret) => secret !== "");
+    return secrets.reduce((rest, secret) => rest.replaceAll(secret, MASK), text);
   }
 }

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
-import { type BodyLine, isObject, textOf } from "./halves.ts";
+import { type BodyLine, isObject } from "../batch/body_format.ts";
+import { textOf } from "./halves.ts";
 
 /** Bytes of text below which a piece is not cut again: a server that does not take this much takes nothing. */
 const SMALLEST_PIECE = 1024;

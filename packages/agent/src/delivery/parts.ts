@@ -1,7 +1,9 @@
 import { Buffer } from "node:buffer";
+import { type BodyFormat, type BodyLine, LOGDNA_FORMAT } from "../batch/body_format.ts";
 import type { EncodedBody } from "../batch/encoder.ts";
-import { type BodyLine, bodyOf, type CountedBody, halve, linesOf, textOf } from "./halves.ts";
+import { bodyOf, type CountedBody, halve, linesOf, textOf } from "./halves.ts";
 import { type LineRest, nextPiece, restOf, smaller } from "./line_pieces.ts";
+import type { Rejection } from "./protocol.ts";
 import type { RefusedLine } from "./quarantine.ts";
 import { type Evidence, Trial } from "./trial.ts";
 
@@ -48,10 +50,14 @@ export class Parts {
   readonly #batchId: string;
   readonly #evidence: Evidence;
   readonly #attempt: number;
+  readonly #format: BodyFormat;
+  readonly #lines: number;
   readonly #fresh: Part[];
   #suspects: Part[] = [];
   #refusals = 0;
   readonly #refused: RefusedLine[] = [];
+  #rejectedLines = 0;
+  #rejectedBytes = 0;
 
   /** @param attempt 1 when no part of the batch was ever sent. */
   constructor(
@@ -59,7 +65,10 @@ export class Parts {
     whole: { readonly body: EncodedBody; readonly lines: number },
     attempt: number,
     of: Evidence,
+    format: BodyFormat = LOGDNA_FORMAT,
   ) {
+    this.#format = format;
+    this.#lines = whole.lines;
     this.#batchId = id;
     this.#evidence = of;
     this.#attempt = attempt;
@@ -69,6 +78,13 @@ export class Parts {
   /** The lines that were given up, in their order. */
   get refused(): readonly RefusedLine[] {
     return this.#refused.toSorted((a, b) => (a.batch < b.batch ? -1 : 1));
+  }
+
+  /** How much of the batch was given up: those lines, and others that the server did not name. */
+  get lost(): { readonly lines: number; readonly bytes: number } {
+    const bytes = this.#refused.reduce((sum, line) => sum + line.bytes, this.#rejectedBytes);
+    // Several pieces of one line may have been rejected.
+    return { lines: Math.min(this.#lines, this.#refused.length + this.#rejectedLines), bytes };
   }
 
   /** The next part that no single refused line is, taken out. */
@@ -100,14 +116,31 @@ export class Parts {
     const after = part.of && nextPiece(part.of).after;
     if (after !== undefined) this.#fresh.unshift(this.#piece(part, after));
     // All of it was taken in the end, so it was no line that the server minded.
-    if (this.#refusals > 0 && this.#refused.length === 0 && this.#fresh.length + this.#suspects.length === 0)
+    const lost = this.#refused.length + this.#rejectedLines;
+    if (this.#refusals > 0 && lost === 0 && this.#fresh.length + this.#suspects.length === 0)
       this.#evidence.refusedWrongly();
+  }
+
+  /**
+   * The server has it, but for some lines, which are not to be sent again. Where these are all of them, each is known; of fewer
+   * it is not told which they are, and their bytes are a share.
+   */
+  rejected(part: Part, { lines, reason }: Rejection, status: number): void {
+    const all = linesOf(part.body, this.#format);
+    const sizes = all.map((line) => Buffer.byteLength(textOf(line)) + 1);
+    if (lines >= all.length) {
+      for (const [n, line] of all.entries())
+        this.#refused.push({ line, bytes: sizes[n] ?? 0, status, reason, batch: part.id });
+      return;
+    }
+    this.#rejectedLines += lines;
+    this.#rejectedBytes += Math.round((sizes.reduce((sum, size) => sum + size, 0) * lines) / all.length);
   }
 
   /** What it holds is too much at once. @returns the line that is given up, if it is one. */
   tooLarge(part: Part, refusal: Refusal): RefusedLine | undefined {
     if (this.#halve(part)) return undefined;
-    const rest = part.of === undefined ? restOf(lineOf(part), part.id) : smaller(part.of);
+    const rest = part.of === undefined ? restOf(this.#lineOf(part), part.id) : smaller(part.of);
     if (rest === undefined) return this.#suspect(part, refusal);
     this.#fresh.unshift(this.#piece(part, rest));
     return undefined;
@@ -122,7 +155,7 @@ export class Parts {
   }
 
   #halve(part: Part): boolean {
-    const halves = halve(part.body);
+    const halves = halve(part.body, this.#format);
     if (halves === undefined) return false;
     const [left, right] = halves;
     const before = this.#half(left, part.first);
@@ -138,7 +171,7 @@ export class Parts {
   }
 
   #piece({ body: like, first }: Part, rest: LineRest): Part {
-    const { body, print } = bodyOf([nextPiece(rest).piece], like);
+    const { body, print } = bodyOf([nextPiece(rest).piece], like, this.#format);
     const id = `${this.#batchId}-${place(first)}-${place(rest.offset)}-${print}`;
     const trial = new Trial(this.#evidence);
     return { id, body, lines: 1, attempt: this.#attempt, first, trial, of: rest, ...UNTRIED };
@@ -150,18 +183,18 @@ export class Parts {
       return undefined;
     }
     const { of } = part;
-    const line = of === undefined ? lineOf(part) : { ...of.line, line: of.text.toString("utf8", of.offset) };
+    const line = of === undefined ? this.#lineOf(part) : { ...of.line, line: of.text.toString("utf8", of.offset) };
     const refused = { line, bytes: Buffer.byteLength(textOf(line)) + 1, status, reason, batch: part.id };
     this.#refused.push(refused);
     return refused;
   }
+
+  #lineOf({ body }: Part): BodyLine {
+    return linesOf(body, this.#format)[0] ?? {};
+  }
 }
 
 const UNTRIED = { otherHalf: undefined, notBefore: 0, reason: "" } as const;
-
-function lineOf({ body }: Part): BodyLine {
-  return linesOf(body)[0] ?? {};
-}
 
 /** A number that sorts as text: five characters hold 60 million. */
 function place(index: number): string {

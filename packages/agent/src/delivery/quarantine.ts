@@ -13,8 +13,9 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import type { BodyLine } from "../batch/body_format.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
-import { type BodyLine, textOf } from "./halves.ts";
+import { textOf } from "./halves.ts";
 
 /** A line that the server refuses for good. */
 export interface RefusedLine {

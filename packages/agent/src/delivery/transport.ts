@@ -7,29 +7,21 @@ import {
   type RequestOptions,
 } from "node:http";
 import { request as httpsRequest } from "node:https";
-import { HEADER } from "@logdna-agent/protocol";
 import type { EncodedBody } from "../batch/encoder.ts";
 import { type HttpProxy, proxyText } from "../config/mod.ts";
 import { createPool, retire } from "./pool.ts";
+import { type LogdnaProtocolOptions, logdnaProtocol, type Protocol, type Rejection } from "./protocol.ts";
 import { TlsFiles, type TlsPaths } from "./tls_files.ts";
 import { quoted, reasonOf, TransportError } from "./transport_error.ts";
 import { tunnelTimeout } from "./tunnel.ts";
 
 export { TransportError } from "./transport_error.ts";
 
-/** Where batches go and how the agent names itself there. */
-export interface Destination extends TlsPaths {
+/** Where batches go and how the agent names itself there; the key and the names are those of the LogDNA protocol. */
+export interface Destination extends TlsPaths, LogdnaProtocolOptions {
   readonly host: string;
   readonly port: number;
-  /** Path of the endpoint. */
-  readonly endpoint: string;
   readonly useSsl: boolean;
-  /** The ingestion key; called for each request and kept nowhere else. */
-  readonly key: () => string;
-  readonly hostname: string;
-  readonly ip: string | undefined;
-  readonly mac: string | undefined;
-  readonly tags: readonly string[];
   /** Milliseconds for a whole exchange. */
   readonly timeoutMs: number;
   readonly maxSockets: number;
@@ -47,6 +39,8 @@ export interface Answer {
   readonly text: string;
   /** From `Retry-After` (RFC 9110, 10.2.3), in milliseconds from now. */
   readonly retryAfterMs: number | undefined;
+  /** What it did not take of a body that it accepts. */
+  readonly rejection?: Rejection | undefined;
 }
 
 /** Bytes of an answer that are read before the connection is given up. */
@@ -66,15 +60,17 @@ const WRITTEN_WITHIN_MS = 100;
  */
 export class Transport {
   readonly #destination: Destination;
+  readonly #protocol: Protocol;
   readonly #request: typeof httpRequest;
   /** Undefined where there is no TLS at all. */
   readonly #files: TlsFiles | undefined;
   #pool: HttpAgent;
 
   /** @throws {TransportError} when a file of certificates cannot be used. */
-  constructor(destination: Destination) {
+  constructor(destination: Destination, protocol: Protocol = logdnaProtocol(destination)) {
     const { useSsl, proxy } = destination;
     this.#destination = destination;
+    this.#protocol = protocol;
     this.#request = useSsl ? httpsRequest : httpRequest;
     this.#files = useSsl || proxy?.secure === true ? new TlsFiles(destination) : undefined;
     this.#pool = this.#newPool();
@@ -150,7 +146,7 @@ export class Transport {
     let responded = false;
     request.on("response", (response) => {
       responded = true;
-      readAnswer(response).then(resolve, reject);
+      readAnswer(response, this.#protocol).then(resolve, reject);
     });
     request.on("error", reject);
     // Not every end is an error for Node: after an answer of 101 it only closes the connection.
@@ -174,22 +170,15 @@ export class Transport {
   }
 
   #requestOptions(id: string, attempt: number, body: EncodedBody): RequestOptions {
-    const { host, port, endpoint, hostname, mac, ip, tags, key, userAgent } = this.#destination;
-    const query = new URLSearchParams({ hostname, now: String(Date.now()) });
-    if (mac !== undefined) query.set("mac", mac);
-    if (ip !== undefined) query.set("ip", ip);
-    if (tags.length > 0) query.set("tags", tags.join(","));
+    const { host, port, userAgent } = this.#destination;
     return {
       agent: this.#currentPool(),
       host,
       port,
       method: "POST",
-      path: `${endpoint}?${query}`,
+      path: this.#protocol.target(),
       headers: {
-        [HEADER.apiKey]: key(),
-        [HEADER.batchId]: id,
-        [HEADER.batchAttempt]: attempt,
-        "content-type": "application/json; charset=UTF-8",
+        ...this.#protocol.headers(id, attempt),
         "content-length": body.bytes.length,
         "user-agent": userAgent,
         ...(body.encoding === undefined ? {} : { "content-encoding": body.encoding }),
@@ -198,7 +187,7 @@ export class Transport {
   }
 }
 
-async function readAnswer(response: IncomingMessage): Promise<Answer> {
+async function readAnswer(response: IncomingMessage, protocol: Protocol): Promise<Answer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
@@ -209,8 +198,10 @@ async function readAnswer(response: IncomingMessage): Promise<Answer> {
     }
     chunks.push(chunk);
   }
-  const text = quoted(Buffer.concat(chunks).toString("utf8"), 300);
-  return { status: response.statusCode ?? 0, text, retryAfterMs: retryAfter(response.headers["retry-after"]) };
+  const body = Buffer.concat(chunks).toString("utf8");
+  const { statusCode: status = 0, headers } = response;
+  const rejection = status >= 200 && status < 300 ? protocol.rejectionIn?.(body) : undefined;
+  return { status, text: quoted(body, 300), retryAfterMs: retryAfter(headers["retry-after"]), rejection };
 }
 
 /** Seconds or an HTTP date; undefined for anything else. */

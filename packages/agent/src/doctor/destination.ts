@@ -5,11 +5,11 @@ import type { Config } from "../config/mod.ts";
 import type { Destination } from "./report.ts";
 
 /** Where the agent connects to, as its name is looked up now. Nothing is sent there. */
-export async function destinationOf({ proxy, useSsl, ...server }: Config): Promise<Destination> {
+export async function destinationOf({ proxy, useSsl, output, ...server }: Config): Promise<Destination> {
   const { host, port } = proxy ?? server;
   const behind =
     proxy === undefined ? undefined : `${isIPv6(server.host) ? `[${server.host}]` : server.host}:${server.port}`;
-  const common = { host, port, encrypted: useSsl, behind, resolvers: resolversOf(textOf("/etc/resolv.conf")) };
+  const common = { host, port, encrypted: useSsl, output, behind, resolvers: resolversOf(textOf("/etc/resolv.conf")) };
   try {
     const found = await lookup(host, { all: true });
     return { ...common, addresses: [...new Set(found.map(({ address }) => address))].sort(), problem: undefined };

@@ -42,7 +42,7 @@ export async function examine(config: Config, configFiles: Iterable<string>): Pr
   const unreadable = unreadableOf(found, policy, confined, tried);
   const findings = {
     policy: confined ? policy : undefined,
-    hasKey: config.key.reveal() !== "",
+    hasKey: config.output === "otlp" || config.key.reveal() !== "",
     noCapability: config.noCap,
     unreadable,
     closed: found.closed,

@@ -30,7 +30,7 @@ export function renderReport(report: DoctorReport, { colours }: RenderOptions): 
     `Started as ${host.startedAs.user} (${host.startedAs.uid}), it runs as ${host.becomes.user} (${host.becomes.uid}).`,
   );
   const addresses = destination.addresses.length === 0 ? "" : ` (${destination.addresses.join(", ")})`;
-  const scheme = destination.encrypted ? "HTTPS" : "plain HTTP";
+  const scheme = `${destination.output === "otlp" ? "OTLP, " : ""}${destination.encrypted ? "HTTPS" : "plain HTTP"}`;
   text += line(
     destination.behind === undefined
       ? `It talks to ${destination.host}, port ${destination.port}, over ${scheme}${addresses}, and to no other host.`

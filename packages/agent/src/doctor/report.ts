@@ -32,6 +32,8 @@ export interface Destination {
   readonly host: string;
   readonly port: number;
   readonly encrypted: boolean;
+  /** The protocol that it speaks. */
+  readonly output: "logdna" | "otlp";
   /** The server, as `host:port`, where the host is a proxy that connects to it. */
   readonly behind: string | undefined;
   /** What the name stands for now; empty where it could not be looked up. */

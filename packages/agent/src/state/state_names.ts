@@ -2,7 +2,7 @@
 export const STATE_FILES = [
   ...["state.sqlite", "state.sqlite-wal", "state.sqlite-shm", "state.sqlite-journal", "scratch-*"],
   ...["quarantine.jsonl", "quarantine.jsonl.1", "spool-*"],
-  ...["status.json", "status.json.new", "restarts.json", "restarts.json.new"],
+  ...["status.json", "restarts.json", "restarts.json.new"],
 ] as const;
 
 /** What agents of the second and third version keep there: a database of theirs, which tells whose directory it is. */

@@ -206,3 +206,34 @@ test("a state of version 1 is taken over, and gets what the spool needs", (t) =>
   state.removeFile(id);
   assert.deepEqual([state.spool.segments(), state.spool.sizes().size], [[], 0]);
 });
+
+test("what is finished is known by its first bytes for a day", (t) => {
+  const state = StateStore.open(temporary(t));
+  t.after(() => state.close());
+  const now = 1_700_000_000_000;
+  state.finish({ path: "/a", headLength: 3, headCrc: 7 }, now);
+  state.finish({ path: "/a", headLength: 4, headCrc: 8 }, now + 3_600_000);
+  state.finish({ path: "/b", headLength: 5, headCrc: 9 }, now);
+  assert.deepEqual(state.finished("/a"), [
+    { length: 3, crc: 7 },
+    { length: 4, crc: 8 },
+  ]);
+  state.setAlive(now + 86_400_001);
+  assert.deepEqual([state.finished("/a"), state.finished("/b")], [[{ length: 4, crc: 8 }], []]);
+});
+
+test("what was there when the agent was known to run the time before last was seen", (t) => {
+  const directory = temporary(t);
+  const first = StateStore.open(directory);
+  assert.equal(first.aliveBefore(), undefined);
+  first.setAlive(1000);
+  assert.equal(first.aliveBefore(), 1000);
+  first.setAlive(2000);
+  assert.equal(first.aliveBefore(), 1000);
+  first.close();
+  const second = StateStore.open(directory);
+  t.after(() => second.close());
+  assert.equal(second.aliveBefore(), 2000);
+  second.setAlive(9000);
+  assert.deepEqual([second.aliveBefore(), second.lastAlive()], [2000, 9000]);
+});

@@ -77,7 +77,10 @@ CREATE TABLE finished (
   path TEXT NOT NULL, head_length INTEGER NOT NULL, head_crc INTEGER NOT NULL, at INTEGER NOT NULL,
   PRIMARY KEY (path, head_length, head_crc)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX finished_at ON finished (at);
 `;
+/** How long a file is remembered of which nothing more is to be read: it may have to be compressed yet. */
+const FINISHED_MS = 86_400_000;
 const SCHEMA = `
 CREATE TABLE files (
   id INTEGER PRIMARY KEY AUTOINCREMENT, dev TEXT NOT NULL, ino TEXT NOT NULL, path TEXT NOT NULL,
@@ -129,6 +132,10 @@ export class StateStore {
   readonly #deleteBatch: StatementSync;
   readonly #setFact: StatementSync;
   readonly #setNewest: StatementSync;
+  readonly #addFinished: StatementSync;
+  readonly #forgetFinished: StatementSync;
+  readonly #finished: StatementSync;
+  #aliveBefore: number | undefined;
   #closed = false;
 
   private constructor(directory: string, database: DatabaseSync) {
@@ -160,6 +167,11 @@ export class StateStore {
     this.#setNewest = database.prepare(
       "INSERT INTO newest_batch (one, id) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET id = max(id, excluded.id)",
     );
+    this.#addFinished = database.prepare(
+      "INSERT OR REPLACE INTO finished (path, head_length, head_crc, at) VALUES (?, ?, ?, ?)",
+    );
+    this.#forgetFinished = database.prepare("DELETE FROM finished WHERE at < ?");
+    this.#finished = database.prepare("SELECT head_length, head_crc FROM finished WHERE path = ?");
     this.#setFact = database.prepare("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)");
   }
 
@@ -308,8 +320,29 @@ export class StateStore {
     return row === undefined ? undefined : Number(row.value);
   }
 
+  /** Notes that the agent runs. What was finished more than a day ago is forgotten. */
   setAlive(now: number): void {
+    this.#aliveBefore = this.lastAlive() ?? now;
     this.#setFact.run("alive", now);
+    this.#forgetFinished.run(now - FINISHED_MS);
+  }
+
+  /**
+   * When the agent was known to run before that, in milliseconds since the epoch: what was there by then it has seen, also
+   * when it stood still since and has just gone on. Undefined on the first run.
+   */
+  aliveBefore(): number | undefined {
+    return this.#aliveBefore ?? this.lastAlive();
+  }
+
+  /** Notes the first bytes of a file of which nothing more is to be read, so that a compressed form of it is known. */
+  finish({ path, headLength, headCrc }: Pick<KnownFile, "path" | "headLength" | "headCrc">, now: number): void {
+    this.#addFinished.run(path, headLength, headCrc, now);
+  }
+
+  /** The first bytes of files that had a path, of which nothing more is to be read. */
+  finished(path: string): { readonly length: number; readonly crc: number }[] {
+    return this.#finished.all(path).map((row) => ({ length: Number(row.head_length), crc: Number(row.head_crc) }));
   }
 
   /**

@@ -28,6 +28,8 @@ const byPath = (fields: { readonly path: string }): string => fields.path;
 const seconds = (ms: number): string => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
 const plural = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`;
 
+const reasonIn = (fields: { readonly reason: string }): string => (fields.reason === "" ? "" : ` (${fields.reason})`);
+
 function countFailure(counting: Counting): void {
   counting.add("requests_failed", 1);
   counting.set("delivery_failing", 1);
@@ -363,6 +365,14 @@ export const EVENTS = {
     message: (e) =>
       `The server refuses a line for good (${e.detail}): it was sent alone ${plural(e.times, "time")}, last in batch ${e.batch}. It is set aside.`,
     key: (e) => e.detail,
+  }),
+  lines_rejected: event<{ batch: string; lines: number; of: number; reason: string }>({
+    level: "error",
+    message: (e) =>
+      e.lines < e.of
+        ? `The server took batch ${e.batch} without ${e.lines} of its ${plural(e.of, "line")}, and does not say which${reasonIn(e)}. They are not sent again.`
+        : `The server takes none of the ${plural(e.of, "line")} of batch ${e.batch}${reasonIn(e)}. They are not sent again, and set aside.`,
+    key: (e) => e.reason,
   }),
   lines_quarantined: event<{ path: string; lines: number }>({
     level: "warn",

@@ -17,6 +17,8 @@ interface ChunkQueueOptions {
   readonly wallClock: () => number;
   /** A file was truncated or written anew. */
   readonly onRewritten: (file: TailedFile) => void;
+  /** The first bytes of a file were read, or more of them. */
+  readonly onHead: (file: TailedFile) => void;
   /** A file may have more to read. */
   readonly onReady: (file: TailedFile) => void;
   /** It is the turn of a file that cannot be opened by a name. */
@@ -85,7 +87,10 @@ export class ChunkQueue {
         if (file.unpacked !== undefined) onUnpackedRead(file);
         break;
       case "chunk":
-        if (file.head.length < HEAD_BYTES && file.unpacked === undefined) file.head = readHead(file.fd);
+        if (file.head.length < HEAD_BYTES && file.unpacked === undefined) {
+          file.head = readHead(file.fd);
+          this.#options.onHead(file);
+        }
         file.activeAt = clock();
         if (outcome.more) onReady(file);
         else if (file.unpacked !== undefined) onUnpackedRead(file);

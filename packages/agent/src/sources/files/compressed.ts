@@ -16,6 +16,8 @@ export interface GoneLog {
   readonly paths: Iterable<string>;
   readonly head: Head;
   readonly position: Checkpoint;
+  /** The compressed form of it, where that is known. */
+  readonly form?: string | undefined;
 }
 
 /** What was found of a log that is gone. */
@@ -32,7 +34,7 @@ const DECOMPRESSORS: Readonly<Record<string, () => Transform>> = {
   ".gz": createGunzip,
   ".zst": createZstdDecompress,
 };
-/** Forms of one log that are looked into, the newest first: rotation makes one at a time. */
+/** Forms of one log that begin as it did and are looked into, the newest first: rotation makes one at a time. */
 const MAX_TRIED = 3;
 /** Directories whose names are remembered. */
 const MAX_DIRECTORIES = 1000;
@@ -67,25 +69,52 @@ export class CompressedForms {
       const log = openLog(path, this.#roots);
       return "fd" in log ? [{ path, ...log }] : [];
     });
-    opened.sort((a, b) => (a.stat.ctimeNs > b.stat.ctimeNs ? -1 : 1));
+    // A rotation renames all of them, often within one tick of the clock of change times.
+    opened.sort((a, b) => Number(b.stat.ctimeNs - a.stat.ctimeNs) || Number(b.stat.mtimeNs - a.stat.mtimeNs));
     let restored: Restored | undefined;
-    for (const [n, { path, fd, stat }] of opened.entries()) {
-      if (restored !== undefined || n >= MAX_TRIED || signal.aborted) closeSync(fd);
+    let tried = 0;
+    for (const { path, fd, stat } of opened) {
+      if (restored !== undefined || tried >= MAX_TRIED || signal.aborted) closeSync(fd);
       else {
         const size = await copyRest(path, fd, log, into, maxBytes, signal);
-        if (size !== undefined) restored = { path, size, mtimeNs: stat.mtimeNs };
+        if (typeof size === "number") restored = { path, size, mtimeNs: stat.mtimeNs };
+        else if (size !== "other") tried += 1;
       }
     }
     return restored;
   }
 
+  /**
+   * The first bytes of what a form holds, as many as there are.
+   * @returns undefined when it cannot be opened, or is no compressed file.
+   * @throws a system error of reading.
+   */
+  async firstBytes(form: string, length: number): Promise<Buffer | undefined> {
+    const opened = openLog(form, this.#roots);
+    if (!("fd" in opened)) return undefined;
+    const bytes = unpacked(form, opened.fd);
+    let first = Buffer.alloc(0);
+    try {
+      for await (const chunk of bytes as AsyncIterable<Buffer>) {
+        first = Buffer.concat([first, chunk.subarray(0, length - first.length)]);
+        if (first.length === length) break;
+      }
+      return first;
+    } catch (error) {
+      if (isZlibError(error)) return undefined;
+      throw error;
+    } finally {
+      bytes.destroy();
+    }
+  }
+
   #pathsOf(log: GoneLog): string[] {
+    if (log.form !== undefined) return [log.form];
     const paths = new Set<string>();
     for (const logPath of log.paths) {
       const directory = dirname(logPath);
       for (const name of this.#compressedIn(directory)) {
-        const stem = name.slice(0, -(extensionOf(name)?.length ?? 0));
-        if (looksRotatedFrom(stem, basename(logPath))) paths.add(join(directory, name));
+        if (looksRotatedFrom(stemOf(name) ?? name, basename(logPath))) paths.add(join(directory, name));
       }
     }
     return [...paths];
@@ -102,13 +131,20 @@ export class CompressedForms {
   }
 }
 
+/** The name that a compressed form had before; undefined for one that is not compressed, or by what is not known here. */
+export function stemOf(name: string): string | undefined {
+  const extension = extensionOf(name);
+  return extension && name.slice(0, -extension.length);
+}
+
 function extensionOf(name: string): string | undefined {
   return Object.keys(DECOMPRESSORS).find((extension) => name.endsWith(extension));
 }
 
 /**
  * @param fd the compressed file, which is closed here.
- * @returns the offset behind what was written; undefined when the file is no form of the log, or holds nothing new.
+ * @returns the offset behind what was written; "other" when the file begins in another way than the log; undefined when it
+ * is no form of the log nevertheless, or holds nothing new.
  */
 async function copyRest(
   path: string,
@@ -117,19 +153,19 @@ async function copyRest(
   into: number,
   maxBytes: number,
   signal: AbortSignal,
-): Promise<number | undefined> {
+): Promise<number | "other" | undefined> {
   const { offset, anchor } = log.position;
   const keepFrom = offset - anchor.length;
   let head = Buffer.alloc(0);
   let before = Buffer.alloc(0);
   let at = 0;
-  const bytes = decompress(createReadStream("", { fd }), DECOMPRESSORS[extensionOf(path) ?? ".gz"] ?? createGunzip);
+  const bytes = unpacked(path, fd);
   try {
     for await (const chunk of bytes as AsyncIterable<Buffer>) {
       signal.throwIfAborted();
       if (head.length < log.head.length) {
         head = Buffer.concat([head, chunk.subarray(0, log.head.length - head.length)]);
-        if (head.length === log.head.length && crc32(head) !== log.head.crc) return undefined;
+        if (head.length === log.head.length && crc32(head) !== log.head.crc) return "other";
       }
       const end = at + chunk.length;
       if (before.length < anchor.length && end > keepFrom) {
@@ -153,6 +189,11 @@ async function copyRest(
   }
   const isForm = head.length === log.head.length && before.length === anchor.length;
   return isForm && at > offset ? at : undefined;
+}
+
+/** What a compressed file holds. @param fd it is closed in the end. */
+function unpacked(path: string, fd: number): Readable {
+  return decompress(createReadStream("", { fd }), DECOMPRESSORS[extensionOf(path) ?? ".gz"] ?? createGunzip);
 }
 
 function decompress(source: ReadStream, create: () => Transform): Readable {

@@ -1,9 +1,10 @@
-import { type BigIntStats, closeSync, lstatSync, realpathSync } from "node:fs";
+import { type BigIntStats, closeSync, fstatSync, lstatSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { KnownFile } from "../../state/state_store.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
 import type { WatchSink } from "../../watch/sink.ts";
-import { isRotationOf, rotatedFrom } from "./copies.ts";
+import { stemOf } from "./compressed.ts";
+import { isRotationOf, namesIn, rotatedFrom } from "./copies.ts";
 import type { CopyWatch } from "./copy_watch.ts";
 import type { EarlierFiles } from "./earlier_files.ts";
 import type { FileNames } from "./file_names.ts";
@@ -12,11 +13,13 @@ import { type AgentLife, endPosition, fromBeginning, type Lookback } from "./fir
 import type { HotFiles } from "./hot_files.ts";
 import type { LinkedFiles } from "./linked_files.ts";
 import { type LogTarget, targetOf } from "./log_target.ts";
+import type { MissedForms } from "./missed_forms.ts";
 import { errnoName, type OpenRefusal, openLog } from "./open_log.ts";
 import type { Refusals } from "./refusals.ts";
 import {
   BEGINNING,
   bornApart,
+  bornTogether,
   compareHead,
   hasAnchor,
   hasHead,
@@ -34,6 +37,8 @@ interface DiscoveryOptions {
   readonly includes: (path: string) => boolean;
   readonly lookback: Lookback;
   readonly life: AgentLife;
+  /** What was there at this time was seen by now, in milliseconds since the epoch. */
+  readonly seenUntil: () => number | undefined;
   /** Bytes of a line that are looked through for its beginning. */
   readonly maxPart: number;
   /** Inode keys of files that must never be shipped: the agent's own log. */
@@ -44,6 +49,7 @@ interface DiscoveryOptions {
   readonly records: FileRecords;
   readonly earlier: EarlierFiles;
   readonly copies: CopyWatch;
+  readonly missed: MissedForms;
   readonly refusals: Refusals;
   readonly emit: (event: AgentEvent) => void;
   readonly clock: () => number;
@@ -126,17 +132,19 @@ export class Discovery {
     if (excludedInodes.has(key)) return refusals.ownLog(path);
     const known = names.of(key);
     if (known !== undefined) {
-      if (known.fd >= 0 || !this.#isAnother(path, stat, included && known.names.size > 0, known))
-        return this.#alias(path, target, known);
+      const isItsOwn = known.names.size > 0 && (included || bornTogether(known.born, stat.birthtimeNs));
+      if (known.fd >= 0 || !this.#isAnother(path, stat, isItsOwn, known)) return this.#alias(path, target, known);
       this.#options.onReplaced(known);
     }
     if (copies.meets(key, path)) return;
     let stored = earlier.of(key);
-    if (stored !== undefined && this.#isAnother(path, stat, included, fileOf(stored))) {
+    const isItsOwn = included || bornTogether(stored?.born ?? 0n, stat.birthtimeNs);
+    if (stored !== undefined && this.#isAnother(path, stat, isItsOwn, fileOf(stored))) {
       earlier.remove(key);
       this.#options.onEarlierReplaced(stored);
       stored = undefined;
     }
+    if (!included && stemOf(basename(path)) !== undefined) return this.#meetCompressed(path, stat);
     // Known under this very name and not to be shipped: the rules have changed, and may change back.
     if (!included && stored?.path === path) return;
     const original = appeared && stored === undefined ? this.#original(path) : undefined;
@@ -155,6 +163,19 @@ export class Discovery {
       this.decided(path, true);
     } else if (!included && stored === undefined) closeSync(found.fd);
     else this.#follow(found, { stored, appeared });
+  }
+
+  /** A compressed file is never read as it is; it may be all that is left of a log that nobody looked at. */
+  #meetCompressed(path: string, stat: BigIntStats): void {
+    const { life, missed, lookback, seenUntil } = this.#options;
+    const seen = this.#scanning ? life.lastAlive : (seenUntil() ?? life.startedAt);
+    // Without a time of birth, a rotation that gives it another name makes an old one look new.
+    if (seen === undefined || stat.birthtimeMs <= seen || stat.mtimeMs <= seen) return;
+    if (this.#scanning && (lookback === "none" || lookback === "tail")) return;
+    const original = missed.originalOf(path);
+    if (original === undefined) return;
+    this.#lookAtOriginal(original);
+    missed.add(path, original);
   }
 
   /** Compares a followed name with what is there now, and wakes the file when it has changed. */
@@ -203,7 +224,7 @@ export class Discovery {
   /**
    * Whether a name that has the inode number of a known file, which is not open, belongs to another file: one that was born
    * at another time or has a name that nobody writes to, and that does not begin as the known one did.
-   * @param isItsOwn it is a name that is written to, so that other content may be that of the same file.
+   * @param isItsOwn the file may have been truncated and written anew: it is called as logs are, or was born when it was.
    */
   #isAnother(path: string, stat: BigIntStats, isItsOwn: boolean, known: Identity): boolean {
     const isApart = bornApart(stat.birthtimeNs, known.born);
@@ -221,10 +242,30 @@ export class Discovery {
     }
   }
 
+  /**
+   * Meets what a log was rotated into while nobody looked: a poll may find the log truncated before the events that tell of
+   * those are read, and it must not be read on before them.
+   */
+  meetRotated(path: string): void {
+    const { names, life, seenUntil } = this.#options;
+    const seen = seenUntil() ?? life.startedAt;
+    const directory = dirname(path);
+    for (const name of namesIn(directory)) {
+      const form = join(directory, name);
+      if (names.at(form) !== undefined || !isRotationOf(stemOf(name) ?? name, basename(path))) continue;
+      const target = plainTarget(form);
+      if (target !== undefined && target.stat.birthtimeMs > seen) this.meet(form, true);
+    }
+  }
+
   /** Whether it is certain already that a new file is not the copy of another one. */
   #differs({ fd, stat }: FoundFile, original: TailedFile): boolean {
     try {
-      return compareHead(fd, Number(stat.size), original.head) === "other";
+      const size = Number(stat.size);
+      const compared = compareHead(fd, size, original.head);
+      // It is shorter than what is known of the other by a check sum: the other itself tells, while it begins as it did.
+      if (compared !== "unknown" || size === 0 || !this.#options.hot.open(original)) return compared === "other";
+      return hasHead(original.fd, original.head) && readHead(fd, size).crc !== readHead(original.fd, size).crc;
     } catch {
       return true;
     }
@@ -255,11 +296,32 @@ export class Discovery {
 
   /** Follows, from its start, a rotated file that was never met under its own name. */
   #followMissed(path: string, appeared: boolean): void {
+    const name = basename(path);
+    for (const original of rotatedFrom(name))
+      if (isRotationOf(name, original)) this.#lookAtOriginal(join(dirname(path), original));
     const found = this.#openUnfollowed(path);
     if (found === undefined) return;
     const shipsAs = this.#missedAs(path, found.stat, appeared);
     if (shipsAs === undefined) closeSync(found.fd);
     else this.#follow(found, { appeared, shipsAs });
+  }
+
+  /**
+   * A log may have been truncated before a rotated form of it came, and rotated away itself since: what it held until the
+   * truncation is older, and what it holds is known.
+   */
+  #lookAtOriginal(path: string): void {
+    const { names, hot, onRewritten } = this.#options;
+    for (const file of names.shippedAs(path)) {
+      const isOpen = file.fd >= 0 || (names.at(path) === file && hot.open(file));
+      if (!isOpen || file.restored || file.unpacked !== undefined || file.head.length === 0) continue;
+      try {
+        const size = Number(fstatSync(file.fd, { bigint: true }).size);
+        if (file.isTruncatedAt(size) || !hasHead(file.fd, file.head)) onRewritten(file);
+      } catch (error) {
+        hot.fail(file, error);
+      }
+    }
   }
 
   /**

@@ -5,6 +5,9 @@ import type { KnownFile } from "../../state/state_store.ts";
 import { errnoName } from "./open_log.ts";
 import { inodeKey } from "./tailed_file.ts";
 
+/** The device that files are noted under that are restored from a compressed form, with an inode number of ours. */
+export const RESTORED_DEVICE = -2n;
+
 /** Files of an earlier run that were not met yet in this one. */
 export class EarlierFiles {
   readonly #byInode = new Map<string, KnownFile>();
@@ -23,6 +26,11 @@ export class EarlierFiles {
     return this.#byInode.get(key);
   }
 
+  /** Those whose lines were shipped under a path. */
+  shippedAs(path: string): KnownFile[] {
+    return [...this.#byInode.values()].filter((known) => known.path === path);
+  }
+
   /** It was met, or is waited for no longer. */
   remove(key: string): void {
     this.#byInode.delete(key);
@@ -32,12 +40,9 @@ export class EarlierFiles {
     this.#byInode.set(inodeKey(file.dev, file.ino), file);
   }
 
-  /**
-   * Those that are not where they were, although they could be seen there.
-   * @param scratchDevice the device of files that hold what was restored, asked for when it matters.
-   */
-  gone(scratchDevice: () => bigint | undefined): KnownFile[] {
-    return [...this.#byInode.values()].filter((known) => isGone(known, scratchDevice));
+  /** Those that are not where they were, although they could be seen there. */
+  gone(): KnownFile[] {
+    return [...this.#byInode.values()].filter(isGone);
   }
 }
 
@@ -45,12 +50,12 @@ export class EarlierFiles {
  * Whether a file of an earlier run will not come back: its directory is there, on the device where the file was, can be
  * listed, and has another file or none under the name. What cannot be told now may be readable or mounted later.
  */
-function isGone(known: KnownFile, scratchDevice: () => bigint | undefined): boolean {
+function isGone(known: KnownFile): boolean {
   const directory = dirname(known.path);
   try {
     accessSync(directory, constants.R_OK | constants.X_OK);
-    // A file that was being restored when the agent ended is known by what it was restored into, which is gone.
-    if (lstatSync(directory, { bigint: true }).dev !== known.dev && known.dev !== scratchDevice()) return false;
+    // What a file was being restored into when the agent ended is gone.
+    if (lstatSync(directory, { bigint: true }).dev !== known.dev && known.dev !== RESTORED_DEVICE) return false;
   } catch {
     return false;
   }

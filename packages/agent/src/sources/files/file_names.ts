@@ -21,6 +21,7 @@ export class FileNames {
   readonly #options: FileNamesOptions;
   readonly #byPath = new Map<string, TailedFile>();
   readonly #byInode = new Map<string, TailedFile>();
+  readonly #shippedAs = new Map<string, Set<TailedFile>>();
   /** Cold files without a name: one may be met under another name yet, when events were lost or lag behind. */
   readonly #nameless = new Set<TailedFile>();
 
@@ -74,6 +75,9 @@ export class FileNames {
   follow(file: TailedFile): TailedFile {
     file.activeAt = this.#options.clock();
     this.#byInode.set(file.key, file);
+    const alike = this.#shippedAs.get(file.path);
+    if (alike === undefined) this.#shippedAs.set(file.path, new Set([file]));
+    else alike.add(file);
     return file;
   }
 
@@ -81,6 +85,9 @@ export class FileNames {
   unfollow(file: TailedFile): void {
     if (this.#byInode.get(file.key) === file) this.#byInode.delete(file.key);
     this.#nameless.delete(file);
+    const alike = this.#shippedAs.get(file.path);
+    alike?.delete(file);
+    if (alike?.size === 0) this.#shippedAs.delete(file.path);
   }
 
   /** A name refers to a file now. */
@@ -151,6 +158,16 @@ export class FileNames {
     file.activeAt = this.#options.clock();
     this.#nameless.add(file);
     this.#options.onNameless();
+  }
+
+  /** A closed file without a name is waited for no longer. @returns false when it was not waited for. */
+  giveUp(file: TailedFile): boolean {
+    return this.#nameless.delete(file);
+  }
+
+  /** Followed files whose lines are shipped under a path. */
+  shippedAs(path: string): TailedFile[] {
+    return [...(this.#shippedAs.get(path) ?? [])];
   }
 
   /** Files that were waited for in vain; they are forgotten here as nameless ones. */

@@ -1,5 +1,6 @@
 import type { KnownFile, NewFile, StateStore } from "../../state/state_store.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
+import { RESTORED_DEVICE } from "./earlier_files.ts";
 import { TailedFile } from "./tailed_file.ts";
 
 /** What the state is told of the files. State that cannot be written costs repeats after a crash: reading goes on. */
@@ -11,14 +12,27 @@ export class FileRecords {
   /** Files that were found in the first scan, which are written as one; undefined after it. */
   #unsaved: TailedFile[] | undefined = [];
 
-  constructor(state: StateStore, emit: (event: AgentEvent) => void) {
+  readonly #wallClock: () => number;
+
+  /** Files of which nothing more is to be read, but something is on its way that could be read again after a crash. */
+  readonly #leaving = new Set<TailedFile>();
+
+  /** @param wallClock in milliseconds since the epoch. */
+  constructor(state: StateStore, emit: (event: AgentEvent) => void, wallClock: () => number) {
     this.#state = state;
+    this.#wallClock = wallClock;
     this.#emit = emit;
   }
 
   /** A file whose acknowledgements are noted here. */
   create(init: Omit<ConstructorParameters<typeof TailedFile>[0], "onAcknowledged">): TailedFile {
-    return new TailedFile({ ...init, onAcknowledged: (file) => this.changed(file) });
+    return new TailedFile({
+      ...init,
+      onAcknowledged: (file) => {
+        if (file.inFlight === 0 && this.#leaving.delete(file)) this.abandon(file);
+        else this.changed(file);
+      },
+    });
   }
 
   /** Keeps a file that the state does not know. */
@@ -58,6 +72,18 @@ export class FileRecords {
     this.#moved.clear();
   }
 
+  /**
+   * The first bytes of a file were read, or more of them. By them it is known to the next run if this one ends before
+   * any of it is acknowledged.
+   */
+  headRead(file: TailedFile): void {
+    const { id, head, checkpoint } = file;
+    if (id === 0 || checkpoint.offset > 0) return this.changed(file);
+    this.#write("note the beginning of a file", () =>
+      this.#state.saveCheckpoint({ id, headLength: head.length, headCrc: head.crc, checkpoint }),
+    );
+  }
+
   /** The file is to be found under the inode that it has now. */
   becameCopy(file: TailedFile): void {
     const { id, dev, ino, born } = file;
@@ -70,12 +96,28 @@ export class FileRecords {
     this.#state.beginSpool(file.id, size);
   }
 
-  /** What was read of a file is acknowledged to nobody any more. */
+  /**
+   * Nothing more is to be read of a file. What is on its way and not acknowledged can be restored once more if this run
+   * ends: then the file is kept until it is.
+   */
+  leave(file: TailedFile): void {
+    if (file.id === 0 || file.dev !== RESTORED_DEVICE || file.inFlight === 0) return this.abandon(file);
+    this.#leaving.add(file);
+    const { path, head } = file;
+    this.#write("note what was read of a file", () =>
+      this.#state.finish({ path, headLength: head.length, headCrc: head.crc }, this.#wallClock()),
+    );
+  }
+
+  /**
+   * What was read of a file is acknowledged to nobody any more, also while lines of it are on their way: nobody could read
+   * them again, and its inode may be another file's soon.
+   */
   abandon(file: TailedFile): void {
-    const { id } = file;
+    const { id, path, head } = file;
     file.id = 0;
     file.abandoned = true;
-    if (id !== 0) this.#remove(id);
+    if (id !== 0) this.#remove({ id, path, headLength: head.length, headCrc: head.crc });
   }
 
   /** @param moved its record was moved to another inode, and goes back. */
@@ -89,15 +131,18 @@ export class FileRecords {
 
   /** A file of an earlier run will not come back. */
   forget(known: KnownFile): void {
-    this.#remove(known.id);
+    this.#remove(known);
   }
 
   #add(file: TailedFile): void {
     file.id = this.#state.addFile(recordOf(file));
   }
 
-  #remove(id: number): void {
-    this.#write("forget a file", () => this.#state.removeFile(id));
+  #remove(known: Pick<KnownFile, "id" | "path" | "headLength" | "headCrc">): void {
+    this.#write("forget a file", () => {
+      this.#state.removeFile(known.id);
+      if (known.headLength > 0) this.#state.finish(known, this.#wallClock());
+    });
   }
 
   #write(attempt: string, write: () => void): void {

@@ -206,3 +206,12 @@ test("a deleted file that cannot be read any more counts as lost once", (t) => {
   file.fd = fd;
   file.close();
 });
+
+test("a short file that was rotated while nobody looked is read, beside a longer one that began in another way", (t) => {
+  const { files, log, pass, read } = follow(t, `${"x".repeat(200)}\n`.repeat(10));
+  read();
+  pass(3000);
+  writeFileSync(`${log}.1`, "short\n");
+  files.entry(`${log}.1`, "created");
+  assert.equal(read(), "short\n");
+});

@@ -1,4 +1,5 @@
 import { fstatSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Chunk } from "../../chunk.ts";
 import type { LineLimits } from "../../lines/pieces.ts";
 import type { StateStore, StoredBatch } from "../../state/state_store.ts";
@@ -7,6 +8,7 @@ import type { AgentEvent } from "../../telemetry/events.ts";
 import type { WatchSink } from "../../watch/sink.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
 import { readAhead } from "./chunk_reader.ts";
+import { CompressedForms } from "./compressed.ts";
 import { CopyWatch } from "./copy_watch.ts";
 import { Discovery, type EntryReason } from "./discovery.ts";
 import { EarlierFiles } from "./earlier_files.ts";
@@ -15,6 +17,8 @@ import { FileRecords } from "./file_records.ts";
 import type { AgentLife, Lookback } from "./first_position.ts";
 import { HotFiles, type NamelessFile } from "./hot_files.ts";
 import { LinkedFiles } from "./linked_files.ts";
+import { MissedForms } from "./missed_forms.ts";
+import { errnoName } from "./open_log.ts";
 import { PollTimer } from "./poll_timer.ts";
 import { ReadyQueue } from "./ready_queue.ts";
 import { Refusals } from "./refusals.ts";
@@ -70,9 +74,10 @@ export class FileSet implements WatchSink {
   readonly #linked: LinkedFiles;
   readonly #vanished: VanishedFiles;
   readonly #spool: SpooledFiles;
+  readonly #missed: MissedForms;
   readonly #rewritten: RewrittenFiles;
   readonly #discovery: Discovery;
-  #scanning = true;
+  #begun = false;
 
   constructor(options: FileSetOptions) {
     const { roots, includes, prunes, lookback, limits, maxOpenFiles, state, emit } = options;
@@ -80,12 +85,13 @@ export class FileSet implements WatchSink {
     this.#emit = emit;
     this.#clock = clock;
     const refusals = new Refusals(emit);
-    const records = new FileRecords(state, emit);
+    const records = new FileRecords(state, emit, wallClock);
+    const compressed = new CompressedForms(roots);
     const earlier = new EarlierFiles(state.files());
     const copies = this.#copies;
-    // Reading begins when the first scan has ended.
+    // Reading begins when the first scan has ended, and what an earlier run had under way was read again.
     const ready = new ReadyQueue(() => {
-      if (!this.#scanning) options.onReady();
+      if (this.#begun) options.onReady();
     });
     const timer = new PollTimer(
       () => this.#poll(),
@@ -93,8 +99,11 @@ export class FileSet implements WatchSink {
     );
     const onReady = (file: TailedFile): void => this.#enqueue(file);
     const onUntold = (): void => timer.run();
-    const onRewritten = (file: TailedFile): void =>
-      this.#spool.has(file) ? this.#spool.broken(file) : this.#rewritten.rewritten(file);
+    const onRewritten = (file: TailedFile): void => {
+      if (this.#spool.has(file)) return this.#spool.broken(file);
+      this.#rewritten.rewritten(file);
+      this.#discovery.meetRotated(file.path);
+    };
     const onDone = (file: TailedFile): void => this.#forget(file);
     const names = new FileNames({
       includes,
@@ -133,7 +142,7 @@ export class FileSet implements WatchSink {
       onUntold,
     });
     const vanished = new VanishedFiles({
-      roots,
+      compressed,
       state,
       records,
       earlier,
@@ -147,6 +156,24 @@ export class FileSet implements WatchSink {
       onReady,
       onDone,
     });
+    const missed = new MissedForms({
+      includes,
+      compressed,
+      filesOf: (path) => [...names.shippedAs(path), ...vanished.restoringOf(path)],
+      otherHeads: (path) => [
+        ...earlier.shippedAs(path).map(({ headLength, headCrc }) => ({ length: headLength, crc: headCrc })),
+        ...state.finished(path),
+      ],
+      hold: (path) => ready.hold(path),
+      release: (path) => ready.release(path),
+      onForm: (file) => {
+        if (names.giveUp(file)) vanished.deleted(file);
+      },
+      onMissed: (form, path, head) => vanished.missed(form, path, head),
+      onUnreadable: (path, error) =>
+        emit({ name: "file_unreadable", path, code: errnoName(error), attempt: "restore" }),
+    });
+    this.#missed = missed;
     this.#refusals = refusals;
     this.#records = records;
     this.#earlier = earlier;
@@ -165,6 +192,7 @@ export class FileSet implements WatchSink {
       wallClock,
       onReady,
       onRewritten,
+      onHead: (file) => records.headRead(file),
       onClosed: (file) => this.#spool.wants(file),
       onUnpackedRead: (file) => this.#spool.unpackedRead(file),
     });
@@ -186,6 +214,8 @@ export class FileSet implements WatchSink {
       includes,
       lookback,
       life: lifeOf(state, wallClock()),
+      seenUntil: () => state.aliveBefore(),
+      missed,
       maxPart: limits.maxPart,
       excludedInodes,
       names,
@@ -244,11 +274,10 @@ export class FileSet implements WatchSink {
 
   /** Ends the first scan: what was found is written to the state, and reading may begin. */
   scanned(): void {
-    this.#scanning = false;
     this.#records.scanned();
     this.#discovery.scanned();
-    for (const known of this.#earlier.gone(() => this.#vanished.scratchDevice()))
-      this.#vanished.deletedWhileDown(known);
+    for (const known of this.#earlier.gone()) this.#vanished.deletedWhileDown(known);
+    this.#missed.scanned();
   }
 
   /**
@@ -277,8 +306,18 @@ export class FileSet implements WatchSink {
     return this.#spool.prepare(batches);
   }
 
-  /** Everything was read again. */
+  /**
+   * Resolves when what batches of an earlier run hold is restored where it was compressed meanwhile, for `readAgain`; or
+   * when that takes too long: then it is read in turn, and comes under another id.
+   */
+  async restored(batches: readonly StoredBatch[]): Promise<void> {
+    const ids = new Set(batches.flatMap(({ ranges }) => ranges.map(({ fileId }) => fileId)));
+    await Promise.race([this.#vanished.restored(ids), delay(RESTORE_MS, undefined, { ref: false })]);
+  }
+
+  /** Everything was read again: reading begins. */
   preparedRead(): void {
+    this.#begun = true;
     this.#spool.prepared();
   }
 
@@ -360,6 +399,7 @@ export class FileSet implements WatchSink {
     this.#timer.stop();
     void this.#spool.close();
     this.#vanished.close();
+    this.#missed.close();
     this.#copies.close();
     this.#ready.clear();
     return this.#hot.closeAll(keepNameless);
@@ -393,11 +433,13 @@ export class FileSet implements WatchSink {
     this.#spool.forget(file);
     this.#names.release(file);
     this.#linked.remove(file);
-    // Also while lines of it are on their way: nobody could read them again, and its inode may be another file's soon.
-    this.#records.abandon(file);
+    this.#records.leave(file);
     this.#emit({ name: "file_closed", path: file.path });
   }
 }
+
+/** How long the start of reading waits for what was compressed, in milliseconds. */
+const RESTORE_MS = 10_000;
 
 /**
  * The kernel stamps files with a clock that moves on each tick only, every 1 to 10 ms (`current_time` in fs/inode.c): a file

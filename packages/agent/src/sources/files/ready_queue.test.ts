@@ -54,3 +54,56 @@ test("a file that has caught up counts as current", () => {
   for (const each of [behind, caughtUp]) queue.add(each);
   assert.deepEqual([queue.take()?.id, queue.take()?.id, queue.take()], [1, 0, undefined]);
 });
+
+/** A file that was rotated away from `/a.log`, or that file itself. */
+const form = (id: number, name: string, mtimeNs: bigint): TailedFile => {
+  const made = new TailedFile({
+    dev: 1n,
+    ino: BigInt(id),
+    path: "/a.log",
+    head: EMPTY_HEAD,
+    position: BEGINNING,
+    onAcknowledged: () => undefined,
+  });
+  made.names.add(name);
+  return Object.assign(made, { id, mtimeNs });
+};
+
+test("of one log, what it was rotated into comes first, the oldest before the others, and other files take their turns", () => {
+  const queue = new ReadyQueue(() => undefined);
+  const log = form(0, "/a.log", 1n);
+  const other = file(10);
+  const newer = form(1, "/a.log.1", 3n);
+  const oldest = Object.assign(form(2, "/a.log.2", 2n), { size: 10_000_000 });
+  for (const each of [log, other, newer, oldest]) queue.add(each);
+  assert.equal(queue.take(), oldest);
+  queue.add(oldest);
+  const taken = Array.from({ length: 5 }, () => queue.take()?.id);
+  assert.deepEqual(
+    taken.filter((id) => id !== 10),
+    [2, 1, 0, undefined],
+  );
+  assert.ok(taken.indexOf(10) < 2, "it waits for one of the others at most");
+  assert.equal(queue.size, 0);
+});
+
+test("nothing of a path that is held is taken until it is released as often, and then the oldest comes first", () => {
+  let filled = 0;
+  const queue = new ReadyQueue(() => {
+    filled += 1;
+  });
+  const log = form(0, "/a.log", 1n);
+  queue.add(log);
+  queue.hold("/a.log");
+  queue.hold("/a.log");
+  queue.add(file(10));
+  const restored = form(1, "/gone", 2n);
+  queue.add(restored);
+  assert.deepEqual([queue.take()?.id, queue.take(), queue.size], [10, undefined, 0]);
+  queue.release("/a.log");
+  assert.equal(queue.take(), undefined);
+  const before = filled;
+  queue.release("/a.log");
+  assert.equal(filled, before + 1);
+  assert.deepEqual([queue.take(), queue.take(), queue.take()], [restored, log, undefined]);
+});

@@ -41,7 +41,8 @@ export class RewrittenFiles {
   rewritten(file: TailedFile): void {
     const { names, hot, records, copies, roots, emit, onReady, onNoCopy, onShortCopy } = this.#options;
     const { dev, ino, born, path, position } = file;
-    const truncated = file.isTruncatedAt(Number(fstatSync(file.fd, { bigint: true }).size));
+    const stat = fstatSync(file.fd, { bigint: true });
+    const truncated = file.isTruncatedAt(Number(stat.size));
     // Of what has grown beyond its old position again, nobody can tell how much there was before.
     if (!truncated) file.size = position.offset;
     const isFollowed = (key: string): boolean => names.of(key) !== undefined;
@@ -58,6 +59,9 @@ export class RewrittenFiles {
     const fresh = names.follow(records.create({ dev, ino, born, path, head: readHead(fd), position: BEGINNING }));
     hot.add(fresh, fd);
     for (const name of itsNames) names.attach(name, fresh);
+    fresh.mtimeNs = stat.mtimeNs;
+    // It was rotated away after it was truncated.
+    if (!names.isIncluded(fresh)) fresh.presence = "rotated";
     records.keep(fresh);
     onReady(fresh);
   }
@@ -66,7 +70,9 @@ export class RewrittenFiles {
     const { names, hot, records, clock, onReady } = this.#options;
     file.dev = copy.dev;
     file.ino = copy.ino;
-    file.born = fstatSync(copy.fd, { bigint: true }).birthtimeNs;
+    const stat = fstatSync(copy.fd, { bigint: true });
+    file.born = stat.birthtimeNs;
+    file.mtimeNs = stat.mtimeNs;
     file.size = copy.size;
     file.pending = 0;
     // The file may have grown behind the copy before anything of that was read.
@@ -88,12 +94,13 @@ export class RewrittenFiles {
     const { names, hot, records, includes, clock } = this.#options;
     const { fd, dev, ino, size } = copy;
     if (names.of(inodeKey(dev, ino)) !== undefined) return closeSync(fd);
-    const born = fstatSync(fd, { bigint: true }).birthtimeNs;
+    const { birthtimeNs: born, mtimeNs } = fstatSync(fd, { bigint: true });
     const path = includes(copy.path) ? copy.path : original;
     const file = names.follow(
       records.create({ dev, ino, born, path, head: readHead(fd), position: endOfFile(fd, size) }),
     );
     file.size = size;
+    file.mtimeNs = mtimeNs;
     file.presence = "rotated";
     file.grownAt = clock();
     hot.add(file, fd);

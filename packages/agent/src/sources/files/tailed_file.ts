@@ -40,6 +40,11 @@ export function bornApart(one: bigint, other: bigint): boolean {
   return one !== 0n && other !== 0n && one !== other;
 }
 
+/** True when two times of birth are known and the same: then it is one file, whatever it holds now. */
+export function bornTogether(one: bigint, other: bigint): boolean {
+  return one !== 0n && one === other;
+}
+
 /**
  * One file that is followed: which file it is (device, inode, first bytes), how far it was read, how far that was
  * acknowledged, and what is on its way in between.
@@ -86,6 +91,8 @@ export class TailedFile implements ChunkSource {
    * one that nothing follows on.
    */
   unpacked: "part" | "end" | undefined;
+  /** It was restored from a compressed form of it, but for what lies before the position at that time. */
+  restored = false;
   readonly #sent: Range[] = [];
   readonly #onAcknowledged: (file: TailedFile) => void;
 

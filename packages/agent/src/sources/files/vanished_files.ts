@@ -1,16 +1,17 @@
-import { closeSync, fstatSync, ftruncateSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { closeSync, ftruncateSync } from "node:fs";
 import type { KnownFile, StateStore } from "../../state/state_store.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
-import { CompressedForms, type GoneLog } from "./compressed.ts";
-import type { EarlierFiles } from "./earlier_files.ts";
+import type { CompressedForms, GoneLog } from "./compressed.ts";
+import { type EarlierFiles, RESTORED_DEVICE } from "./earlier_files.ts";
 import type { FileNames } from "./file_names.ts";
 import type { FileRecords } from "./file_records.ts";
 import type { HotFiles } from "./hot_files.ts";
 import { errnoName } from "./open_log.ts";
-import { inodeKey, type TailedFile } from "./tailed_file.ts";
+import { BEGINNING, type Head, inodeKey, type TailedFile } from "./tailed_file.ts";
 
 interface VanishedFilesOptions {
-  readonly roots: readonly string[];
+  readonly compressed: CompressedForms;
   readonly state: Pick<StateStore, "moveFile" | "scratchFile" | "scratchRoom">;
   readonly records: FileRecords;
   readonly earlier: EarlierFiles;
@@ -38,14 +39,12 @@ const MISSING_MS = 7 * 86_400_000;
  */
 export class VanishedFiles {
   readonly #options: VanishedFilesOptions;
-  readonly #compressed: CompressedForms;
   /** Ends the reading of compressed files. */
   readonly #closing = new AbortController();
-  #scratchDevice: bigint | undefined;
+  readonly #restoring = new Map<TailedFile, Promise<void>>();
 
   constructor(options: VanishedFilesOptions) {
     this.#options = options;
-    this.#compressed = new CompressedForms(options.roots);
   }
 
   /** A file was deleted while nobody held it open. */
@@ -64,7 +63,7 @@ export class VanishedFiles {
   /** What a file held was written over, and all that was kept of it was read before. */
   giveUp(file: TailedFile): void {
     this.#lose(file);
-    this.#options.records.abandon(file);
+    this.#options.records.leave(file);
   }
 
   /** A file of an earlier run is not there any more. */
@@ -98,17 +97,27 @@ export class VanishedFiles {
     });
   }
 
-  /** The device that files are restored on; undefined when none can be. */
-  scratchDevice(): bigint | undefined {
-    if (this.#scratchDevice !== undefined) return this.#scratchDevice;
-    try {
-      const fd = this.#options.state.scratchFile();
-      this.#scratchDevice = fstatSync(fd, { bigint: true }).dev;
-      closeSync(fd);
-    } catch {
-      // Said when something is to be restored.
-    }
-    return this.#scratchDevice;
+  /**
+   * A compressed form is of a file that nobody looked at: all that it holds is to be read.
+   * @param path the name of the file.
+   * @returns when it is unpacked, or cannot be.
+   */
+  async missed(form: string, path: string, head: Head): Promise<void> {
+    const { records, emit } = this.#options;
+    const file = records.create({ dev: 0n, ino: 0n, path, head, position: BEGINNING });
+    file.presence = "deleted";
+    this.#restore(file, () => emit({ name: "file_unreadable", path: form, code: "EBADMSG", attempt: "restore" }), form);
+    await this.#restoring.get(file);
+  }
+
+  /** Files that are being restored, and whose lines are shipped under a path. */
+  restoringOf(path: string): TailedFile[] {
+    return [...this.#restoring.keys()].filter((file) => file.path === path);
+  }
+
+  /** Resolves when files with these ids in the state are restored, or cannot be. */
+  async restored(ids: ReadonlySet<number>): Promise<void> {
+    await Promise.all([...this.#restoring].map(([file, filled]) => (ids.has(file.id) ? filled : undefined)));
   }
 
   close(): void {
@@ -130,21 +139,22 @@ export class VanishedFiles {
 
   /**
    * Looks for what a file held behind its position in compressed forms of it, which a rotation may have made before it
-   * was read: meanwhile, and when it is found, the file has no name and is known by the inode of what is found.
+   * was read: meanwhile, and when it is found, the file has no name and is known by an inode number of ours. Those of the
+   * files that it is restored into are free after a crash, and others' soon.
    */
-  #restore(file: TailedFile, onNothing: () => void): void {
-    const { state, names, emit } = this.#options;
+  #restore(file: TailedFile, onNothing: () => void, form?: string): void {
+    const { compressed, state, names, emit } = this.#options;
     const { head, position } = file;
-    const log = { paths: new Set([file.path, ...file.names]), head, position };
-    if (this.#closing.signal.aborted || !this.#compressed.mayExist(log)) return onNothing();
+    const log = { paths: new Set([file.path, ...file.names]), head, position, form };
+    if (this.#closing.signal.aborted || !compressed.mayExist(log)) return onNothing();
     let fd = -1;
     try {
       fd = state.scratchFile();
-      const { dev, ino } = fstatSync(fd, { bigint: true });
-      if (file.id !== 0) state.moveFile(file.id, dev, ino);
+      const ino = randomBytes(7).readUIntBE(1, 6);
+      if (file.id !== 0) state.moveFile(file.id, RESTORED_DEVICE, BigInt(ino));
       names.unfollow(file);
-      file.dev = dev;
-      file.ino = ino;
+      file.dev = RESTORED_DEVICE;
+      file.ino = BigInt(ino);
       file.born = 0n;
     } catch (error) {
       if (fd >= 0) closeSync(fd);
@@ -152,26 +162,30 @@ export class VanishedFiles {
       return onNothing();
     }
     this.#options.hold(file.path);
-    void this.#fill(file, log, fd).then((restored) => {
+    const filled = this.#fill(file, log, fd).then((restored) => {
+      this.#restoring.delete(file);
       this.#options.release(file.path);
       if (restored) return;
       closeSync(fd);
       if (!this.#closing.signal.aborted) onNothing();
     });
+    this.#restoring.set(file, filled);
   }
 
   async #fill(file: TailedFile, log: GoneLog, fd: number): Promise<boolean> {
-    const { state, names, hot, emit, clock, onReady } = this.#options;
+    const { compressed, state, names, hot, emit, clock, onReady } = this.#options;
     const { signal } = this.#closing;
     const { path } = file;
     try {
-      const found = await this.#compressed.restore(log, fd, state.scratchRoom(), signal);
+      const found = await compressed.restore(log, fd, state.scratchRoom(), signal);
       if (found === undefined || signal.aborted) return false;
       ftruncateSync(fd, found.size);
       emit({ name: "file_restored", path, from: found.path, bytes: found.size - log.position.offset });
       hot.add(file, fd);
       names.follow(file);
+      if (file.id === 0) this.#options.records.keep(file);
       file.verified = true;
+      file.restored = true;
       file.size = found.size;
       file.mtimeNs = found.mtimeNs;
       file.grownAt = clock();

@@ -1,0 +1,48 @@
+import type { OutgoingHttpHeaders } from "node:http";
+import { HEADER } from "@logdna-agent/protocol";
+
+/** What of a body the server did not take although it accepted the rest, and says that it need not be sent again. */
+export interface Rejection {
+  readonly lines: number;
+  readonly reason: string;
+}
+
+/** What differs between the protocols that batches can be sent with. */
+export interface Protocol {
+  /** Path and query of a request. */
+  target(): string;
+  /** Headers beyond those that every request with a body has. */
+  headers(batchId: string, attempt: number): OutgoingHttpHeaders;
+  /** What an answer that accepts a body (2xx) says of lines that were not taken. @param body as far as it was read. */
+  rejectionIn?(body: string): Rejection | undefined;
+}
+
+export interface LogdnaProtocolOptions {
+  /** Path of the endpoint. */
+  readonly endpoint: string;
+  /** The ingestion key; called for each request and kept nowhere else. */
+  readonly key: () => string;
+  readonly hostname: string;
+  readonly ip: string | undefined;
+  readonly mac: string | undefined;
+  readonly tags: readonly string[];
+}
+
+/** The LogDNA protocol: who sends is in the query, the key in a header. */
+export function logdnaProtocol({ endpoint, key, hostname, ip, mac, tags }: LogdnaProtocolOptions): Protocol {
+  return {
+    target() {
+      const query = new URLSearchParams({ hostname, now: String(Date.now()) });
+      if (mac !== undefined) query.set("mac", mac);
+      if (ip !== undefined) query.set("ip", ip);
+      if (tags.length > 0) query.set("tags", tags.join(","));
+      return `${endpoint}?${query}`;
+    },
+    headers: (batchId, attempt) => ({
+      [HEADER.apiKey]: key(),
+      [HEADER.batchId]: batchId,
+      [HEADER.batchAttempt]: attempt,
+      "content-type": "application/json; charset=UTF-8",
+    }),
+  };
+}
