@@ -188,8 +188,8 @@ export class Agent {
     return { complete, nameless };
   }
 
-  /** Sets the gauges to what is now. */
-  measure(): void {
+  /** Sets the gauges to what is now. @returns what is still to be read. */
+  measure(): Backlog {
     const { gauge } = this.#telemetry;
     const { files, open, spooled, spoolBytes } = this.#files.counts();
     gauge("retry_pending", spooled);
@@ -199,12 +199,9 @@ export class Agent {
     gauge("directories_watched", this.#watcher.stats().directories);
     gauge("requests_in_flight", this.#pipeline.inFlight);
     gauge("bytes_in_flight", this.#pipeline.bytesInFlight);
-    gauge("bytes_behind", this.#files.backlog().bytes);
-  }
-
-  /** What is still to be read. */
-  backlog(): Backlog {
-    return this.#files.backlog();
+    const backlog = this.#files.backlog();
+    gauge("bytes_behind", backlog.bytes);
+    return backlog;
   }
 
   #stayAlive(): void {

@@ -16,4 +16,4 @@ export { giveUpForeignFunctions, nodePermissions } from "./node_permissions.ts";
 export { LAYERS, type Layer, type Outcome } from "./outcome.ts";
 export { type ConfinementMode, describePolicy, type Policy } from "./policy.ts";
 export { trustedPath } from "./trusted_path.ts";
-export { unprivilegedUser } from "./unprivileged_user.ts";
+export { NOBODY, unprivilegedUser } from "./unprivileged_user.ts";

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { User } from "./needs_capability.ts";
 
 /** `nobody` on every Linux system: the kernel's overflow user id, proc_sys_kernel(5). */
-const NOBODY = 65_534;
+export const NOBODY = 65_534;
 
 /**
  * The user that a root process becomes: the one of the program's name, which packages make for it, else nobody. Only the local file is asked: a directory

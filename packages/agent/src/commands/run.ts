@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { type Confinement, GrantedFiles, type Policy } from "@logdna-agent/confinement";
+import { type Confinement, GrantedFiles, NOBODY, type Policy } from "@logdna-agent/confinement";
 import { Agent } from "../agent.ts";
 import { CONFIG_ERROR_STATUS, type Config, type LoadResult, loadConfig, proxyText } from "../config/mod.ts";
 import { headerSecrets } from "../delivery/otlp_protocol.ts";
@@ -17,8 +17,6 @@ import { noteRestart, readRestarts, waitBeforeRestart } from "./restart_record.t
 
 type RunConfig = Extract<LoadResult, { kind: "run" }>;
 
-/** The user that a root becomes where none was made for the agent: proc_sys_kernel(5), overflowuid. */
-const NOBODY = 65_534;
 const SHARED_USER =
   "the agent runs as nobody, whom other programs may run as, too: they can read and change its state (`useradd --system logdna-agent` gives it a user of its own)";
 
@@ -209,7 +207,7 @@ class RunningAgent {
   /** Writes what `logdna-agent status` shows. */
   #tellStatus(): void {
     const { config } = this.#loaded;
-    if (this.#busy === undefined) this.#agent?.measure();
+    const backlog = this.#busy === undefined ? this.#agent?.measure() : undefined;
     const snapshot = this.#telemetry.snapshot();
     const { gauges, counters } = snapshot;
     this.#statusFile ??= new StatusFile(config.dbPath);
@@ -224,7 +222,7 @@ class RunningAgent {
       confinement: { layers: this.#facts.layers, complete: this.#facts.confined },
       requestsInFlight: gauges.requests_in_flight,
       files: { followed: gauges.files_followed, open: gauges.files_open },
-      backlog: this.#agent?.backlog() ?? { bytes: 0, files: [] },
+      backlog: backlog ?? { bytes: 0, files: [] },
       accounting: accountingOf(snapshot),
       linesShipped: counters.lines_shipped,
     });

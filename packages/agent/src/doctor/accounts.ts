@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { textOf } from "./text_of.ts";
 
 /** Names of users and groups by number, and the other way round, from the local files: passwd(5), group(5). */
 export class Accounts {
@@ -32,12 +32,4 @@ function named(text: string): Map<number, string> {
     if (name !== undefined && /^\d+$/.test(number ?? "") && !names.has(Number(number))) names.set(Number(number), name);
   }
   return names;
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
 }

@@ -1,8 +1,8 @@
 import { lookup } from "node:dns/promises";
-import { readFileSync } from "node:fs";
 import { isIP, isIPv6 } from "node:net";
 import type { Config } from "../config/mod.ts";
 import type { Destination } from "./report.ts";
+import { textOf } from "./text_of.ts";
 
 /** Where the agent connects to, as its name is looked up now. Nothing is sent there. */
 export async function destinationOf({ proxy, useSsl, output, ...server }: Config): Promise<Destination> {
@@ -26,12 +26,4 @@ function resolversOf(text: string): string[] {
     return address !== undefined && isIP(address) > 0 ? [address] : [];
   });
   return found.length === 0 ? ["127.0.0.1"] : [...new Set(found)];
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
 }

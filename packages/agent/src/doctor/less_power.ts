@@ -1,4 +1,6 @@
+import { NOBODY } from "@logdna-agent/confinement";
 import { stringify } from "yaml";
+import { isInside } from "../sources/files/open_log.ts";
 import type { Accounts } from "./accounts.ts";
 import type { LessPower } from "./report.ts";
 import { barrier, groupsFor, type Reader, type WatchedFile } from "./watched_files.ts";
@@ -20,7 +22,6 @@ export interface LessPowerInputs {
 /** The user that packages make, and that these lines are for. */
 const USER = "logdna-agent";
 const EXAMPLES = 3;
-const NOBODY = 65_534;
 /** Exit status with which the agent asks to be started anew. */
 const RESTART_STATUS = 75;
 
@@ -88,7 +89,7 @@ function userLine({ accounts }: LessPowerInputs): string {
 /** Lines for `systemctl edit logdna-agent`: systemd.exec(5), systemd.service(5). */
 function unit({ stateDirectory, roots }: LessPowerInputs, privileges: readonly string[]): string {
   const inHome = roots.some((root) =>
-    ["/home", "/root", "/run/user"].some((home) => isIn(root, home) || isIn(home, root)),
+    ["/home", "/root", "/run/user"].some((home) => isInside(root, [home]) || isInside(home, [root])),
   );
   const beneath = /^\/var\/lib\/([\w.-]+)$/.exec(stateDirectory)?.[1];
   const state =
@@ -114,7 +115,7 @@ function accessControlLists({ files, user, roots, accounts, ...inputs }: LessPow
   const bars = new Set(
     files
       .flatMap(({ parents }) =>
-        parents.filter(({ path, mode }) => (mode & 1) === 0 && !roots.some((root) => isIn(path, root))),
+        parents.filter(({ path, mode }) => (mode & 1) === 0 && !roots.some((root) => isInside(path, [root]))),
       )
       .map(({ path }) => path),
   );
@@ -178,10 +179,6 @@ function containers({ files, user, podUser, noCapability }: LessPowerInputs, gid
     ],
   });
   return ways;
-}
-
-function isIn(path: string, directory: string): boolean {
-  return path === directory || path.startsWith(directory === "/" ? "/" : `${directory}/`);
 }
 
 /** A word of a shell command. */

@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import { describePolicy } from "@logdna-agent/confinement";
+import { byteText } from "../telemetry/byte_text.ts";
 import { printable } from "../telemetry/printable.ts";
 import type { DoctorReport, LessPower, Need } from "./report.ts";
 
@@ -39,7 +40,7 @@ export function renderReport(report: DoctorReport, { colours }: RenderOptions): 
 
   text += title("What the log files need");
   text += line(
-    `${files.more ? "At least " : ""}${count(files.count, "file")}, ${size(files.bytes)}, in ${files.roots.join(", ") || "no directory"}`,
+    `${files.more ? "At least " : ""}${count(files.count, "file")}, ${byteText(files.bytes)}, in ${files.roots.join(", ") || "no directory"}`,
   );
   for (const need of files.needs)
     text += needLines(need)
@@ -150,12 +151,4 @@ function listed(paths: readonly string[]): string[] {
 
 function count(number: number, noun: string): string {
   return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
-}
-
-function size(bytes: number): string {
-  const units = ["bytes", "KB", "MB", "GB", "TB"];
-  let value = bytes;
-  let unit = 0;
-  for (; value >= 1000 && unit < units.length - 1; unit++) value /= 1000;
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }

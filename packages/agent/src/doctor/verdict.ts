@@ -1,9 +1,6 @@
-import type { Outcome, Policy } from "@logdna-agent/confinement";
+import { NOBODY, type Outcome, type Policy } from "@logdna-agent/confinement";
 import type { Refusal } from "./attempt.ts";
 import type { Destination, Verdict } from "./report.ts";
-
-/** The user that a root becomes where none was made for the agent. */
-const NOBODY = 65_534;
 
 export interface Findings {
   /** Undefined where confinement is switched off. */

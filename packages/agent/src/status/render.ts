@@ -1,3 +1,4 @@
+import { byteText } from "../telemetry/byte_text.ts";
 import { printable } from "../telemetry/printable.ts";
 import { type StatusReport, unaccounted } from "./report.ts";
 
@@ -16,12 +17,12 @@ export function renderStatus(report: StatusReport, now: number): string {
         : `${confinement.layers.join(", ")}${confinement.complete ? "" : "; not complete, see doctor"}`,
     ],
     ["Files", `${files.followed} followed, ${files.open} open`],
-    ["Backlog", backlog.bytes === 0 ? "none" : `${size(backlog.bytes)} not read yet`],
+    ["Backlog", backlog.bytes === 0 ? "none" : `${byteText(backlog.bytes)} not read yet`],
     ["Lines", `${report.linesShipped.toLocaleString("en")} shipped`],
     [
       "Bytes",
-      `${size(accounting.read)} read = ${size(accounting.shipped)} shipped + ${size(accounting.excluded)} excluded + ` +
-        `${size(accounting.dropped)} dropped + ${size(accounting.givenBack)} given back + ${size(accounting.inFlight)} in ${report.requestsInFlight} requests and in hand`,
+      `${byteText(accounting.read)} read = ${byteText(accounting.shipped)} shipped + ${byteText(accounting.excluded)} excluded + ` +
+        `${byteText(accounting.dropped)} dropped + ${byteText(accounting.givenBack)} given back + ${byteText(accounting.inFlight)} in ${report.requestsInFlight} requests and in hand`,
     ],
   ];
   const lost = unaccounted(accounting);
@@ -29,7 +30,7 @@ export function renderStatus(report: StatusReport, now: number): string {
   const lines = rows.map(([name, text]) => `${name.padEnd(12)}${printable(text)}\n`);
   for (const { path, unread, size: all } of backlog.files)
     lines.push(
-      `${" ".repeat(12)}${bar(1 - unread / Math.max(all, 1))} ${size(unread)} of ${size(all)}  ${printable(path)}\n`,
+      `${" ".repeat(12)}${bar(1 - unread / Math.max(all, 1))} ${byteText(unread)} of ${byteText(all)}  ${printable(path)}\n`,
     );
   return lines.join("");
 }
@@ -39,14 +40,6 @@ const BAR_WIDTH = 20;
 function bar(done: number): string {
   const filled = Math.min(BAR_WIDTH, Math.max(0, Math.floor(done * BAR_WIDTH)));
   return "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
-}
-
-function size(bytes: number): string {
-  const units = ["B", "KB", "MB", "GB", "TB"];
-  let value = bytes;
-  let unit = 0;
-  for (; Math.abs(value) >= 1000 && unit < units.length - 1; unit++) value /= 1000;
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
 
 function span(ms: number): string {
