@@ -266,5 +266,5 @@ export class Pipeline {
 /** Bytes of a batch, those of refused lines with the dropped ones. Their texts tell them but for the kind of line end. */
 function withRefused({ lines, bytes }: Batch, refused: Refused): BatchBytes {
   const moved = refused.lines === lines ? bytes.shipped : Math.min(refused.bytes, bytes.shipped);
-  return { shipped: bytes.shipped - moved, empty: bytes.empty, dropped: bytes.dropped + moved };
+  return { ...bytes, shipped: bytes.shipped - moved, dropped: bytes.dropped + moved };
 }

@@ -90,7 +90,7 @@ export function deliver(t: TestContext, sink: Sink, destination: Partial<Destina
         id,
         ranges: [],
         lines: lines.length,
-        bytes: { shipped: 0, empty: 0, dropped: 0 },
+        bytes: { shipped: 0, empty: 0, excluded: 0, dropped: 0 },
         body: Promise.resolve({ bytes, encoding: undefined, plainSize: bytes.length }),
       };
       deliverer.submit(batch);

@@ -93,7 +93,7 @@ export function batchOf(id: string, lines: readonly string[]): Batch {
     id,
     ranges: [],
     lines: lines.length,
-    bytes: { shipped: 0, empty: 0, dropped: 0 },
+    bytes: { shipped: 0, empty: 0, excluded: 0, dropped: 0 },
     body: Promise.resolve({ bytes, encoding: undefined, plainSize: bytes.length }),
   };
 }

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Chunk, ChunkSource, SentRange } from "../chunk.ts";
-import type { Piece } from "../lines/pieces.ts";
+import type { PartPiece, Piece } from "../lines/pieces.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
 import type { BodyEncoder, EncodedBody, LineContext } from "./encoder.ts";
 
@@ -20,6 +20,8 @@ export interface BatchBytes {
   readonly shipped: number;
   /** Empty lines. */
   readonly empty: number;
+  /** Lines that the rules leave out. */
+  readonly excluded: number;
   /** Beyond the limit on a line, or too large for a body. */
   readonly dropped: number;
 }
@@ -41,6 +43,7 @@ export class Batcher {
   #lines = 0;
   #shipped = 0;
   #empty = 0;
+  #excluded = 0;
   #dropped = 0;
 
   constructor(options: BatcherOptions) {
@@ -62,20 +65,7 @@ export class Batcher {
     // A range has no gaps: what is repeated after a crash is read as one.
     const range = this.#ranges.get(chunk.source);
     if (range !== undefined && range.end !== chunk.start) this.flush();
-    for (const piece of chunk.pieces) {
-      if (piece.kind === "lines") {
-        this.#addRun(chunk, piece.from, piece.to, contextOf(chunk, undefined));
-      } else if (piece.kind === "part") {
-        const context = contextOf(chunk, {
-          line_part: piece.number,
-          line_offset: piece.lineStart,
-          line_end: piece.last,
-        });
-        if (piece.number === 1)
-          this.#options.emit({ name: "line_cut", path: chunk.file, bytes: piece.to - piece.from });
-        this.#addRun(chunk, piece.from, piece.to, context);
-      } else this.#addDropped(chunk, piece);
-    }
+    for (const piece of chunk.pieces) this.#addPiece(chunk, piece);
   }
 
   /** Gives out what is in hand; nothing when there is nothing. */
@@ -85,15 +75,63 @@ export class Batcher {
       id,
       ranges: [...this.#ranges.values()],
       lines: this.#lines,
-      bytes: { shipped: this.#shipped, empty: this.#empty, dropped: this.#dropped },
+      bytes: { shipped: this.#shipped, empty: this.#empty, excluded: this.#excluded, dropped: this.#dropped },
       body: this.#options.encoder.finish(id),
     };
     this.#ranges = new Map();
     this.#lines = 0;
     this.#shipped = 0;
     this.#empty = 0;
+    this.#excluded = 0;
     this.#dropped = 0;
     this.#options.onBatch(batch);
+  }
+
+  #addPiece(chunk: Chunk, piece: Piece): void {
+    switch (piece.kind) {
+      case "lines":
+        return this.#addRun(chunk, piece.from, piece.to, contextOf(chunk, undefined));
+      case "part":
+        this.#tellCut(chunk, piece);
+        return this.#addRun(chunk, piece.from, piece.to, contextOf(chunk, markOf(piece)));
+      case "event":
+        return this.#addSingle(chunk, piece, chunk.bytes.subarray(piece.from, piece.to), undefined);
+      case "replaced": {
+        const part = piece.of?.kind === "part" ? piece.of : undefined;
+        if (part !== undefined) this.#tellCut(chunk, part);
+        return this.#addSingle(chunk, piece, piece.text, part);
+      }
+      case "excluded":
+        this.#excluded += piece.to - piece.from;
+        return this.#cover(chunk, piece.from, piece.to);
+      case "dropped":
+        return this.#addDropped(chunk, piece);
+    }
+  }
+
+  #tellCut(chunk: Chunk, { number, from, to }: PartPiece): void {
+    if (number === 1) this.#options.emit({ name: "line_cut", path: chunk.file, bytes: to - from });
+  }
+
+  /** Adds what is one line, whatever newlines it has; one that is longer than a body is dropped. */
+  #addSingle(chunk: Chunk, { from, to }: Piece, text: Buffer, part: PartPiece | undefined): void {
+    const { encoder } = this.#options;
+    const context = { ...contextOf(chunk, part && markOf(part)), single: true };
+    const offset = chunk.start + from;
+    let added = encoder.add(text, context, offset);
+    if (added === undefined && !encoder.empty) {
+      this.flush();
+      added = encoder.add(text, context, offset);
+    }
+    if (added === undefined) {
+      this.#options.emit({ name: "line_too_large", path: chunk.file, bytes: text.length });
+      this.#dropped += to - from;
+    } else {
+      this.#lines += added.lines;
+      if (added.lines === 0) this.#empty += to - from;
+      else this.#shipped += to - from;
+    }
+    this.#cover(chunk, from, to);
   }
 
   #addRun(chunk: Chunk, from: number, to: number, context: LineContext): void {
@@ -171,6 +209,10 @@ interface PartMark {
   readonly line_offset: number;
   readonly line_end: boolean;
   readonly line_dropped_bytes?: number;
+}
+
+function markOf({ number, lineStart, last }: PartPiece): PartMark {
+  return { line_part: number, line_offset: lineStart, line_end: last };
 }
 
 function contextOf(chunk: Chunk, mark: PartMark | undefined): LineContext {

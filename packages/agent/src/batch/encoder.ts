@@ -10,6 +10,8 @@ export interface LineContext {
   readonly source?: number;
   /** The `meta` field as JSON, for the few lines that carry one. */
   readonly meta?: string;
+  /** The run is one line, whatever newlines it has within. */
+  readonly single?: boolean;
 }
 
 /** What became of the bytes that an encoder took. */

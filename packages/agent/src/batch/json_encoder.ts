@@ -44,14 +44,16 @@ export class JsonEncoder implements BodyEncoder {
     if (this.#size + run.length > this.#options.maxBody && run.length > 1) return undefined;
     let text = runText(run);
     let emptyBytes = 0;
-    if (text === "" || text.includes("\n\n") || text.startsWith("\n") || text.endsWith("\n")) {
+    if (context.single === true) {
+      if (text === "") return { lines: 0, emptyBytes: run.length };
+    } else if (text === "" || text.includes("\n\n") || text.startsWith("\n") || text.endsWith("\n")) {
       emptyBytes = emptyLineBytes(run);
       text = text.replaceAll(/\n{2,}/g, "\n").replaceAll(/^\n|\n$/g, "");
       if (text === "") return { lines: 0, emptyBytes };
     }
     const suffix = this.#suffixFor(context);
     const separator = `"${suffix},${LINE_HEAD}"`;
-    const escaped = escapeLines(text, separator);
+    const escaped = context.single === true ? { text: JSON.stringify(text), lines: 1 } : escapeLines(text, separator);
     const encoded = `${this.empty ? "" : ","}${LINE_HEAD}${escaped.text}${suffix}`;
     if (this.#size + encoded.length + BODY_TAIL.length > this.#options.maxBody) return undefined;
     this.#size += this.#body.write(encoded, this.#size, "latin1");

@@ -62,10 +62,12 @@ export class OtlpEncoder implements BodyEncoder {
     const { maxBody, format } = this.#options;
     const template = this.#templateFor(context);
     const room = maxBody - this.#size - format.tail.length;
-    const { starts, least } = lineStarts(run);
+    const isSingle = context.single === true;
+    const { starts, least } = isSingle ? SINGLE : lineStarts(run);
     // What is surely too long need not be tried.
     if (run.length + least * template.size > room && run.length > 1) return undefined;
-    const texts = escapedLines(runText(run));
+    const text = runText(run);
+    const texts = isSingle ? [JSON.stringify(text).slice(1, -1)] : escapedLines(text);
     let out = "";
     let lines = 0;
     let emptyBytes = 0;
@@ -143,6 +145,8 @@ function templateOf(context: LineContext): Template {
 function latin1(text: string): string {
   return Buffer.from(text).toString("latin1");
 }
+
+const SINGLE = { starts: [0], least: 0 };
 
 /** Where the lines of a run begin, and how many of them at least are not empty. */
 function lineStarts(run: Buffer): { readonly starts: readonly number[]; readonly least: number } {

@@ -22,17 +22,16 @@ export interface LineLimits {
  * - `lines`: whole lines, each with its newline (the last one may lack it when the file will not grow any more).
  * - `part`: a part of a line that is longer than `maxPart`; `last` when it ends the line.
  * - `dropped`: bytes of a line beyond `maxLine`; `total` is set once the line has ended: the bytes dropped of it in all.
+ * - `event`: several lines that are shipped as one.
+ * - `replaced`: one line, event or part of a line, with the text that is shipped in its place.
+ * - `excluded`: lines that are not shipped.
  */
-export type Piece =
+export type Piece = SplitPiece | EventPiece | ReplacedPiece | ExcludedPiece;
+
+/** What the bytes of a file are split into. */
+export type SplitPiece =
   | { readonly kind: "lines"; readonly from: number; readonly to: number }
-  | {
-      readonly kind: "part";
-      readonly from: number;
-      readonly to: number;
-      readonly number: number;
-      readonly lineStart: number;
-      readonly last: boolean;
-    }
+  | PartPiece
   | {
       readonly kind: "dropped";
       readonly from: number;
@@ -42,9 +41,44 @@ export type Piece =
       readonly total: number | undefined;
     };
 
+export interface PartPiece {
+  readonly kind: "part";
+  readonly from: number;
+  readonly to: number;
+  readonly number: number;
+  readonly lineStart: number;
+  readonly last: boolean;
+}
+
+export interface EventPiece {
+  readonly kind: "event";
+  readonly from: number;
+  readonly to: number;
+  /** Lines that it consists of. */
+  readonly lines: number;
+}
+
+export interface ReplacedPiece {
+  readonly kind: "replaced";
+  readonly from: number;
+  readonly to: number;
+  /** The text that is shipped, without a line end. */
+  readonly text: Buffer;
+  /** What it was; undefined for a single line. */
+  readonly of: EventPiece | PartPiece | undefined;
+}
+
+export interface ExcludedPiece {
+  readonly kind: "excluded";
+  readonly from: number;
+  readonly to: number;
+  readonly lines: number;
+  readonly reason: "rule" | "rate" | "sample";
+}
+
 /** The pieces of a chunk, and the position after the last of them. */
 export interface Split {
-  readonly pieces: readonly Piece[];
+  readonly pieces: readonly SplitPiece[];
   /** Bytes of the chunk that the pieces cover; the rest is a line that has not ended yet. */
   readonly consumed: number;
   readonly position: LinePosition;
@@ -70,7 +104,7 @@ export function splitPieces(
   limits: LineLimits,
   complete: boolean,
 ): Split {
-  const pieces: Piece[] = [];
+  const pieces: SplitPiece[] = [];
   let at = 0;
   let { lineStart, part } = position;
   let linesFrom = -1;

@@ -88,7 +88,7 @@ export const EVENTS = {
   agent_counters: event<Readonly<Record<CounterName, number>>>({
     level: "debug",
     message: (e) =>
-      `Counted since the start: ${e.bytes_read} bytes read, ${e.bytes_shipped} shipped, ${e.bytes_empty} of empty lines, ${e.bytes_dropped} dropped.`,
+      `Counted since the start: ${e.bytes_read} bytes read, ${e.bytes_shipped} shipped, ${e.bytes_empty} of empty lines, ${e.bytes_excluded} excluded, ${e.bytes_dropped} dropped.`,
   }),
   metrics_served: event<{ addresses: readonly string[] }>({
     level: "info",
@@ -415,12 +415,20 @@ export const EVENTS = {
       counting.set("delivery_failing", 0);
     },
   }),
-  batch_settled: event<{ shipped: number; empty: number; dropped: number; lines: number; refused: number }>({
+  batch_settled: event<{
+    shipped: number;
+    empty: number;
+    excluded: number;
+    dropped: number;
+    lines: number;
+    refused: number;
+  }>({
     level: "trace",
     message: (e) => `${plural(e.lines, "line")} acknowledged, ${e.refused} refused.`,
     count: (e, counting) => {
       counting.add("bytes_shipped", e.shipped);
       counting.add("bytes_empty", e.empty);
+      counting.add("bytes_excluded", e.excluded);
       counting.add("bytes_dropped", e.dropped);
       counting.add("lines_shipped", e.lines);
       counting.add("lines_refused", e.refused);

@@ -3,6 +3,7 @@ export const COUNTERS = {
   bytes_read: "Bytes read from log files.",
   bytes_shipped: "Bytes of log files whose lines the server has acknowledged.",
   bytes_empty: "Bytes of line ends and empty lines, which are not shipped.",
+  bytes_excluded: "Bytes of log files that were read and left out by the rules for lines.",
   bytes_dropped: "Bytes of log files that were read and given up: beyond the longest line, or refused by the server.",
   bytes_given_back: "Bytes that were read and not acknowledged when an agent ended; they are read again.",
   bytes_lost: "Bytes of log files that vanished before they were read, those in the next line included.",
