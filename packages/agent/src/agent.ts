@@ -26,7 +26,7 @@ import { USER_AGENT, VERSION } from "./version.ts";
 import { createWatcher, type Watcher, type WatchReport } from "./watch/mod.ts";
 
 /** Back-off after failures. The cap is short because while attempts fail an agent makes one request at a time. */
-const BACKOFF = { baseMs: 100, capMs: 2000 } as const;
+const BACKOFF = { baseMs: 100, capMs: 1500 } as const;
 /** Between attempts that only a person can make succeed. */
 const SLOW_RETRY_MS = 10_000;
 /** Between attempts to send a refused line alone. */
