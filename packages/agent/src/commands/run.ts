@@ -6,7 +6,7 @@ import { headerSecrets } from "../delivery/otlp_protocol.ts";
 import { TransportError } from "../delivery/transport_error.ts";
 import { type AgentFacts, agentMetrics, exposition, MetricsPort } from "../metrics/mod.ts";
 import type { NamelessFile } from "../sources/files/hot_files.ts";
-import { StateError } from "../state/state_store.ts";
+import { StateError } from "../state/private_database.ts";
 import { accountingOf } from "../status/accounting.ts";
 import { StatusFile } from "../status/status_file.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
