@@ -33,6 +33,8 @@ export class FaultServer {
   readonly #ledger: Ledger;
   readonly #random: Random;
   readonly #http: HttpServer;
+  /** All that are there; a port may be used again before the end of its last connection was seen. */
+  readonly #sockets = new Set<Socket>();
   readonly #open = new Map<number, { readonly socket: Socket; requests: number }>();
   readonly #held = new Set<Socket>();
   readonly #trap: Server;
@@ -97,8 +99,9 @@ export class FaultServer {
   async refuse(): Promise<void> {
     const listener = this.#listener;
     this.#listener = undefined;
+    const closed = listener && new Promise((resolve) => listener.close(resolve));
     this.#cut();
-    if (listener !== undefined) await new Promise((resolve) => listener.close(resolve));
+    await closed;
   }
 
   /** What happens to connections from now on; those that are there end. */
@@ -136,15 +139,17 @@ export class FaultServer {
   }
 
   #cut(): void {
-    for (const { socket } of this.#open.values()) socket.resetAndDestroy();
+    for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
   #onConnection(socket: Socket): void {
     const port = socket.remotePort ?? -1;
     this.#open.set(port, { socket, requests: 0 });
+    this.#sockets.add(socket);
     socket.on("error", () => undefined);
     socket.on("close", () => {
       this.#held.delete(socket);
+      this.#sockets.delete(socket);
       if (this.#open.get(port)?.socket === socket) this.#open.delete(port);
     });
     const injected = this.#injected;

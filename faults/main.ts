@@ -1,5 +1,5 @@
 /**
- * The fault harness: `npm run faults -- [--scenario NAME]… [--seed N] [--runs N] [--verbose] [--list] [--table]`; see docs/faults.md.
+ * The fault harness: `npm run faults -- [--scenario NAME]… [--seed N] [--runs N] [--verbose] [--list] [--table] [--soak MINUTES]`; see docs/faults.md.
  *
  * Each run is one line; the end is 1 when an invariant did not hold in one of them.
  */
@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { runScenario } from "./run_scenario.ts";
 import type { Scenario } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios.ts";
+import { soak, soakText } from "./soak.ts";
 import { measureTable } from "./table.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -28,6 +29,7 @@ function parsed() {
         verbose: { type: "boolean", default: false },
         list: { type: "boolean", default: false },
         table: { type: "boolean", default: false },
+        soak: { type: "string" },
       },
     });
   } catch (error) {
@@ -42,6 +44,7 @@ async function main(): Promise<number> {
     return 0;
   }
   if (values.table) return (await measureTable(say)) ? 0 : 1;
+  if (values.soak !== undefined) return soakFor(Number(values.soak), Number(values.seed));
   const chosen = SCENARIOS.filter(({ name }) => values.scenario.length === 0 || values.scenario.includes(name));
   const unknown = values.scenario.filter((name) => !SCENARIOS.some((scenario) => scenario.name === name));
   const [seed, runs] = [Number(values.seed), Number(values.runs)];
@@ -54,6 +57,17 @@ async function main(): Promise<number> {
     return USAGE_STATUS;
   }
   return runAll(chosen, seed, runs);
+}
+
+async function soakFor(minutes: number, seed: number): Promise<number> {
+  if (!(minutes > 0) || !Number.isSafeInteger(seed)) {
+    process.stderr.write("--soak takes a number of minutes, and --seed a whole number.\n");
+    return USAGE_STATUS;
+  }
+  const result = await soak(minutes, seed, say);
+  tell(result.verdict);
+  say(`\n${soakText(result)}`);
+  return result.verdict.violations.length === 0 ? 0 : 1;
 }
 
 async function runAll(scenarios: readonly Scenario[], firstSeed: number, runs: number): Promise<number> {

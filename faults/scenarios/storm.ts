@@ -30,7 +30,7 @@ async function storm(scene: Scene): Promise<void> {
 }
 
 /** @returns what goes wrong now. */
-async function injectAny({ random, server }: Scene): Promise<string> {
+export async function injectAny({ random, server }: Scene): Promise<string> {
   const kind = random.pick(["refuse", "connection", "exchange", "exchange", "status"] as const);
   if (kind === "refuse") {
     await server.refuse();

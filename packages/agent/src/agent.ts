@@ -26,13 +26,15 @@ import { USER_AGENT, VERSION } from "./version.ts";
 import { createWatcher, type Watcher, type WatchReport } from "./watch/mod.ts";
 
 /** Back-off after failures. The cap is short because while attempts fail an agent makes one request at a time. */
-const BACKOFF = { baseMs: 100, capMs: 2000 } as const;
+const BACKOFF = { baseMs: 100, capMs: 1500 } as const;
 /** Between attempts that only a person can make succeed. */
 const SLOW_RETRY_MS = 10_000;
 /** Between attempts to send a refused line alone. */
 const TRIAL_MS = 1000;
 /** How often the state is told that the agent is alive; what is born later counts as new after a restart. */
 const ALIVE_MS = 30_000;
+/** How many such times later it is certain that everything was seen that had happened by one of them. */
+const LAG = 2;
 
 /**
  * The agent as it runs with one configuration: the watcher tells the files, the pipeline asks them for chunks and moves
@@ -48,6 +50,8 @@ export class Agent {
   readonly #left: readonly StoredBatch[];
   readonly #onRootAppeared: (root: string) => void;
   #alive: NodeJS.Timeout | undefined;
+  /** Times of the wall clock at which the agent looked, the oldest first. */
+  #looked: number[] = [];
 
   /**
    * @param lookback where reading begins in files that are there.
@@ -152,6 +156,7 @@ export class Agent {
 
   /** Finds the files, sends again what an earlier run had under way, and follows from then on. */
   async start(): Promise<void> {
+    this.#looked = [Date.now()];
     await this.#watcher.start();
     await this.#files.prepareAgain(this.#left);
     this.#files.scanned();
@@ -165,15 +170,12 @@ export class Agent {
 
   /**
    * Reads nothing more and waits for the answers to what is in hand.
-   * @param next what follows: another agent in this process (`goesOn`), for which files that have no name any more are left
-   * open; or another process at once (`restarts`), for which everything is new that this one could not read.
+   * @param goesOn another agent follows in this process: files that have no name any more are left open for it.
    * @returns whether all of it was acknowledged within the time, and those files.
    */
-  async stop(
-    timeoutMs: number,
-    { goesOn = false, restarts = false }: { readonly goesOn?: boolean; readonly restarts?: boolean } = {},
-  ): Promise<{ complete: boolean; nameless: readonly NamelessFile[] }> {
+  async stop(timeoutMs: number, goesOn = false): Promise<{ complete: boolean; nameless: readonly NamelessFile[] }> {
     clearInterval(this.#alive);
+    this.measure();
     // What is deleted and not acknowledged ends with this process; it is copied while the last answers are waited for.
     const copied = goesOn ? undefined : this.#files.finish(true);
     const complete = await this.#pipeline.finish(timeoutMs);
@@ -183,7 +185,6 @@ export class Agent {
     await this.#files.finish(false);
     const nameless = this.#files.close(goesOn);
     this.#transport.close();
-    if (!restarts) this.#stayAlive();
     this.#state.close();
     return { complete, nameless };
   }
@@ -209,8 +210,12 @@ export class Agent {
     this.measure();
     const missing = unaccounted(accountingOf(this.#telemetry.snapshot()));
     if (missing !== 0) emit({ name: "accounting_mismatch", bytes: missing });
+    // What happened shortly before this moment may wait to be told yet; two such times earlier nothing does.
+    this.#looked.push(Date.now());
+    const [seenUntil = 0] = this.#looked;
+    if (this.#looked.length > LAG) this.#looked.shift();
     try {
-      this.#state.setAlive(Date.now());
+      this.#state.setAlive(seenUntil);
     } catch (error) {
       emit({
         name: "checkpoint_failed",

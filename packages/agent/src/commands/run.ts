@@ -6,7 +6,7 @@ import { headerSecrets } from "../delivery/otlp_protocol.ts";
 import { TransportError } from "../delivery/transport_error.ts";
 import { type AgentFacts, agentMetrics, exposition, MetricsPort } from "../metrics/mod.ts";
 import type { NamelessFile } from "../sources/files/hot_files.ts";
-import { StateError } from "../state/state_store.ts";
+import { StateError } from "../state/private_database.ts";
 import { accountingOf } from "../status/accounting.ts";
 import { StatusFile } from "../status/status_file.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
@@ -240,7 +240,7 @@ class RunningAgent {
     const { shutdownTimeout } = this.#loaded.config;
     emit({ name: "shutdown_started", signal, timeoutMs: shutdownTimeout });
     const begun = performance.now();
-    const complete = (await this.#agent?.stop(shutdownTimeout, { restarts: signal === "restart" }))?.complete ?? true;
+    const complete = (await this.#agent?.stop(shutdownTimeout))?.complete ?? true;
     await this.#port.close();
     emit({ name: "agent_counters", ...this.#telemetry.snapshot().counters });
     emit({ name: "shutdown_complete", complete, durationMs: performance.now() - begun });
@@ -259,7 +259,7 @@ class RunningAgent {
     if (more !== undefined) return this.#needsRestart(`the new configuration needs ${more}`, { asked: true });
     for (const secret of secretsOf(next.config)) conceal(secret);
     this.#busy = "starting";
-    const nameless = (await this.#agent?.stop(before.config.shutdownTimeout, { goesOn: true }))?.nameless;
+    const nameless = (await this.#agent?.stop(before.config.shutdownTimeout, true))?.nameless;
     try {
       // What was followed goes on where it was, also where `lookback` skips what was written while the agent was down.
       await this.#begin(next.config, resumed(next.config), inStateOf(next.config, before.config, nameless));

@@ -17,7 +17,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type TestContext, test } from "node:test";
-import { type NewFile, StateError, StateStore } from "./state_store.ts";
+import { StateError } from "./private_database.ts";
+import { type NewFile, StateStore } from "./state_store.ts";
 
 function temporary(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), "state-"));

@@ -1,20 +1,10 @@
 import { randomUUID } from "node:crypto";
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  statfsSync,
-  unlinkSync,
-} from "node:fs";
+import { constants, mkdirSync, openSync, statfsSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { SPOOL_SCHEMA, SPOOLED_DEVICE, SpoolRecords } from "./spool_records.ts";
-import { isStateFile } from "./state_names.ts";
+import { explainOpening, makePrivate, StateError } from "./private_database.ts";
+import { prepareSchema, SCHEMA_VERSION } from "./schema.ts";
+import { SPOOLED_DEVICE, SpoolRecords } from "./spool_records.ts";
 
 /** A file as the agent knew it when it last wrote its state. */
 export interface KnownFile {
@@ -63,50 +53,8 @@ export interface StoredBatch {
   readonly ranges: readonly StoredRange[];
 }
 
-/** The state cannot be used: what was attempted, on what, and what to do about it. */
-export class StateError extends Error {
-  override readonly name = "StateError";
-}
-
-const SCHEMA_VERSION = 3;
-/** What version 3 has more than version 2. */
-const SCHEMA_3 = `
-ALTER TABLE files ADD COLUMN born TEXT NOT NULL DEFAULT '0';
-CREATE TABLE newest_batch (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL) STRICT;
-CREATE TABLE finished (
-  path TEXT NOT NULL, head_length INTEGER NOT NULL, head_crc INTEGER NOT NULL, at INTEGER NOT NULL,
-  PRIMARY KEY (path, head_length, head_crc)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX finished_at ON finished (at);
-`;
 /** How long a file is remembered of which nothing more is to be read: it may have to be compressed yet. */
 const FINISHED_MS = 86_400_000;
-const SCHEMA = `
-CREATE TABLE files (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, dev TEXT NOT NULL, ino TEXT NOT NULL, path TEXT NOT NULL,
-  head_length INTEGER NOT NULL, head_crc INTEGER NOT NULL,
-  "offset" INTEGER NOT NULL, anchor BLOB NOT NULL, line_start INTEGER NOT NULL, part INTEGER NOT NULL,
-  missing_since INTEGER NOT NULL DEFAULT 0,
-  UNIQUE (dev, ino)
-) STRICT;
-CREATE TABLE batches (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
-CREATE TABLE ranges (
-  batch TEXT NOT NULL REFERENCES batches (id) ON DELETE CASCADE, file INTEGER NOT NULL,
-  "start" INTEGER NOT NULL, "end" INTEGER NOT NULL, line_start INTEGER NOT NULL,
-  PRIMARY KEY (batch, file)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-${SPOOL_SCHEMA}
-${SCHEMA_3}
-PRAGMA user_version = ${SCHEMA_VERSION};
-`;
-
-/** What turns a state of an older version into one of this version; version 1 had no spool. */
-const FROM_VERSION_2 = `${SCHEMA_3}
-INSERT INTO newest_batch SELECT 1, max(id) FROM batches HAVING max(id) IS NOT NULL;
-PRAGMA user_version = ${SCHEMA_VERSION};`;
-const FROM_VERSION_1 = `${SPOOL_SCHEMA} ${FROM_VERSION_2}`;
-
 /**
  * The agent's memory over restarts: the checkpoint of each file, and which ranges were in flight under which batch id.
  *
@@ -188,13 +136,10 @@ export class StateStore {
       database.exec(
         "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;",
       );
-      const version = Number(database.prepare("PRAGMA user_version").get()?.user_version ?? 0);
-      if (version === 0) database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT;`);
-      else if (version === 1) database.exec(`BEGIN IMMEDIATE; ${FROM_VERSION_1} COMMIT;`);
-      else if (version === 2) database.exec(`BEGIN IMMEDIATE; ${FROM_VERSION_2} COMMIT;`);
-      else if (version !== SCHEMA_VERSION)
+      const newer = prepareSchema(database);
+      if (newer !== undefined)
         throw new StateError(
-          `The state in ${path} has version ${version}, this agent knows version ${SCHEMA_VERSION}: it was written by a newer agent. Run that one, or give another directory with --db-path.`,
+          `The state in ${path} has version ${newer}, this agent knows version ${SCHEMA_VERSION}: it was written by a newer agent. Run that one, or give another directory with --db-path.`,
         );
       // An exclusive lock is taken with the first write, so that a second agent fails here and not later.
       database.exec("BEGIN IMMEDIATE; INSERT OR REPLACE INTO facts (name, value) VALUES ('opened', 0); COMMIT;");
@@ -380,66 +325,4 @@ export class StateStore {
     this.#closed = true;
     this.#database.close();
   }
-}
-
-/**
- * Takes other users' rights off the database, and off its directory where that holds nothing else; refuses what someone
- * else could have planted. A directory that others use is left as it is.
- */
-function makePrivate(directory: string, path: string, made: boolean): void {
-  const stat = lstatSync(directory);
-  if (!stat.isDirectory())
-    throw new StateError(`The state directory ${directory} is not a directory. Give another with --db-path.`);
-  const uid = process.geteuid?.() ?? stat.uid;
-  if (stat.uid !== uid)
-    throw new StateError(
-      `The state directory ${directory} belongs to user ${stat.uid}, not to user ${uid} that the agent runs as: what it holds cannot be trusted. Change its owner or give another with --db-path.`,
-    );
-  if ((stat.mode & 0o077) !== 0) {
-    if (made || readdirSync(directory).every((name) => isStateFile(name))) chmodSync(directory, 0o700);
-    else if ((stat.mode & 0o022) !== 0)
-      throw new StateError(
-        `The state directory ${directory} holds other files and others may write to it, so what it holds cannot be trusted. Give a directory of its own with --db-path.`,
-      );
-  }
-  for (const name of [path, `${path}-wal`, `${path}-journal`]) {
-    // O_NOFOLLOW: a link that was planted here before the first start must not lead the writes elsewhere.
-    const flags = constants.O_RDWR | constants.O_NOFOLLOW | (name === path ? constants.O_CREAT : 0);
-    let fd: number;
-    try {
-      fd = openSync(name, flags, 0o600);
-    } catch (error) {
-      if (name !== path && codeOf(error) === "ENOENT") continue;
-      throw error;
-    }
-    try {
-      const file = fstatSync(fd);
-      if (!file.isFile() || file.nlink !== 1 || file.uid !== uid)
-        throw new StateError(
-          `${name} is not a regular file with one name that belongs to user ${uid}: remove it and start again.`,
-        );
-      if ((file.mode & 0o077) !== 0) chmodSync(name, 0o600);
-    } finally {
-      closeSync(fd);
-    }
-  }
-}
-
-function explainOpening(path: string, error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  const code = codeOf(error);
-  if (message.includes("database is locked"))
-    return `Another agent is using the state in ${path}. Stop it first, or give this one another directory with --db-path.`;
-  if (code === "ELOOP") return `${path} is a symbolic link, which is not followed: remove it and start again.`;
-  if (code === "EACCES" || code === "EPERM" || code === "EROFS")
-    return `Cannot write the state in ${path}: ${message}. Give a directory that the agent may write with --db-path.`;
-  if (code === "ENOSPC" || message.includes("disk is full"))
-    return `Cannot write the state in ${path}: the disk is full. Free some space, or give a directory elsewhere with --db-path.`;
-  if (message.includes("not a database") || message.includes("malformed"))
-    return `The state in ${path} is damaged (${message}). Move it away and start again: files are then treated as unknown (see --lookback).`;
-  return `Cannot open the state in ${path}: ${message}.`;
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

@@ -413,9 +413,10 @@ export class Discovery {
 
   /** Where reading begins in a file that is not known from an earlier run. */
   #firstPosition({ path, fd, stat }: FoundFile, appeared: boolean): TailedFile["position"] {
-    const { lookback, life, maxPart } = this.#options;
+    const { lookback, life, maxPart, earlier } = this.#options;
     const size = Number(stat.size);
-    const unknown = { size, bornAt: Number(stat.birthtimeMs), changedAt: Number(stat.ctimeMs), appeared };
+    const times = { bornAt: Number(stat.birthtimeMs), changedAt: Number(stat.ctimeMs) };
+    const unknown = { size, ...times, appeared, succeeds: earlier.followed(path) };
     if (fromBeginning(lookback, unknown, life)) return BEGINNING;
     // What could not be read at the start is as old as in any other file; what came since then is new.
     return endPosition(fd, Math.min(this.#unreadableSizes.get(path) ?? size, size), maxPart);

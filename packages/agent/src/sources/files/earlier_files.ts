@@ -11,10 +11,14 @@ export const RESTORED_DEVICE = -2n;
 /** Files of an earlier run that were not met yet in this one. */
 export class EarlierFiles {
   readonly #byInode = new Map<string, KnownFile>();
+  readonly #paths = new Set<string>();
 
   constructor(files: Iterable<KnownFile>) {
     // What is in the spool is nowhere else.
-    for (const file of files) if (file.dev !== SPOOLED_DEVICE) this.add(file);
+    for (const file of files) {
+      this.#paths.add(file.path);
+      if (file.dev !== SPOOLED_DEVICE) this.add(file);
+    }
   }
 
   get size(): number {
@@ -24,6 +28,11 @@ export class EarlierFiles {
   /** The file that had an inode, by its key. */
   of(key: string): KnownFile | undefined {
     return this.#byInode.get(key);
+  }
+
+  /** Whether an earlier run followed a file under a path, met again or not. */
+  followed(path: string): boolean {
+    return this.#paths.has(path);
   }
 
   /** Those whose lines were shipped under a path. */

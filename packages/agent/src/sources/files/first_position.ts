@@ -25,12 +25,14 @@ export interface UnknownFile {
   readonly changedAt: number;
   /** It appeared under the eyes of the agent. */
   readonly appeared: boolean;
+  /** Another file was followed under its name by an earlier run: it is what the log went on with. */
+  readonly succeeds: boolean;
 }
 
 /** The moments that tell old files from new ones, in milliseconds since the epoch. */
 export interface AgentLife {
   readonly startedAt: number;
-  /** When an earlier run was last known to be alive; undefined on the first run. */
+  /** Until when an earlier run has seen every file for certain; undefined on the first run. */
   readonly lastAlive: number | undefined;
 }
 
@@ -38,7 +40,8 @@ export interface AgentLife {
  * Whether an unknown file is read from its beginning; otherwise from its end.
  *
  * A file that was born between two runs is no old file: an agent that runs all the time would have read it from its
- * start, and a rotation while the agent was down must not cost its first lines. `none` and `tail` mean exactly what they
+ * start, and a rotation while the agent was down must not cost its first lines. Whatever the clocks say, so is one under a
+ * name that another one had. `none` and `tail` mean exactly what they
  * mean in the existing agent, so for them the run begins with this start.
  */
 export function fromBeginning(lookback: Lookback, file: UnknownFile, life: AgentLife): boolean {
@@ -46,14 +49,17 @@ export function fromBeginning(lookback: Lookback, file: UnknownFile, life: Agent
   // Without a time of birth, a status change since then is the best hint that errs on the side of repeating.
   const born = file.bornAt > 0 ? file.bornAt : file.changedAt;
   if (born > life.startedAt) return true;
-  const bornSinceLastRun = life.lastAlive !== undefined && born > life.lastAlive;
+  const { lastAlive } = life;
+  // A time that lies in the future was taken with a clock that was put right since, and says nothing.
+  const bornSinceLastRun = lastAlive !== undefined && (born > lastAlive || lastAlive > life.startedAt);
+  const isNew = file.succeeds || bornSinceLastRun;
   switch (lookback) {
     case "start":
       return true;
     case "smallfiles":
-      return file.size < SMALL_FILE_BYTES || bornSinceLastRun;
+      return file.size < SMALL_FILE_BYTES || isNew;
     case "resume":
-      return bornSinceLastRun;
+      return isNew;
     case "none":
     case "tail":
       return false;
