@@ -16,7 +16,7 @@ async function linesOf(encoder: BodyEncoder): Promise<{ line: string; file: stri
   return JSON.parse(plain(await encoder.finish())).lines;
 }
 
-const context = { file: '/var/log/ä "x".log', timestamp: 1_700_000_000_000 };
+const context = { file: '/var/log/ä "x" $& $$ $`.log', timestamp: 1_700_000_000_000 };
 
 test("any bytes become the lines that a UTF-8 decoder would make of them", async () => {
   const encoder = new JsonEncoder({ maxBody: 1 << 20, gzipLevel: 2 });
