@@ -61,8 +61,9 @@ export function checkFields(options: FieldOptions, checks: FieldChecks): Checked
       if (message !== undefined) warnings.push({ option, message: `${TITLES[option]} ${message}` });
     }
   }
-  if (problems.length === 0 && options.metaJson !== undefined && options.metaJson !== "")
-    attempt("metaJson", problems, () => jsonTemplate(options.metaJson ?? "", environment));
+  const { metaJson } = options;
+  if (metaJson !== undefined && metaJson !== "" && !problems.some(({ option }) => option === "metaJson"))
+    attempt("metaJson", problems, () => jsonTemplate(metaJson, environment));
   if (problems.length === 0) checkResult(options, { ...checks, environment }, problems, warnings);
   return { environment, problems, warnings };
 }
