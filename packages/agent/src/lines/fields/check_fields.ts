@@ -130,7 +130,7 @@ function checkResult(
       return;
     }
     if (checks.needsName && fields.app === undefined && fields.file === undefined) {
-      const message = `lines of ${path} have neither app nor file: servers of this protocol refuse such lines with 400, and they end in quarantine.jsonl; set META_APP, or an app in log.rules`;
+      const message = `lines of ${path} have neither app nor file: servers of this protocol refuse such lines with 400, so that none arrives; set META_APP, or an app in log.rules`;
       warnings.push({ option: "metaFile", message });
       return;
     }
