@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
+import { PART_KEYS } from "../lines/part_keys.ts";
 import { type BodyFormat, type BodyLine, isObject } from "./body_format.ts";
 
 /** What the agent says of the host that its lines come from. */
@@ -47,8 +48,6 @@ const OWN = "logdna.";
 const TAGS = `${OWN}tags`;
 /** In front of the keys of `meta` that are not of a part of a line. */
 const META = `${OWN}meta.`;
-/** What parts of a line say of themselves in `meta`. */
-const PART_KEY = /^line_(?:part|piece|id|offset|end|dropped_bytes)$/;
 /** Nanoseconds of a millisecond, as the zeros that they are. */
 export const NANOS = "000000";
 
@@ -100,7 +99,7 @@ export function fieldAttributes({ file, app, env, host, tags, meta }: BodyLine):
   add(ATTRIBUTE.host, host);
   add(TAGS, tags);
   for (const [key, value] of Object.entries(isObject(meta) ? meta : {}))
-    add(PART_KEY.test(key) ? OWN + key : META + key, value);
+    add(PART_KEYS.has(key) ? OWN + key : META + key, value);
   return attributes;
 }
 

@@ -1,3 +1,4 @@
+import { PART_KEYS } from "../part_keys.ts";
 import { parseTemplate, render, type Template, TemplateError, variablesOf } from "./template.ts";
 import { environmentValue, type FieldEnvironment, kindOf } from "./variables.ts";
 
@@ -7,8 +8,6 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 /** Makes the object for a line whose fields have these values. Throws nothing. */
 export type JsonTemplate = (lookUp: (variable: string) => string | undefined) => JsonObject;
 
-/** Keys that parts of long lines, and pieces of too large ones, have in `meta`. */
-const RESERVED = ["line_part", "line_piece", "line_id", "line_offset", "line_end", "line_dropped_bytes"];
 /** A receiver of protobuf takes 100 messages within each other; a value takes up to three. */
 const MAX_DEPTH = 20;
 /** Stands for the values of a line while a template is checked: it is good JSON within a string and nowhere else. */
@@ -85,7 +84,7 @@ function check(template: Template): void {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw new TemplateError('it must be a JSON object, such as {"team": "web"}');
   if (isDeeper(value, MAX_DEPTH)) throw new TemplateError(`it has values more than ${MAX_DEPTH} levels deep`);
-  const reserved = Object.keys(value).find((key) => RESERVED.includes(key));
+  const reserved = Object.keys(value).find((key) => PART_KEYS.has(key));
   if (reserved !== undefined)
     throw new TemplateError(`its key ${reserved} is one that the parts of long lines have; choose another`);
   checkFallbacks(template);
