@@ -157,8 +157,9 @@ test("fields are attributes by the semantic conventions, and what is in meta is 
   target.add(Buffer.from("x\n"), { ...CONTEXT, fields }, 0);
   target.add(Buffer.from("y\n"), { ...CONTEXT, fields, meta: JSON.stringify({ ...meta, line_part: 1 }) }, 2);
   target.add(Buffer.from("z\n"), { ...CONTEXT, fields: {} }, 4);
+  target.add(Buffer.from("a\n"), { ...CONTEXT, fields: { app: "other" } }, 6);
   const body = plain(await target.finish(ID));
-  const [first, second, third] = readExport(body).map(({ attributes }) => attributes);
+  const [first, second, third, fourth] = readExport(body).map(({ attributes }) => attributes);
   const expected = {
     "log.file.path": "/f/g",
     "log.file.name": "g",
@@ -174,6 +175,7 @@ test("fields are attributes by the semantic conventions, and what is in meta is 
     ...{ "logdna.line_part": 1, "log.file.record_offset": 2, "log.record.uid": `${ID}-7-2` },
   });
   assert.deepEqual(third, { "log.file.record_offset": 4, "log.record.uid": `${ID}-7-4` });
+  assert.equal(fourth?.["service.name"], "other");
   const lines = FORMAT.linesOf(body);
   assert.deepEqual(lines[1]?.meta, { ...meta, line_part: 1 });
   assert.deepEqual(readExport(FORMAT.bodyOf(lines)), readExport(body));
