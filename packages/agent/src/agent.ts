@@ -11,6 +11,7 @@ import { IngestionKey } from "./delivery/ingestion_key.ts";
 import { headerSecrets, otlpProtocol } from "./delivery/otlp_protocol.ts";
 import { Quarantine } from "./delivery/quarantine.ts";
 import { type Destination, Transport } from "./delivery/transport.ts";
+import { lineFields } from "./lines/fields/line_fields.ts";
 import { Pipeline, type PipelineOptions } from "./pipeline.ts";
 import { LogDirectory } from "./rules/log_directory.ts";
 import { createPathRules } from "./rules/path_rules.ts";
@@ -133,6 +134,7 @@ export class Agent {
       {
         queue: this.#files,
         ...encoding(config, otlp),
+        fieldsOf: lineFields(config, { hostname: config.hostname, environment: config.fieldEnvironment }),
         sender: this.#transport,
         state: this.#state,
         emit,

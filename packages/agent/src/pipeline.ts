@@ -6,6 +6,7 @@ import type { Chunk } from "./chunk.ts";
 import type { BackoffOptions } from "./delivery/backoff.ts";
 import { Deliverer, type Refused, type RenewableKey, type Sender } from "./delivery/deliverer.ts";
 import type { RefusedLine } from "./delivery/quarantine.ts";
+import type { LineFields } from "./lines/fields/line_fields.ts";
 import type { StateStore, StoredBatch } from "./state/state_store.ts";
 import type { AgentEvent } from "./telemetry/events.ts";
 
@@ -24,6 +25,8 @@ export interface PipelineOptions {
   readonly encoder: BodyEncoder;
   /** The format that it encodes; that of the LogDNA protocol where none is given. */
   readonly format?: BodyFormat;
+  /** The fields of the lines of a file, by its path; undefined where `file` is the only one. */
+  readonly fieldsOf?: ((path: string) => LineFields) | undefined;
   readonly sender: Sender;
   readonly state: StateStore;
   readonly emit: (event: AgentEvent) => void;
@@ -88,6 +91,7 @@ export class Pipeline {
       nextId: () => this.#ids.next(),
       onBatch: (batch) => this.#send(batch),
       emit: options.emit,
+      fieldsOf: options.fieldsOf,
     });
     this.#deliverer = new Deliverer({
       ...options,

@@ -2,9 +2,13 @@ import { readdirSync, readlinkSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 
 /** Resolves once the condition holds, which is looked at again and again; rejects after `timeoutMs`. */
-export async function eventually(condition: () => boolean, what: string, timeoutMs = 20_000): Promise<void> {
+export async function eventually(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  timeoutMs = 20_000,
+): Promise<void> {
   const until = performance.now() + timeoutMs;
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > until) throw new Error(`Not within ${timeoutMs} ms: ${what}`);
     await delay(10);
   }

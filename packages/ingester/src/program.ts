@@ -86,7 +86,7 @@ function addReadOptions(command: Command, env: NodeJS.ProcessEnv): Command {
     .exitOverride()
     .argument(
       "[query...]",
-      'words, "phrases", -word and host:, app:, file:, level:, tag: terms; put -- before a query with -word',
+      'words, "phrases", -word and host:, app:, file:, level:, env:, tag: terms; put -- before a query with -word',
     )
     .option("--url <url>", "the server", env.LOGDNA_INGESTER_URL ?? "https://localhost:8443")
     .option(

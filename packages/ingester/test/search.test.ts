@@ -89,8 +89,8 @@ for (const [q, starts] of QUERIES)
 const DAY = 86_400_000;
 const BEGIN = Date.UTC(2025, 5, 1);
 const FIELDS = [
-  { line: "1", host: "web-1", app: "nginx", level: "info", tags: "prod,eu", timestamp: BEGIN },
-  { line: "2", host: "web-1", app: "nginx", level: "error", tags: "prod", timestamp: BEGIN + DAY },
+  { line: "1", host: "web-1", app: "nginx", level: "info", env: "prod", tags: "prod,eu", timestamp: BEGIN },
+  { line: "2", host: "web-1", app: "nginx", level: "error", env: "dev 1", tags: "prod", timestamp: BEGIN + DAY },
   { line: "3", host: "web-2", file: "/var/log/syslog", level: "error", tags: "test,eu", timestamp: BEGIN + 2 * DAY },
   { line: "4", host: "db 1", file: "/var/log/it's.log", tags: "", timestamp: BEGIN + 3 * DAY },
   { line: "5", host: "db 1", app: "a\\b", level: "audit", tags: "100%,x_y", timestamp: BEGIN + 4 * DAY },
@@ -122,6 +122,10 @@ const FILTERS: readonly (readonly [what: string, filter: Parameters, lines: stri
   ["a part of a tag", { tag: "pro" }, ""],
   ["a tag that is SQL", { tag: "') OR 1=1 --" }, ""],
   ["a host that is SQL", { host: "' OR ''='" }, ""],
+  ["an environment", { env: "prod" }, "1"],
+  ["either of two environments, one with a space, in words", { q: 'env:prod env:"dev 1"' }, "12"],
+  ["an environment that is not", { q: "-env:prod" }, "2345"],
+  ["an environment and a tag", { q: "env:prod tag:test" }, ""],
   ["from the second on", { from: BEGIN + DAY }, "2345"],
   ["until before the third", { to: BEGIN + 2 * DAY }, "12"],
   ["one millisecond", { from: BEGIN + DAY, to: BEGIN + DAY + 1 }, "2"],
@@ -168,6 +172,10 @@ test("facets: the values of every field with their counts, the most frequent fir
       { value: "error", count: 2 },
       { value: "audit", count: 1 },
       { value: "info", count: 1 },
+    ],
+    env: [
+      { value: "dev 1", count: 1 },
+      { value: "prod", count: 1 },
     ],
     tag: [
       { value: "eu", count: 2 },

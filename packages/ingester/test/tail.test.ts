@@ -88,7 +88,7 @@ test("a batch that is sent again is not shown again, and one that is refused not
 });
 
 const LINES = [
-  { line: "Disk 100% full", app: "a", level: "error", tags: "x,y" },
+  { line: "Disk 100% full", app: "a", level: "error", env: "prod", tags: "x,y" },
   { line: "disk 1000 full", app: "b", file: "/f", level: "info", tags: "y" },
   { line: "user_name ÄRGER", app: "a", level: "audit" },
   { line: 'back\\slash "quoted" it\'s', app: "c", file: "/g", host: "another" },
@@ -109,6 +109,9 @@ const FILTERS: readonly Parameters[] = [
   { q: "-level:error" },
   { q: "level:error level:info" },
   { q: "-tag:x" },
+  { q: "env:prod" },
+  { env: ["prod", "dev"] },
+  { q: "-env:prod" },
   { tag: "y" },
   { tag: ["x", "z"] },
   { app: ["a", "c"], q: "e" },

@@ -38,7 +38,7 @@ export const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"] as co
  * What lines are asked for; the query string of every read request.
  *
  * `q` holds words and "quoted phrases" that must all occur in the line (case-insensitive substrings), `-word` that must
- * not, and `host:x app:x file:x level:x tag:x` terms; within quotes `\"` and `\\` stand for a
+ * not, and `host:x app:x file:x level:x env:x tag:x` terms; within quotes `\"` and `\\` stand for a
  * quote and a backslash. The other fields are exact values; a repeated one means any of them.
  */
 export interface LineFilter {
@@ -47,6 +47,7 @@ export interface LineFilter {
   readonly app?: readonly string[];
   readonly file?: readonly string[];
   readonly level?: readonly string[];
+  readonly env?: readonly string[];
   readonly tag?: readonly string[];
   /** Inclusive, milliseconds since the epoch. */
   readonly from?: number;
@@ -84,6 +85,7 @@ export interface FacetsAnswer {
   readonly app: readonly FacetValue[];
   readonly file: readonly FacetValue[];
   readonly level: readonly FacetValue[];
+  readonly env: readonly FacetValue[];
   readonly tag: readonly FacetValue[];
 }
 

@@ -214,6 +214,7 @@ export class FakeApi implements AsyncDisposable {
       app: count((line) => [line.app]),
       file: count((line) => [line.file]),
       level: count((line) => [line.level]),
+      env: count((line) => (line.env === "" ? [] : [line.env])),
       tag: count((line) => line.tags),
     };
   }
@@ -243,11 +244,12 @@ function matches(line: StoredLine, params: URLSearchParams): boolean {
     any("app", [line.app]) &&
     any("file", [line.file]) &&
     any("level", [line.level]) &&
+    any("env", [line.env]) &&
     any("tag", line.tags) &&
     (from === null || line.timestamp >= Number(from)) &&
     (to === null || line.timestamp < Number(to)) &&
     (receivedFrom === null || line.received >= Number(receivedFrom)) &&
-    [...(params.get("q") ?? "").matchAll(/(-?)(?:(host|app|file|level|tag):)?(?:"([^"]*)"|(\S+))/g)].every(
+    [...(params.get("q") ?? "").matchAll(/(-?)(?:(host|app|file|level|env|tag):)?(?:"([^"]*)"|(\S+))/g)].every(
       ([, minus, field, phrase, word]) => {
         const text = (phrase ?? word ?? "").toLowerCase();
         const where =
@@ -255,7 +257,7 @@ function matches(line: StoredLine, params: URLSearchParams): boolean {
             ? line.line
             : field === "tag"
               ? line.tags.join("\n")
-              : line[field as "host" | "app" | "file" | "level"];
+              : line[field as "host" | "app" | "file" | "level" | "env"];
         return where.toLowerCase().includes(text) !== (minus === "-");
       },
     )

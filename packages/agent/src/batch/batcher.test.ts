@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
+import type { WireLine } from "@logdna-agent/protocol";
 import type { Chunk, SentRange } from "../chunk.ts";
+import type { LineFields } from "../lines/fields/line_fields.ts";
 import type { Piece } from "../lines/pieces.ts";
 import { BEGINNING, EMPTY_HEAD, TailedFile } from "../sources/files/tailed_file.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
@@ -12,11 +14,13 @@ interface Bench {
   readonly batches: Batch[];
   readonly events: AgentEvent[];
   add(file: string, text: string, pieces?: readonly Piece[]): void;
-  /** Flushes, and gives the texts of all lines so far. */
+  /** Flushes, and gives all lines so far. */
+  lines(): Promise<WireLine[]>;
+  /** The same, their texts. */
   texts(): Promise<string[]>;
 }
 
-function bench(maxBody: number): Bench {
+function bench(maxBody: number, fieldsOf?: (path: string) => LineFields): Bench {
   const batches: Batch[] = [];
   const events: AgentEvent[] = [];
   const batcher = new Batcher({
@@ -24,7 +28,9 @@ function bench(maxBody: number): Bench {
     nextId: () => `id-${batches.length}`,
     onBatch: (batch) => batches.push(batch),
     emit: (event) => events.push(event),
+    fieldsOf,
   });
+  const source = { id: 1, sent: range };
   return {
     batches,
     events,
@@ -36,18 +42,18 @@ function bench(maxBody: number): Bench {
         start: 0,
         file,
         readAt: 1,
-        source: { id: 1, sent: range },
+        source,
         positionAfter: (offset) => ({ offset, anchor: new Uint8Array(), lineStart: offset, part: 0 }),
       };
       batcher.add(chunk);
     },
-    async texts() {
+    async lines() {
       batcher.flush();
       const bodies = await Promise.all(batches.map(({ body }) => body));
-      return bodies.flatMap(({ bytes }) => {
-        const { lines }: { lines: { line: string }[] } = JSON.parse(bytes.toString("utf8"));
-        return lines.map(({ line }) => line);
-      });
+      return bodies.flatMap(({ bytes }): WireLine[] => JSON.parse(bytes.toString("utf8")).lines);
+    },
+    async texts() {
+      return (await this.lines()).map(({ line }) => line);
     },
   };
 }
@@ -69,9 +75,10 @@ function sum(batches: readonly Batch[], what: keyof Batch["bytes"]): number {
 }
 
 test("a line that fits no body is said and counted, and those around it go out", async () => {
-  const { add, texts, batches, events } = bench(200);
+  const own = bench(200);
+  const { add, batches, events } = own;
   add("/a.log", `one\n${"x".repeat(180)}\ntwo\n`);
-  assert.deepEqual(await texts(), ["one", "two"]);
+  assert.deepEqual(await own.texts(), ["one", "two"]);
   assert.deepEqual(events, [{ name: "line_too_large", path: "/a.log", bytes: 181 }]);
   assert.deepEqual([sum(batches, "shipped"), sum(batches, "dropped")], [8, 181]);
   assert.equal(
@@ -81,10 +88,11 @@ test("a line that fits no body is said and counted, and those around it go out",
 });
 
 test("a path that leaves no room for any line is said for each of them", async () => {
-  const { add, texts, batches, events } = bench(200);
+  const own = bench(200);
+  const { add, batches, events } = own;
   const path = `/${"deep/".repeat(40)}a.log`;
   add(path, "one\ntwo\n");
-  assert.deepEqual(await texts(), []);
+  assert.deepEqual(await own.texts(), []);
   assert.deepEqual(events, [
     { name: "line_too_large", path, bytes: 4 },
     { name: "line_too_large", path, bytes: 4 },
@@ -94,10 +102,11 @@ test("a path that leaves no room for any line is said for each of them", async (
 });
 
 test("a note of dropped bytes that fits no body is no line", async () => {
-  const { add, texts, batches } = bench(150);
+  const own = bench(150);
+  const { add, batches } = own;
   const dropped: Piece = { kind: "dropped", from: 0, to: 5, lineStart: 0, number: 2, total: 5 };
   add("/a.log", "xxxx\n", [dropped]);
-  assert.deepEqual(await texts(), []);
+  assert.deepEqual(await own.texts(), []);
   assert.deepEqual([batches.length, batches[0]?.lines, sum(batches, "dropped")], [1, 0, 5]);
 });
 
@@ -129,5 +138,48 @@ test("a batch has no gap in a range: where a source has left something out, the 
   assert.deepEqual(
     batches.map(({ ranges }) => ranges.map(({ start, end }) => [start, end])),
     [[[0, 8]], [[20, 24]]],
+  );
+});
+
+test("the fields of a file are asked for once, and again when it has another name; each line has those of its own", async () => {
+  const asked: string[] = [];
+  const own = bench(100_000, (path) => {
+    asked.push(path);
+    return { app: `app of ${path}`, tags: ["t"] };
+  });
+  for (const path of ["/a", "/a", "/b", "/b"]) own.add(path, "one\ntwo\n");
+  const lines = await own.lines();
+  assert.deepEqual(asked, ["/a", "/b"]);
+  assert.deepEqual(
+    lines.map(({ app, file, tags }) => [app, file, tags]),
+    ["/a", "/b"].flatMap((path) => Array.from({ length: 4 }, () => [`app of ${path}`, undefined, ["t"]])),
+  );
+});
+
+test("a part of a long line, and the note of what was dropped of it, say what they are beside the meta of their file", async () => {
+  const own = bench(100_000, (file) => ({ file, meta: { team: "ä" } }));
+  own.add("/a", "xxxxyyyyzz\nw\n", [
+    { kind: "part", from: 0, to: 4, number: 1, lineStart: 0, last: false },
+    {
+      kind: "replaced",
+      from: 4,
+      to: 8,
+      text: Buffer.from("new"),
+      of: { kind: "part", from: 4, to: 8, number: 2, lineStart: 0, last: false },
+    },
+    { kind: "dropped", from: 8, to: 11, lineStart: 0, number: 3, total: 2 },
+    { kind: "event", from: 11, to: 13, lines: 1 },
+  ]);
+  assert.deepEqual(
+    (await own.lines()).map(({ line, meta }) => [line, meta]),
+    [
+      ["xxxx", { team: "ä", line_part: 1, line_offset: 0, line_end: false }],
+      ["new", { team: "ä", line_part: 2, line_offset: 0, line_end: false }],
+      [
+        "[2 more bytes of this line were dropped]",
+        { team: "ä", line_part: 3, line_offset: 0, line_end: true, line_dropped_bytes: 2 },
+      ],
+      ["w", { team: "ä" }],
+    ],
   );
 });

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Chunk, ChunkSource, SentRange } from "../chunk.ts";
+import type { LineFields } from "../lines/fields/line_fields.ts";
 import type { PartPiece, Piece } from "../lines/pieces.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
 import type { BodyEncoder, EncodedBody, LineContext } from "./encoder.ts";
@@ -31,6 +32,8 @@ export interface BatcherOptions {
   readonly nextId: () => string;
   readonly onBatch: (batch: Batch) => void;
   readonly emit: (event: AgentEvent) => void;
+  /** The fields of the lines of a file, by its path; undefined where `file` is the only one. */
+  readonly fieldsOf?: ((path: string) => LineFields) | undefined;
 }
 
 /** A run is not cut below this to fill a body. */
@@ -39,6 +42,8 @@ const MIN_SPLIT_BYTES = 16 * 1024;
 /** Puts chunks into bodies, several sources in one body, and keeps account of which range went into which batch. */
 export class Batcher {
   readonly #options: BatcherOptions;
+  /** What goes with the file goes with it when nobody follows it any more. */
+  readonly #fields = new WeakMap<ChunkSource, { readonly file: string; readonly fields: LineFields }>();
   #ranges = new Map<ChunkSource, SentRange>();
   #lines = 0;
   #shipped = 0;
@@ -90,10 +95,10 @@ export class Batcher {
   #addPiece(chunk: Chunk, piece: Piece): void {
     switch (piece.kind) {
       case "lines":
-        return this.#addRun(chunk, piece.from, piece.to, contextOf(chunk, undefined));
+        return this.#addRun(chunk, piece.from, piece.to, this.#contextOf(chunk, undefined));
       case "part":
         this.#tellCut(chunk, piece);
-        return this.#addRun(chunk, piece.from, piece.to, contextOf(chunk, markOf(piece)));
+        return this.#addRun(chunk, piece.from, piece.to, this.#contextOf(chunk, markOf(piece)));
       case "event":
         return this.#addSingle(chunk, piece, chunk.bytes.subarray(piece.from, piece.to), undefined);
       case "replaced": {
@@ -116,7 +121,7 @@ export class Batcher {
   /** Adds what is one line, whatever newlines it has; one that is longer than a body is dropped. */
   #addSingle(chunk: Chunk, { from, to }: Piece, text: Buffer, part: PartPiece | undefined): void {
     const { encoder } = this.#options;
-    const context = { ...contextOf(chunk, part && markOf(part)), single: true };
+    const context = { ...this.#contextOf(chunk, part && markOf(part)), single: true };
     const offset = chunk.start + from;
     let added = encoder.add(text, context, offset);
     if (added === undefined && !encoder.empty) {
@@ -169,7 +174,7 @@ export class Batcher {
   #addDropped(chunk: Chunk, piece: Extract<Piece, { kind: "dropped" }>): void {
     if (piece.total !== undefined) {
       this.#options.emit({ name: "line_dropped_bytes", path: chunk.file, bytes: piece.total });
-      const context = contextOf(chunk, {
+      const context = this.#contextOf(chunk, {
         line_part: piece.number,
         line_offset: piece.lineStart,
         line_end: true,
@@ -186,6 +191,23 @@ export class Batcher {
     }
     this.#dropped += piece.to - piece.from;
     this.#cover(chunk, piece.from, piece.to);
+  }
+
+  #contextOf(chunk: Chunk, mark: PartMark | undefined): LineContext {
+    const fields = this.#fieldsOf(chunk);
+    const context = { file: chunk.file, fields, timestamp: chunk.readAt, source: chunk.source.id };
+    return mark === undefined ? context : { ...context, meta: JSON.stringify({ ...fields?.meta, ...mark }) };
+  }
+
+  /** Asked for once for each file, and again when it has another name. */
+  #fieldsOf({ source, file }: Chunk): LineFields | undefined {
+    const { fieldsOf } = this.#options;
+    if (fieldsOf === undefined) return undefined;
+    const known = this.#fields.get(source);
+    if (known?.file === file) return known.fields;
+    const fields = fieldsOf(file);
+    this.#fields.set(source, { file, fields });
+    return fields;
   }
 
   #cover(chunk: Chunk, from: number, to: number): void {
@@ -213,11 +235,6 @@ interface PartMark {
 
 function markOf({ number, lineStart, last }: PartPiece): PartMark {
   return { line_part: number, line_offset: lineStart, line_end: last };
-}
-
-function contextOf(chunk: Chunk, mark: PartMark | undefined): LineContext {
-  const context = { file: chunk.file, timestamp: chunk.readAt, source: chunk.source.id };
-  return mark === undefined ? context : { ...context, meta: JSON.stringify(mark) };
 }
 
 /** Where to cut a run of lines in two; undefined when it is one line. */

@@ -1,14 +1,17 @@
 import type { Buffer } from "node:buffer";
+import type { LineFields } from "../lines/fields/line_fields.ts";
 
 /** What every line of a run has in common, and what is put behind each of them. */
 export interface LineContext {
-  /** The `file` field. */
+  /** The file that the lines are of, and the `file` field where `fields` are not given. */
   readonly file: string;
+  /** All fields that say where lines are from; undefined where `file` is the only one. The same object for the same file. */
+  readonly fields?: LineFields | undefined;
   /** The `timestamp` field, in milliseconds since the epoch. */
   readonly timestamp: number;
   /** The file's id in the state; 0 or none for a file that cannot be read again after a crash. */
   readonly source?: number;
-  /** The `meta` field as JSON, for the few lines that carry one. */
+  /** The `meta` field as JSON, for the few lines that have another than `fields` say. */
   readonly meta?: string;
   /** The run is one line, whatever newlines it has within. */
   readonly single?: boolean;

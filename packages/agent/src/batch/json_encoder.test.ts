@@ -16,7 +16,7 @@ async function linesOf(encoder: BodyEncoder): Promise<{ line: string; file: stri
   return JSON.parse(plain(await encoder.finish())).lines;
 }
 
-const context = { file: '/var/log/ä "x".log', timestamp: 1_700_000_000_000 };
+const context = { file: '/var/log/ä "x" $& $$ $`.log', timestamp: 1_700_000_000_000 };
 
 test("any bytes become the lines that a UTF-8 decoder would make of them", async () => {
   const encoder = new JsonEncoder({ maxBody: 1 << 20, gzipLevel: 2 });
@@ -77,6 +77,27 @@ test("lines carry their meta", async () => {
     { line: "x", ...context, meta: { line_part: 1 } },
     { line: "y", ...context },
   ]);
+});
+
+test("lines carry the fields of their file, whatever is in them, and no other file's", async () => {
+  const encoder = new JsonEncoder({ maxBody: 1 << 20, gzipLevel: 0 });
+  const text = fc.string({ unit: "binary" });
+  const fields = fc.record(
+    { app: text, host: text, env: text, file: text, tags: fc.array(text), meta: fc.dictionary(text, fc.jsonValue()) },
+    { requiredKeys: [] },
+  );
+  await fc.assert(
+    fc.asyncProperty(fields, fields, async (one, other) => {
+      for (const given of [one, other, one]) encoder.add(Buffer.from("x\ny\n"), { ...context, fields: given });
+      const lines = [one, one, other, other, one, one].map((given, n) => ({
+        line: n % 2 === 0 ? "x" : "y",
+        timestamp: context.timestamp,
+        ...given,
+      }));
+      assert.deepEqual(await linesOf(encoder), JSON.parse(JSON.stringify(lines)));
+    }),
+    { numRuns: 500 },
+  );
 });
 
 test("a body that waits does not change when the next is filled", async () => {

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { BODY_HEAD, BODY_TAIL } from "@logdna-agent/protocol";
+import type { LineFields } from "../lines/fields/line_fields.ts";
 import { BodyBuffers } from "./body_buffers.ts";
 import type { BodyEncoder, EncodedBody, EncodedRun, LineContext } from "./encoder.ts";
 import { MARK, runText } from "./line_text.ts";
@@ -25,6 +26,7 @@ export class JsonEncoder implements BodyEncoder {
   readonly #buffers: BodyBuffers;
   #body: Buffer;
   #size = 0;
+  readonly #fields = new WeakMap<LineFields, string>();
   #context: LineContext | undefined;
   #suffix = "";
 
@@ -78,15 +80,32 @@ export class JsonEncoder implements BodyEncoder {
       known === undefined ||
       known.timestamp !== context.timestamp ||
       known.file !== context.file ||
+      known.fields !== context.fields ||
       known.meta !== context.meta
     ) {
-      const file = Buffer.from(JSON.stringify(context.file)).toString("latin1");
-      const meta = context.meta === undefined ? "" : `,"meta":${Buffer.from(context.meta).toString("latin1")}`;
-      this.#suffix = `,"timestamp":${context.timestamp},"file":${file}${meta}}`;
+      this.#suffix = `,"timestamp":${context.timestamp}${this.#fieldsOf(context)}}`;
       this.#context = context;
     }
     return this.#suffix;
   }
+
+  /** What is the same in all lines of a file, each time that it is read. */
+  #fieldsOf({ fields, file, meta }: LineContext): string {
+    if (fields === undefined || meta !== undefined) return fieldsText(fields ?? { file }, meta);
+    let text = this.#fields.get(fields);
+    if (text === undefined) {
+      text = fieldsText(fields, fields.meta && JSON.stringify(fields.meta));
+      this.#fields.set(fields, text);
+    }
+    return text;
+  }
+}
+
+/** Fields as they stand behind others, one character of latin1 for each byte. @param meta as JSON. */
+function fieldsText({ file, app, host, env, tags }: LineFields, meta: string | undefined): string {
+  const text = JSON.stringify({ file, app, host, env, tags }).slice(1, -1);
+  const all = `${text === "" ? "" : `,${text}`}${meta === undefined ? "" : `,"meta":${meta}`}`;
+  return Buffer.from(all).toString("latin1");
 }
 
 /** JSON strings of all lines, with `separator` (which begins with a closing and ends with an opening quote) in between. */
@@ -97,7 +116,8 @@ function escapeLines(text: string, separator: string): { text: string; lines: nu
     return { text: quoted.join(separator.slice(1, -1)), lines: lines.length };
   }
   const escaped = JSON.stringify(text.replaceAll("\n", MARK));
-  const separated = escaped.replaceAll(MARK, separator);
+  // In what replaces a text, `$` begins a pattern. A function that returns it would cost several times as much.
+  const separated = escaped.replaceAll(MARK, separator.includes("$") ? separator.replaceAll("$", "$$$$") : separator);
   return { text: separated, lines: 1 + (separated.length - escaped.length) / (separator.length - 1) };
 }
 

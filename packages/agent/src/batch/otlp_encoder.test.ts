@@ -141,6 +141,64 @@ test("thousands of empty lines in a small body are counted and leave it empty", 
   assert.ok(target.empty);
 });
 
+test("fields are attributes by the semantic conventions, and what is in meta is of the type that it was", async () => {
+  const target = encoder();
+  const meta = {
+    text: "",
+    number: 1.5,
+    big: 1e300,
+    whole: -3,
+    truth: false,
+    none: null,
+    list: [],
+    map: { "": [{}, ["ä"]] },
+  };
+  const fields = { app: "web", env: "prod", host: "other", file: "/f/g", tags: ["a", "ä"], meta };
+  target.add(Buffer.from("x\n"), { ...CONTEXT, fields }, 0);
+  target.add(Buffer.from("y\n"), { ...CONTEXT, fields, meta: JSON.stringify({ ...meta, line_part: 1 }) }, 2);
+  target.add(Buffer.from("z\n"), { ...CONTEXT, fields: {} }, 4);
+  target.add(Buffer.from("a\n"), { ...CONTEXT, fields: { app: "other" } }, 6);
+  const body = plain(await target.finish(ID));
+  const [first, second, third, fourth] = readExport(body).map(({ attributes }) => attributes);
+  const expected = {
+    "log.file.path": "/f/g",
+    "log.file.name": "g",
+    "service.name": "web",
+    "deployment.environment.name": "prod",
+    "host.name": "other",
+    "logdna.tags": ["a", "ä"],
+    ...Object.fromEntries(Object.entries(meta).map(([key, value]) => [`logdna.meta.${key}`, value])),
+  };
+  assert.deepEqual(first, { ...expected, "log.file.record_offset": 0, "log.record.uid": `${ID}-7-0` });
+  assert.deepEqual(second, {
+    ...expected,
+    ...{ "logdna.line_part": 1, "log.file.record_offset": 2, "log.record.uid": `${ID}-7-2` },
+  });
+  assert.deepEqual(third, { "log.file.record_offset": 4, "log.record.uid": `${ID}-7-4` });
+  assert.equal(fourth?.["service.name"], "other");
+  const lines = FORMAT.linesOf(body);
+  assert.deepEqual(lines[1]?.meta, { ...meta, line_part: 1 });
+  assert.deepEqual(readExport(FORMAT.bodyOf(lines)), readExport(body));
+});
+
+test("whatever stands in the fields of a file, its records are good ones and are read back as they were", async () => {
+  const text = fc.string({ unit: "binary" });
+  const fields = fc.record({ app: text, file: text, tags: fc.array(text), meta: fc.dictionary(text, fc.jsonValue()) });
+  await fc.assert(
+    fc.asyncProperty(fields, async (given) => {
+      const target = encoder();
+      // A negative zero is no JSON.
+      const wanted = JSON.parse(JSON.stringify(given));
+      target.add(Buffer.from("x\n"), { ...CONTEXT, fields: wanted }, 0);
+      const body = plain(await target.finish(ID));
+      const lines = FORMAT.linesOf(body);
+      const { app, file, tags, meta = {} } = lines[0] ?? {};
+      assert.deepEqual({ app, file, tags, meta }, wanted);
+      assert.deepEqual(readExport(FORMAT.bodyOf(lines)), readExport(body));
+    }),
+  );
+});
+
 test("what is read back of a body is what its records say, and written again it is the same", async () => {
   const target = encoder();
   target.add(Buffer.from("one\ntwo é\n"), CONTEXT, 3);

@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { BodyBuffers } from "./body_buffers.ts";
 import type { BodyEncoder, EncodedBody, EncodedRun, LineContext } from "./encoder.ts";
 import { MARK, runText } from "./line_text.ts";
-import { ATTRIBUTE, fileAttributes, NANOS, type OtlpFormat, partAttributes } from "./otlp_format.ts";
+import { ATTRIBUTE, fieldAttributes, NANOS, type OtlpFormat } from "./otlp_format.ts";
 
 export interface OtlpEncoderOptions {
   readonly format: OtlpFormat;
@@ -119,6 +119,7 @@ export class OtlpEncoder implements BodyEncoder {
       known.context.timestamp === context.timestamp &&
       known.context.file === context.file &&
       known.context.source === context.source &&
+      known.context.fields === context.fields &&
       known.context.meta === context.meta
     )
       return known;
@@ -128,11 +129,11 @@ export class OtlpEncoder implements BodyEncoder {
 }
 
 function templateOf(context: LineContext): Template {
-  const { file, timestamp, source, meta } = context;
-  const attributes = [...fileAttributes(file), ...(meta === undefined ? [] : partAttributes(JSON.parse(meta)))];
-  const shared = attributes.map((attribute) => latin1(JSON.stringify(attribute))).join(",");
+  const { file, fields = { file }, timestamp, source, meta } = context;
+  const attributes = fieldAttributes(meta === undefined ? { ...fields } : { ...fields, meta: JSON.parse(meta) });
+  const shared = attributes.map((attribute) => `${latin1(JSON.stringify(attribute))},`).join("");
   const head = `{"observedTimeUnixNano":"${timestamp}${NANOS}","body":{"stringValue":"`;
-  const afterText = `"},"attributes":[${shared},{"key":"${ATTRIBUTE.offset}","value":{"intValue":"`;
+  const afterText = `"},"attributes":[${shared}{"key":"${ATTRIBUTE.offset}","value":{"intValue":"`;
   const hasId = source !== undefined && source > 0;
   const afterOffset = hasId ? `"}},{"key":"${ATTRIBUTE.uid}","value":{"stringValue":"` : '"}}';
   const afterId = hasId ? `-${source}-` : undefined;

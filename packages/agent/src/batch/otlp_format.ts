@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
+import { PART_KEYS } from "../lines/part_keys.ts";
 import { type BodyFormat, type BodyLine, isObject } from "./body_format.ts";
 
 /** What the agent says of the host that its lines come from. */
@@ -17,22 +18,36 @@ type AnyValue =
   | { readonly stringValue: string }
   | { readonly boolValue: boolean }
   | { readonly intValue: string }
-  | { readonly arrayValue: { readonly values: readonly AnyValue[] } };
+  | { readonly doubleValue: number }
+  | { readonly arrayValue: { readonly values?: readonly AnyValue[] } }
+  | { readonly kvlistValue: { readonly values?: readonly KeyValue[] } }
+  /** No value: null. */
+  | Readonly<Record<string, never>>;
 
 interface KeyValue {
-  readonly key: string;
+  /** Absent for an empty one, as protobuf writes it. */
+  readonly key?: string;
   readonly value: AnyValue;
 }
 
-/** Attributes of a log record. The first three are OpenTelemetry's semantic conventions, the fourth the file log receiver's. */
+/**
+ * Attributes of a log record: OpenTelemetry's semantic conventions, but for `offset`, which is the file log receiver's. Those of
+ * `app`, `env` and `host` are attributes of a resource there; a request has one resource, and lines of many files.
+ */
 export const ATTRIBUTE = {
   path: "log.file.path",
   name: "log.file.name",
+  app: "service.name",
+  env: "deployment.environment.name",
+  host: "host.name",
   uid: "log.record.uid",
   offset: "log.file.record_offset",
 } as const;
 /** In front of what a part of a line says of itself, and of the tags. */
 const OWN = "logdna.";
+const TAGS = `${OWN}tags`;
+/** In front of the keys of `meta` that are not of a part of a line. */
+const META = `${OWN}meta.`;
 /** Nanoseconds of a millisecond, as the zeros that they are. */
 export const NANOS = "000000";
 
@@ -51,7 +66,7 @@ export class OtlpFormat implements BodyFormat {
     // The conventions write MAC addresses in the form of IEEE RA: upper case, with hyphens.
     if (mac !== undefined)
       attributes.push({ key: "host.mac", value: anyValue([mac.toUpperCase().replaceAll(":", "-")]) });
-    if (tags.length > 0) attributes.push({ key: `${OWN}tags`, value: anyValue(tags) });
+    if (tags.length > 0) attributes.push({ key: TAGS, value: anyValue(tags) });
     const resource = JSON.stringify({ attributes });
     const scope = JSON.stringify({ name: "logdna-agent", version });
     this.head = `{"resourceLogs":[{"resource":${resource},"scopeLogs":[{"scope":${scope},"logRecords":[`;
@@ -72,25 +87,31 @@ export class OtlpFormat implements BodyFormat {
   }
 }
 
-/** What the parts of a line say of themselves, as attributes. @param meta the `meta` field. */
-export function partAttributes(meta: unknown): KeyValue[] {
-  if (!isObject(meta)) return [];
-  return Object.entries(meta).map(([name, value]) => ({ key: OWN + name, value: anyValue(value) }));
-}
-
-/** The attributes that say of which file a line is. */
-export function fileAttributes(file: string): KeyValue[] {
-  return [
-    { key: ATTRIBUTE.path, value: anyValue(file) },
-    { key: ATTRIBUTE.name, value: anyValue(basename(file)) },
-  ];
+/** The attributes that say where a line is from, from the fields of the LogDNA protocol. Fields without a value have none. */
+export function fieldAttributes({ file, app, env, host, tags, meta }: BodyLine): KeyValue[] {
+  const attributes: KeyValue[] = [];
+  const add = (key: string, value: unknown): unknown =>
+    value === undefined ? undefined : attributes.push({ key, value: anyValue(value) });
+  add(ATTRIBUTE.path, file);
+  add(ATTRIBUTE.name, typeof file === "string" ? basename(file) : undefined);
+  add(ATTRIBUTE.app, app);
+  add(ATTRIBUTE.env, env);
+  add(ATTRIBUTE.host, host);
+  add(TAGS, tags);
+  for (const [key, value] of Object.entries(isObject(meta) ? meta : {}))
+    add(PART_KEYS.has(key) ? OWN + key : META + key, value);
+  return attributes;
 }
 
 function anyValue(value: unknown): AnyValue {
   if (typeof value === "boolean") return { boolValue: value };
-  if (typeof value === "number") return { intValue: String(value) };
-  if (Array.isArray(value)) return { arrayValue: { values: value.map(anyValue) } };
-  return { stringValue: String(value) };
+  if (typeof value === "number")
+    return Number.isSafeInteger(value) ? { intValue: String(value) } : { doubleValue: value };
+  if (value === null) return {};
+  if (Array.isArray(value)) return { arrayValue: value.length === 0 ? {} : { values: value.map(anyValue) } };
+  if (!isObject(value)) return { stringValue: String(value) };
+  const values = Object.entries(value).map(([key, inner]) => ({ ...(key !== "" && { key }), value: anyValue(inner) }));
+  return { kvlistValue: values.length === 0 ? {} : { values } };
 }
 
 /** The line that a record was made of. */
@@ -99,24 +120,27 @@ function lineOf(record: Record<string, unknown>): BodyLine {
   for (const attribute of listIn(record, "attributes"))
     if (isObject(attribute) && typeof attribute.key === "string")
       attributes.set(attribute.key, plainValue(attribute.value));
-  const own = [...attributes].filter(([key]) => key.startsWith(OWN));
-  const meta = own.map(([key, value]) => [key.slice(OWN.length), value] as const);
+  const meta = [...attributes].flatMap(([key, value]): [string, unknown][] => {
+    if (key.startsWith(META)) return [[key.slice(META.length), value]];
+    return key.startsWith(OWN) && key !== TAGS ? [[key.slice(OWN.length), value]] : [];
+  });
   return {
     line: plainValue(record.body),
     timestamp: Number(String(record.observedTimeUnixNano).slice(0, -NANOS.length)),
     file: attributes.get(ATTRIBUTE.path),
+    app: attributes.get(ATTRIBUTE.app),
+    env: attributes.get(ATTRIBUTE.env),
+    host: attributes.get(ATTRIBUTE.host),
+    tags: attributes.get(TAGS),
     ...(meta.length > 0 && { meta: Object.fromEntries(meta) }),
     offset: attributes.get(ATTRIBUTE.offset),
     ...(attributes.has(ATTRIBUTE.uid) && { uid: attributes.get(ATTRIBUTE.uid) }),
   };
 }
 
-function recordOf({ line, timestamp, file, meta, offset, uid }: BodyLine): unknown {
-  const attributes: KeyValue[] = [
-    ...fileAttributes(String(file)),
-    ...partAttributes(meta),
-    { key: ATTRIBUTE.offset, value: anyValue(offset) },
-  ];
+function recordOf(of: BodyLine): unknown {
+  const { line, timestamp, meta, offset, uid } = of;
+  const attributes = [...fieldAttributes(of), { key: ATTRIBUTE.offset, value: anyValue(offset) }];
   if (typeof uid === "string") attributes.push({ key: ATTRIBUTE.uid, value: anyValue(uidOf(uid, line, meta)) });
   return { observedTimeUnixNano: `${timestamp}${NANOS}`, body: anyValue(line), attributes };
 }
@@ -131,9 +155,16 @@ function uidOf(uid: string, line: unknown, meta: unknown): string {
   return `${uid}-${piece}-${createHash("sha256").update(String(line)).digest("base64url").slice(0, PRINT_CHARACTERS)}`;
 }
 
+/** The value that `anyValue` makes this of. */
 function plainValue(value: unknown): unknown {
   if (!isObject(value)) return undefined;
-  return value.intValue === undefined ? (value.stringValue ?? value.boolValue) : Number(value.intValue);
+  if (value.intValue !== undefined) return Number(value.intValue);
+  if (value.arrayValue !== undefined) return listIn(value.arrayValue, "values").map(plainValue);
+  if (value.kvlistValue !== undefined) {
+    const values = listIn(value.kvlistValue, "values").filter(isObject);
+    return Object.fromEntries(values.map(({ key = "", value: inner }) => [String(key), plainValue(inner)]));
+  }
+  return value.stringValue ?? value.boolValue ?? value.doubleValue ?? null;
 }
 
 function listIn(value: unknown, key: string): readonly unknown[] {

@@ -13,6 +13,7 @@ import {
   trustedPath,
 } from "@logdna-agent/confinement";
 import { type Config, loadConfig } from "../config/mod.ts";
+import { isSecretVariable } from "../config/secret_variables.ts";
 import { createPathRules, type PathRules } from "../rules/path_rules.ts";
 import { STATE_FILES, STATE_MARKS } from "../state/state_names.ts";
 import { VERSION } from "../version.ts";
@@ -24,12 +25,9 @@ export interface Start {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** Variables that hold the ingestion key, under every name that it has had, or may hold a password in the URL of a proxy, or in a header. */
-const KEY_VARIABLE =
-  /^(?:LOGDNA|MZ)_(?:INGESTION_KEY|PROXY|HEADERS)$|^LOGDNA_AGENT_KEY$|^(?:https?|all|HTTPS?|ALL)_(?:proxy|PROXY)$/;
 const KEY_FLAG = /^(?:-k|--key(?:=|$)|--proxy(?:=|$))/;
-/** What could change what the new image executes. */
-const LOADING = /^(?:LD_|NODE_|GLIBC_TUNABLES$)/;
+/** What could change what the new image executes. NODE_NAME, the host's name in Kubernetes, is no variable of Node. */
+const LOADING = /^(?:LD_|NODE_(?!NAME$)|GLIBC_TUNABLES$)/;
 /** The name under which flags that hold the key are handed over. */
 const FLAGS = "flags";
 
@@ -113,7 +111,7 @@ export function confineAgent({ argv, env }: Start): string | undefined {
   const secrets: Record<string, string> = {};
   const visible: Record<string, string> = {};
   for (const [name, value = ""] of Object.entries(env)) {
-    if (KEY_VARIABLE.test(name)) secrets[name] = value;
+    if (isSecretVariable(name)) secrets[name] = value;
     else if (!LOADING.test(name)) visible[name] = value;
   }
   const secretFlags = argv.some((flag) => KEY_FLAG.test(flag));

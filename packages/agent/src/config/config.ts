@@ -1,11 +1,12 @@
 import type { ConfinementMode } from "@logdna-agent/confinement";
 import type { LogLevel } from "../telemetry/mod.ts";
+import type { MetaOverrides } from "./line_options.ts";
 import type { LOOKBACKS, OUTPUTS } from "./options.ts";
 import type { HttpProxy } from "./proxy.ts";
 import type { Secret } from "./secret.ts";
 
 /** The effective configuration: every value read, checked and filled in. Times are in milliseconds, sizes in bytes. */
-export interface Config {
+export interface Config extends MetaOverrides {
   /** Empty where there is none, which only OTLP allows. */
   readonly key: Secret;
   /** The file that the key was read from; undefined when it came from elsewhere. */
@@ -62,6 +63,8 @@ export interface Config {
   readonly lineMaxPart: number;
   /** Bytes of a line beyond which the rest is dropped. */
   readonly lineMax: number;
+  /** Values of the environment's variables that the options of fields name. */
+  readonly fieldEnvironment: Readonly<Record<string, string | undefined>>;
 
   readonly confinement: ConfinementMode;
   /** No capability is kept. */

@@ -1,12 +1,15 @@
 import { isIP, isIPv6 } from "node:net";
+import { checkFields } from "../lines/fields/check_fields.ts";
 import { globWarning } from "../rules/path_rules.ts";
 import type { Config } from "./config.ts";
+import type { Environment } from "./environment.ts";
 import type { Merged } from "./merge.ts";
 import { isLoopback } from "./no_proxy.ts";
 import { longFlag, OPTIONS, type OptionName, type Settings } from "./options.ts";
 import type { Problem } from "./problem.ts";
 import { chooseProxy, type HttpProxy } from "./proxy.ts";
 import { Secret } from "./secret.ts";
+import { isSecretVariable } from "./secret_variables.ts";
 
 /** Reads what lies outside of the configuration. */
 export interface Surroundings {
@@ -14,6 +17,7 @@ export interface Surroundings {
   readonly readFile: (path: string) => string;
   /** The operating system's host name. */
   readonly osHostname: () => string;
+  readonly env: Environment;
 }
 
 /** The configuration, as far as it can be told, and what is wrong with it. */
@@ -95,6 +99,18 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
     problems.push({ where: where("lineMax"), message });
   }
 
+  const hostname = settings.hostname ?? hostnameOf(surroundings);
+  const fields = checkFields(settings, {
+    hostname,
+    environment: surroundings.env,
+    isSecret: isSecretVariable,
+    needsName: settings.output === "logdna",
+    logDirs: settings.logDirs,
+    bodySize: settings.ingestBufferSize,
+  });
+  for (const { option, message } of fields.problems) problems.push({ where: where(option), message });
+  for (const { option, message } of fields.warnings) warnings.push({ where: where(option), message });
+
   return {
     config: {
       // OTLP does not ask for one.
@@ -120,7 +136,7 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
       flushDuration: settings.flushDuration,
       maxInFlight: settings.maxInFlight,
       retryDiskLimit: settings.retryDiskLimit,
-      hostname: settings.hostname ?? hostnameOf(surroundings),
+      hostname,
       ip: settings.ip,
       mac: settings.mac,
       tags: settings.tags,
@@ -134,6 +150,12 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
       dbPath: settings.dbPath,
       lineMaxPart,
       lineMax: settings.lineMax,
+      metaApp: settings.metaApp,
+      metaHost: settings.metaHost,
+      metaEnv: settings.metaEnv,
+      metaFile: settings.metaFile,
+      metaJson: settings.metaJson,
+      fieldEnvironment: fields.environment,
       confinement: settings.confinement,
       noCap: settings.noCap,
       logLevel: settings.logLevel,

@@ -51,6 +51,12 @@ export function text(placeholder: string, example?: string): Kind<string> {
   return kind(expected, placeholder, z.string().regex(/^[^\u0000-\u001f\u007f]+$/), asText);
 }
 
+/** A text in which variables stand for values; `checkFields` reads them, since it has the values. An empty one counts. */
+export function template(): Kind<string> {
+  const expected = "a text, which may hold variables; an empty one removes the field";
+  return kind(expected, "TEXT", z.string(), asText);
+}
+
 /** Any text at all, for options that are not acted upon. */
 export function anything(): Kind<string> {
   return kind("a text", "VALUE", z.union([z.string(), z.number(), z.boolean()]).transform(String), asText);

@@ -55,7 +55,11 @@ export function loadConfig(options: LoadOptions): LoadResult {
   const environment = readEnvironment(options.env);
   const files = readFiles(environment, flags, options.env, readFile);
   const merged = merge(files, environment, flags);
-  const { config, ...told } = effective(merged, { readFile, osHostname: options.osHostname ?? hostname });
+  const { config, ...told } = effective(merged, {
+    readFile,
+    osHostname: options.osHostname ?? hostname,
+    env: options.env,
+  });
 
   const isList = flags.actions.has("list");
   const { key } = config;

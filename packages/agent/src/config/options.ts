@@ -16,6 +16,7 @@ import {
   proxyUrl,
   regex,
   secret,
+  template,
   text,
   textLike,
 } from "./kinds.ts";
@@ -526,6 +527,49 @@ export const OPTIONS = {
     default: 10 * MiB,
     description: "Bytes of a line beyond which the rest of it is dropped and counted.",
   }),
+  metaApp: scalar({
+    group: "Lines",
+    emptyCounts: true,
+    env: "META_APP",
+    kind: template(),
+    default: undefined,
+    description:
+      "Replaces the field app of every line. It may hold variables, for values of the environment and of the line (docs/fields.md).",
+  }),
+  metaHost: scalar({
+    group: "Lines",
+    emptyCounts: true,
+    env: "META_HOST",
+    kind: template(),
+    default: undefined,
+    description:
+      "Gives every line a field host, with the same variables. Without it lines have the host of the request, which is HOSTNAME in any case.",
+  }),
+  metaEnv: scalar({
+    group: "Lines",
+    emptyCounts: true,
+    env: "META_ENV",
+    kind: template(),
+    default: undefined,
+    description: "Replaces the field env of every line, with the same variables.",
+  }),
+  metaFile: scalar({
+    group: "Lines",
+    emptyCounts: true,
+    env: "META_FILE",
+    kind: template(),
+    default: undefined,
+    description: "Replaces the field file of every line, with the same variables.",
+  }),
+  metaJson: scalar({
+    group: "Lines",
+    emptyCounts: true,
+    env: "META_JSON",
+    kind: template(),
+    default: undefined,
+    description:
+      "A JSON object that every line has as its field meta, with the same variables within its strings; that of the environment may stand anywhere in it.",
+  }),
 
   confinement: scalar({
     group: "Agent",
@@ -666,16 +710,11 @@ export const OPTIONS = {
     harmless: ["0"],
     description: "Seconds until missing Kubernetes metadata is asked for again.",
   }),
-  metaApp: later({ emptyCounts: true, env: "META_APP", description: "Replaces the field app of every line." }),
-  metaHost: later({ emptyCounts: true, env: "META_HOST", description: "Replaces the field host of every line." }),
-  metaEnv: later({ emptyCounts: true, env: "META_ENV", description: "Replaces the field env of every line." }),
-  metaFile: later({ emptyCounts: true, env: "META_FILE", description: "Replaces the field file of every line." }),
   metaK8sFile: later({
     emptyCounts: true,
     env: "META_K8S_FILE",
     description: "Replaces the field file of lines of Kubernetes.",
   }),
-  metaJson: later({ emptyCounts: true, env: "META_JSON", description: "Replaces the field meta of every line." }),
   metaAnnotations: later({
     emptyCounts: true,
     env: "META_ANNOTATIONS",

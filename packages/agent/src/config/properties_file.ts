@@ -23,14 +23,15 @@ export function readProperties(file: string, content: string): Reading {
       reading.problems.push({ where, message });
       continue;
     }
-    const [option, { many }] = found;
+    const [option, row] = found;
+    const { many } = row;
     const before = seen.get(option);
     if (before !== undefined) {
       reading.problems.push({ where, message: `${JSON.stringify(key)} was given before, at ${before}` });
       continue;
     }
     seen.set(option, where);
-    if (value === "") continue;
+    if (value === "" && (row.many || row.emptyCounts !== true)) continue;
     const texts = (many ? commaList(value) : [value]).map((text) => ({ text, where }));
     const replaces = option !== "excludeGlobs" && option !== "excludeRegexes";
     reading.given.push({ option, texts, where, replaces, lenient: false });

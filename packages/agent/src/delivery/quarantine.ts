@@ -96,6 +96,10 @@ export class Quarantine {
     const record = {
       time: new Date().toISOString(),
       file: line.file,
+      app: line.app,
+      host: line.host,
+      env: line.env,
+      tags: line.tags,
       line: short ? text.toString("utf8", 0, maxText) : textOf(line),
       ...(short ? { line_bytes: text.length } : {}),
       meta: line.meta,

@@ -8,7 +8,7 @@ export interface ReceivedRecord {
   readonly text: string;
   /** Milliseconds since the epoch at which it was observed. */
   readonly observed: number;
-  readonly attributes: Readonly<Record<string, string | number | boolean>>;
+  readonly attributes: Readonly<Record<string, unknown>>;
   readonly resource: Readonly<Record<string, unknown>>;
 }
 
@@ -22,7 +22,9 @@ interface Value {
   readonly stringValue?: string;
   readonly intValue?: string;
   readonly boolValue?: boolean;
-  readonly arrayValue?: { readonly values: readonly Value[] };
+  readonly doubleValue?: number;
+  readonly kvlistValue?: { readonly values?: readonly { readonly key?: string; readonly value: Value }[] };
+  readonly arrayValue?: { readonly values?: readonly Value[] };
 }
 
 interface Attributed {
@@ -79,7 +81,9 @@ function byKey({ attributes = [] }: Attributed): Record<string, unknown> {
   return Object.fromEntries(entries);
 }
 
-function plain({ stringValue, intValue, boolValue, arrayValue }: Value): unknown {
-  if (arrayValue !== undefined) return arrayValue.values.map(plain);
-  return stringValue ?? boolValue ?? Number(intValue);
+function plain({ stringValue, intValue, boolValue, doubleValue, arrayValue, kvlistValue }: Value): unknown {
+  if (arrayValue !== undefined) return (arrayValue.values ?? []).map(plain);
+  if (kvlistValue !== undefined)
+    return Object.fromEntries((kvlistValue.values ?? []).map(({ key = "", value }) => [key, plain(value)]));
+  return stringValue ?? boolValue ?? doubleValue ?? (intValue === undefined ? null : Number(intValue));
 }

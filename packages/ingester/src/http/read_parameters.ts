@@ -10,6 +10,7 @@ const FILTER = z.object({
   app: texts,
   file: texts,
   level: texts,
+  env: texts,
   tag: texts,
   from: time,
   to: time,
@@ -40,6 +41,7 @@ export function filterOf(query: URLSearchParams): LineFilter {
     app: many("app"),
     file: many("file"),
     level: many("level"),
+    env: many("env"),
     tag: many("tag"),
   });
   return {

@@ -2,7 +2,7 @@ import type { LineFilter } from "@logdna-agent/protocol";
 import { normalLevel } from "../receive/level.ts";
 
 /** Fields that a filter can ask for, by the names that they have in the store. */
-export const FIELDS = ["host", "app", "file", "level", "tag"] as const;
+export const FIELDS = ["host", "app", "file", "level", "env", "tag"] as const;
 export type Field = (typeof FIELDS)[number];
 
 /** A filter as both back ends take it: the SQL of the store and the matcher of the live tail. Everything must hold. */
@@ -54,7 +54,7 @@ interface Term {
   readonly not: boolean;
 }
 
-const TERM = /(-)?(?:(host|app|file|level|tag):)?(?:"((?:[^"\\]|\\(?:.|$))*)"?|(\S+))/gs;
+const TERM = /(-)?(?:(host|app|file|level|env|tag):)?(?:"((?:[^"\\]|\\(?:.|$))*)"?|(\S+))/gs;
 
 function terms(q: string): Term[] {
   const found: Term[] = [];

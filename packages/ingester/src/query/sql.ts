@@ -2,10 +2,14 @@ import { literal, timeLiteral } from "./literal.ts";
 import type { Field, Query } from "./query.ts";
 
 /** The columns of the fields. */
-export const COLUMN = { host: "host", app: "app", file: "file", level: "level", tag: "tags" } as const satisfies Record<
-  Field,
-  string
->;
+export const COLUMN = {
+  host: "host",
+  app: "app",
+  file: "file",
+  level: "level",
+  env: "env",
+  tag: "tags",
+} as const satisfies Record<Field, string>;
 
 /** The query as a condition on the table of lines. */
 export function condition(query: Query): string {

@@ -218,7 +218,14 @@ export class Store {
     );
     const of = (name: string): FacetValue[] =>
       rows.flatMap(({ name: column, value, n }) => (column === name ? [{ value, count: Number(n) }] : []));
-    return { host: of("host"), app: of("app"), file: of("file"), level: of("level"), tag: of(COLUMN.tag) };
+    return {
+      host: of("host"),
+      app: of("app"),
+      file: of("file"),
+      level: of("level"),
+      env: of("env"),
+      tag: of(COLUMN.tag),
+    };
   }
 
   /** Drops the oldest days until the rest is within the bounds; returns the days that were dropped. */

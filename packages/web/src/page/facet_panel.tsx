@@ -10,7 +10,14 @@ import { FIELDS, type Field, toggleValue } from "./view.ts";
 /** Values of a field shown before "more" is asked for. */
 const FEW = 8;
 
-const TITLES: Readonly<Record<Field, string>> = { level: "Level", host: "Host", app: "App", file: "File", tag: "Tag" };
+const TITLES: Readonly<Record<Field, string>> = {
+  level: "Level",
+  host: "Host",
+  app: "App",
+  file: "File",
+  env: "Environment",
+  tag: "Tag",
+};
 
 /** Values to filter by, with how many lines each has. */
 export function FacetPanel(): VNode {

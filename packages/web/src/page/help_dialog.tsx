@@ -9,7 +9,7 @@ const TERMS: readonly (readonly [term: string, what: string])[] = [
   ['"time out"', "exactly this phrase"],
   ["-debug", "not this word"],
   ["host:web-1  app:nginx", "from this host, this app"],
-  ["file:x  level:error  tag:x", "likewise"],
+  ["file:x  level:error  env:x  tag:x", "likewise"],
 ];
 
 /** The keys and the language of the search box. */

@@ -50,7 +50,7 @@ export function LineDetail(): VNode | null {
           <Value name="App" field="app" value={line.app} />
           <Value name="File" field="file" value={line.file} />
           <Value name="Level" field="level" value={line.level} />
-          {line.env !== "" && <Row name="Environment">{line.env}</Row>}
+          <Value name="Environment" field="env" value={line.env} />
           {line.tags.map((tag) => (
             <Value key={tag} name="Tag" field="tag" value={tag} />
           ))}

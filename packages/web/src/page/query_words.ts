@@ -7,7 +7,7 @@ export function queryWords(q: string): readonly string[] {
   for (const match of q.matchAll(/(-?)(?:"([^"]*)"?|((?:[^\s"]|(?<=:)"[^"]*"?)+))/g)) {
     const [, minus, phrase, word] = match;
     if (minus === "-") continue;
-    if (word !== undefined && /^(?:host|app|file|level|tag):/i.test(word)) continue;
+    if (word !== undefined && /^(?:host|app|file|level|env|tag):/i.test(word)) continue;
     const text = phrase ?? word ?? "";
     if (text !== "") words.add(text);
   }

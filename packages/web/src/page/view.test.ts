@@ -8,7 +8,7 @@ const values = fc.uniqueArray(fc.string({ unit: "grapheme", minLength: 1 }), { m
 const views: fc.Arbitrary<View> = fc.record(
   {
     q: fc.string({ unit: "grapheme" }),
-    values: fc.record({ level: values, host: values, app: values, file: values, tag: values }, plain),
+    values: fc.record({ level: values, host: values, app: values, file: values, env: values, tag: values }, plain),
     range: fc.oneof(
       fc
         .constantFrom(...(Object.keys(RANGES) as (keyof typeof RANGES)[]))

@@ -1,13 +1,13 @@
 /**
  * What the page shows, as its address says it: every view can be bookmarked and shared.
  *
- * The address keeps the names of the read API: `q`, `host`, `app`, `file`, `level`, `tag` (repeated for several values), `range` or
+ * The address keeps the names of the read API: `q`, `host`, `app`, `file`, `level`, `env`, `tag` (repeated for several values), `range` or
  * `from` and `to` for the time, and `line` for one line to open.
  */
 import type { LineFilter } from "@logdna-agent/protocol";
 
 /** Fields that can be filtered by exact values. */
-export const FIELDS = ["level", "host", "app", "file", "tag"] as const;
+export const FIELDS = ["level", "host", "app", "file", "env", "tag"] as const;
 export type Field = (typeof FIELDS)[number];
 
 /** Ranges that end now, by name, in milliseconds. */
@@ -32,7 +32,7 @@ export const DEFAULT_RANGE: Range = { kind: "last", name: "15m" };
 
 export const EMPTY_VIEW: View = {
   q: "",
-  values: { level: [], host: [], app: [], file: [], tag: [] },
+  values: { level: [], host: [], app: [], file: [], env: [], tag: [] },
   range: DEFAULT_RANGE,
   line: null,
 };
@@ -47,6 +47,7 @@ export function parseView(search: string): View {
       host: params.getAll("host"),
       app: params.getAll("app"),
       file: params.getAll("file"),
+      env: params.getAll("env"),
       tag: params.getAll("tag"),
     },
     range: parseRange(params),
