@@ -1,8 +1,12 @@
 import { afterEscape, endsWord, HYPHEN, isDigit, joinsDigitAfter, joinsDigitBefore, startsWord } from "./boundary.ts";
 import type { Finder, Span } from "./finder.ts";
 
-/** What every number in question begins with: 13 digits together, or two groups and the beginning of a third. */
-const CANDIDATE = /\d{13}|\d{4}[ -]\d{3,6}[ -]\d/g;
+/**
+ * The end of a first group, a second one, and the beginning of a third. An expression that asks for all four digits of the first
+ * group would be several times slower: V8 does not leap through the text then.
+ */
+const GROUPED = /\d{3}[ -]\d{3,6}[ -]\d{3}/g;
+const FIRST_GROUP = 4;
 const MIN_DIGITS = 13;
 const MAX_DIGITS = 19;
 const MAX_GROUPS = 5;
@@ -33,21 +37,40 @@ const ISSUERS: readonly (readonly [prefix: RegExp, lengths: readonly number[]])[
   [/^(?:220[0-4]|9792)/, [16, 17, 18, 19]],
 ];
 
-/** Numbers of payment cards. */
+const card = {
+  normalise: digitsOf,
+  partial: (value: string) => `****${digitsOf(value).slice(-4)}`,
+};
+
+/** Numbers of payment cards without separators. */
 export const creditCard: Finder = {
+  ...card,
   find(text, from) {
-    CANDIDATE.lastIndex = from;
-    for (let match = CANDIDATE.exec(text); match !== null; match = CANDIDATE.exec(text)) {
-      const start = afterEscape(text, match.index);
+    for (let run = longRun(text, from); run !== undefined; ) {
+      const start = afterEscape(text, run);
       const span = cardAt(text, start);
       if (span !== undefined) return span;
       // A number begins where digits begin, so the rest of these need not be tried.
-      CANDIDATE.lastIndex = digitsEnd(text, start);
+      run = longRun(text, digitsEnd(text, start));
     }
     return undefined;
   },
-  normalise: digitsOf,
-  partial: (value) => `****${digitsOf(value).slice(-4)}`,
+};
+
+/** Numbers of payment cards in groups. */
+export const groupedCreditCard: Finder = {
+  ...card,
+  find(text, from) {
+    GROUPED.lastIndex = from;
+    for (let match = GROUPED.exec(text); match !== null; match = GROUPED.exec(text)) {
+      // The fourth digit from the end is the first one.
+      const start = match.index + 3 - FIRST_GROUP;
+      const span = start >= from && isDigit(text.charCodeAt(start)) ? cardAt(text, start) : undefined;
+      if (span !== undefined) return span;
+      GROUPED.lastIndex = match.index + 1;
+    }
+    return undefined;
+  },
 };
 
 /** The longest number that begins at `start`. */
@@ -92,6 +115,24 @@ function passesLuhn(digits: string): boolean {
     sum += value > 9 ? value - 9 : value;
   }
   return sum % 10 === 0;
+}
+
+/**
+ * Where the first run of digits begins that is long enough. Of 13 digits in a row one is at every thirteenth place, so that
+ * most of a text is not looked at; a regular expression looks at all of it.
+ */
+function longRun(text: string, from: number): number | undefined {
+  for (let probe = from + MIN_DIGITS - 1; probe < text.length; ) {
+    if (isDigit(text.charCodeAt(probe))) {
+      let start = probe;
+      while (start > from && isDigit(text.charCodeAt(start - 1))) start--;
+      const end = digitsEnd(text, probe);
+      if (end - start >= MIN_DIGITS) return start;
+      probe = end;
+    }
+    probe += MIN_DIGITS;
+  }
+  return undefined;
 }
 
 function digitsEnd(text: string, start: number): number {

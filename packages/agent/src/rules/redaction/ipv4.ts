@@ -7,7 +7,10 @@ const CANDIDATE = /\d\.\d{1,3}\.\d{1,3}\.\d/g;
 const CONTEXT_LENGTH = 32;
 /** The name of a product in front of its version, as in `Chrome/120.0.0.0`; names of hosts are in lower case. */
 const PRODUCT = /(?:^|[\s"'(;,+])[A-Z][A-Za-z]*\/$/;
-const VERSION = /version["'\\ :=]{0,5}$/i;
+/** A name in front of a version, and what may be between the two. */
+const BETWEEN = `"'\\ :=`;
+const MAX_BETWEEN = 5;
+const VERSION = "version";
 /** The end of an archive's name, in front of which its version stands. */
 const ARCHIVE = /\.(?:jar|war|tar|tgz|zip|rpm|deb|apk|whl|gem|so|dll|exe|msi|pkg|iso)\b/y;
 
@@ -34,9 +37,21 @@ function addressAt(text: string, last: number, from: number): Span | undefined {
   const end = dottedEnd(text, start);
   if (end === undefined || !endsWord(text, end)) return undefined;
   if (text.charCodeAt(end) === DOT && joinsDigitAfter(text, end)) return undefined;
-  const before = text.slice(Math.max(0, start - CONTEXT_LENGTH), start);
+  return isVersion(text, start, end) ? undefined : { start, end };
+}
+
+/** Whether what is around four numbers makes them a version. */
+function isVersion(text: string, start: number, end: number): boolean {
+  if (text[start - 1] === "/" && PRODUCT.test(text.slice(Math.max(0, start - CONTEXT_LENGTH), start))) return true;
+  let named = start;
+  while (named > 0 && start - named < MAX_BETWEEN && BETWEEN.includes(text[named - 1] ?? "")) named--;
+  if (
+    /[Nn]/.test(text[named - 1] ?? "") &&
+    text.slice(Math.max(0, named - VERSION.length), named).toLowerCase() === VERSION
+  )
+    return true;
   ARCHIVE.lastIndex = end;
-  return PRODUCT.test(before) || VERSION.test(before) || ARCHIVE.test(text) ? undefined : { start, end };
+  return text.charCodeAt(end) === DOT && ARCHIVE.test(text);
 }
 
 /** Where a number begins of which the last digit is given: up to three digits, in front of which no word goes on. */

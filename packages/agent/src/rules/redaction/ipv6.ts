@@ -1,9 +1,9 @@
-import { COLON, endsWord, isDigit, isHex, joinsDigitAfter, startsWord } from "./boundary.ts";
-import type { Finder, Span } from "./finder.ts";
+import { COLON, endsWord, isHex, joinsDigitAfter, startsWord } from "./boundary.ts";
+import type { Finder } from "./finder.ts";
 import { dottedEnd, ipv4 } from "./ipv4.ts";
 
 /** Every address has two colons together, or else three with groups between them. */
-const CANDIDATE = /:(?::|[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:)/g;
+const CANDIDATE = /::|:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:/g;
 const GROUPS = 8;
 /** The zone of an address that is link-local (RFC 4007, 11), with the sign as it is or as in a URL (RFC 6874). */
 const ZONE = /%[0-9A-Za-z][0-9A-Za-z_-]{0,15}(?:\.[0-9A-Za-z]{1,5})?/y;

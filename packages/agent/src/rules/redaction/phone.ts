@@ -1,8 +1,8 @@
 import { endsWord, isDigit, joinsDigitAfter, joinsDigitBefore, startsWord } from "./boundary.ts";
 import type { Finder, Span } from "./finder.ts";
 
-/** A plus sign, also as in a URL or in JSON, and a digit; or the ten digits of North America with separators. */
-const CANDIDATE = /(?:\+|%2B|\\u002B)[1-9]|[2-9]\d\d(?:\) ?|[-.])[2-9]\d\d[-. ]\d{4}/gi;
+/** Ten digits of North America with separators. */
+const TEN_DIGITS = /[2-9]\d\d(?:\) ?|[-.])[2-9]\d\d[-. ]\d{4}/g;
 /** Codes of countries and of networks across them: ITU-T E.164, annex to Operational Bulletin 1238. */
 const COUNTRY =
   /^(?:1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|2(?:1[12368]|[2346]\d|5[0-8]|9[01789])|3(?:5\d|7[0-8]|8[0-35-79])|42[013]|50\d|59\d|6(?:7[02-9]|8[0-35-9]|9[0-2])|8(?:0[08]|5[02356]|7[08]|8[0-368])|9(?:6[0-8]|7[0-79]|9[2-68]))/;
@@ -17,29 +17,53 @@ const NORTH_AMERICAN = /^1(?!.11|....11)[2-9]\d\d[2-9]\d{6}$/;
 const IN_FRONT = /(?:\b1[-. ]?)?\(?$/;
 const IN_FRONT_LENGTH = 3;
 
-/** Phone numbers: international ones with a plus sign, and those of North America with separators. */
-export const phone: Finder = {
-  find(text, from) {
-    CANDIDATE.lastIndex = from;
-    for (let match = CANDIDATE.exec(text); match !== null; match = CANDIDATE.exec(text)) {
-      const found = match[0];
-      const span = isDigit(found.charCodeAt(0))
-        ? northAmerican(text, match.index, match.index + found.length, from)
-        : international(text, match.index, match.index + found.length - 1);
-      if (span !== undefined) return span;
-      CANDIDATE.lastIndex = match.index + 1;
-    }
-    return undefined;
-  },
-  normalise(value) {
+const number = {
+  normalise(value: string) {
     const digits = digitsOf(value);
     return digits.length === 10 && !/^(?:\+|%|\\)/.test(value) ? `1${digits}` : digits;
   },
-  partial: (value) => `****${digitsOf(value).slice(-4)}`,
+  partial: (value: string) => `****${digitsOf(value).slice(-4)}`,
 };
 
+/** International phone numbers, with a plus sign. */
+export const plusPhone: Finder = international("+", "");
+/** The same with a plus sign as in a URL. */
+export const encodedPhone: Finder = international("%2", "Bb");
+/** The same with a plus sign as some encoders of JSON write it. */
+export const escapedPhone: Finder = international("\\u002", "Bb");
+
+/** Phone numbers of North America, with separators. */
+export const phone: Finder = {
+  ...number,
+  find(text, from) {
+    TEN_DIGITS.lastIndex = from;
+    for (let match = TEN_DIGITS.exec(text); match !== null; match = TEN_DIGITS.exec(text)) {
+      const span = northAmerican(text, match.index, match.index + match[0].length, from);
+      if (span !== undefined) return span;
+      TEN_DIGITS.lastIndex = match.index + 1;
+    }
+    return undefined;
+  },
+};
+
+/** Finds numbers behind a sign, which ends with one of the given characters, if there are any. */
+function international(sign: string, last: string): Finder {
+  return {
+    ...number,
+    find(text, from) {
+      for (let at = text.indexOf(sign, from); at >= 0; at = text.indexOf(sign, at + sign.length)) {
+        const first = at + sign.length + (last === "" ? 0 : 1);
+        const isWhole = last === "" || last.includes(text[first - 1] ?? " ");
+        const span = isWhole && /[1-9]/.test(text[first] ?? "") ? numberAt(text, at, first) : undefined;
+        if (span !== undefined) return span;
+      }
+      return undefined;
+    },
+  };
+}
+
 /** The number whose plus sign is at `start` and whose first digit is at `first`. */
-function international(text: string, start: number, first: number): Span | undefined {
+function numberAt(text: string, start: number, first: number): Span | undefined {
   if (!startsWord(text, start)) return undefined;
   let digits = "";
   let found: number | undefined;

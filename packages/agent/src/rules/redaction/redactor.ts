@@ -2,13 +2,13 @@ import type { Buffer } from "node:buffer";
 import { REDACTION_PRESETS, type RedactionPreset, type RedactionStyle } from "../../config/line_options.ts";
 import { awsKeyId, awsSecret } from "./aws_key.ts";
 import { bearerToken } from "./bearer_token.ts";
-import { creditCard } from "./credit_card.ts";
+import { creditCard, groupedCreditCard } from "./credit_card.ts";
 import { email, encodedEmail } from "./email.ts";
 import type { Finder, Span } from "./finder.ts";
 import { ipv4 } from "./ipv4.ts";
 import { ipv6 } from "./ipv6.ts";
 import { jwt } from "./jwt.ts";
-import { phone } from "./phone.ts";
+import { encodedPhone, escapedPhone, phone, plusPhone } from "./phone.ts";
 import { replacementOf } from "./replacement.ts";
 import { usSsn } from "./us_ssn.ts";
 
@@ -31,11 +31,11 @@ export interface Redactor {
 /** Each finder has a place of its own in the text, so that none passes a part of it twice. */
 const FINDERS: Readonly<Record<RedactionPreset, readonly Finder[]>> = {
   email: [email, encodedEmail],
-  credit_card: [creditCard],
+  credit_card: [creditCard, groupedCreditCard],
   us_ssn: [usSsn],
   ipv4: [ipv4],
   ipv6: [ipv6],
-  phone: [phone],
+  phone: [plusPhone, encodedPhone, escapedPhone, phone],
   jwt: [jwt],
   aws_key: [awsKeyId, awsSecret],
   bearer_token: [bearerToken],
