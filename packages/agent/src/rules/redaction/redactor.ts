@@ -28,6 +28,15 @@ export interface Redactor {
   redact(text: string): string | undefined;
 }
 
+/**
+ * Signs that keep a region apart from what is beside it, in front of it and behind it. Where there are others, as in
+ * `10.0.0.1-4111111111111111`, a second look is taken when the region is gone, so that nothing is found in what was redacted.
+ */
+const APART_BEFORE = new Set(" \t\n\"'([{=<>,;&|");
+const APART_AFTER = new Set(" \t\n\"')]}<>,;&|/\\");
+/** Looks at one text. More than three are hardly needed; a bound keeps the time in proportion to the text. */
+const MAX_PASSES = 8;
+
 /** Each finder has a place of its own in the text, so that none passes a part of it twice. */
 const FINDERS: Readonly<Record<RedactionPreset, readonly Finder[]>> = {
   email: [email, encodedEmail],
@@ -53,36 +62,64 @@ export function createRedactor({ presets, style, salt }: RedactorOptions): Redac
   );
   return {
     redact(text) {
-      let found: Pending[] | undefined;
-      for (const kind of kinds) {
-        const span = kind.finder.find(text, 0);
-        if (span === undefined) continue;
-        found ??= [];
-        found.push({ ...kind, span });
+      let redacted = text;
+      for (let pass = 0; pass < MAX_PASSES; pass++) {
+        const found = firstRegions(redacted, kinds);
+        if (found === undefined) break;
+        const replaced = replaceAll(redacted, found);
+        redacted = replaced.text;
+        if (!replaced.joined) break;
       }
-      return found === undefined ? undefined : replaceAll(text, found);
+      return redacted === text ? undefined : redacted;
     },
   };
 }
 
-/** The next region of a kind that was not passed yet. */
-interface Pending {
+interface Kind {
   readonly finder: Finder;
   readonly replace: (value: string) => string;
+}
+
+/** The next region of a kind that was not passed yet. */
+interface Pending extends Kind {
   span: Span | undefined;
 }
 
-function replaceAll(text: string, pending: readonly Pending[]): string {
+function firstRegions(text: string, kinds: readonly Kind[]): Pending[] | undefined {
+  let found: Pending[] | undefined;
+  for (const kind of kinds) {
+    const span = kind.finder.find(text, 0);
+    if (span === undefined) continue;
+    found ??= [];
+    found.push({ ...kind, span });
+  }
+  return found;
+}
+
+function replaceAll(text: string, pending: readonly Pending[]): { text: string; joined: boolean } {
   let out = "";
   let done = 0;
+  let joined = false;
   for (let next = firstOf(pending); next !== undefined; next = firstOf(pending)) {
     const { start, end } = next.span;
     out += text.slice(done, start) + next.replace(text.slice(start, end));
+    joined ||= isJoined(text, start, end);
     done = end;
     for (const one of pending)
       if (one.span !== undefined && one.span.start < done) one.span = one.finder.find(text, done);
   }
-  return out + text.slice(done);
+  return { text: out + text.slice(done), joined };
+}
+
+/** Whether what is beside a region may have been no region of its own because of it. */
+function isJoined(text: string, start: number, end: number): boolean {
+  const before = text[start - 1];
+  const after = text[end];
+  // "version" in front of a number makes it none.
+  const named = text[end - 1] === "n" || text[end - 1] === "N";
+  return (
+    (before !== undefined && !APART_BEFORE.has(before)) || (after !== undefined && (named || !APART_AFTER.has(after)))
+  );
 }
 
 function firstOf(pending: readonly Pending[]): (Pending & { span: Span }) | undefined {

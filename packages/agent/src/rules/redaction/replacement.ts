@@ -28,15 +28,17 @@ export function replacementOf(style: RedactionStyle, salt: Buffer): Replacement 
 function hashing(salt: Buffer): Replacement {
   const kept = new Map<string, string>();
   return (preset, finder, value) => {
-    const name = `${preset}\0${finder.normalise(value)}`;
-    const known = kept.get(name);
+    const asWritten = `${preset}\0${value}`;
+    const known = kept.get(asWritten);
     if (known !== undefined) return known;
     // The kind is hashed as well: a hash says nothing of a value of another kind.
-    const digest = createHmac("sha256", salt).update(name, "latin1").digest("hex");
+    const digest = createHmac("sha256", salt)
+      .update(`${preset}\0${finder.normalise(value)}`, "latin1")
+      .digest("hex");
     const hash = `[${preset}:${digest.slice(0, HASH_DIGITS)}]`;
-    if (name.length <= KEPT_LENGTH) {
+    if (value.length <= KEPT_LENGTH) {
       if (kept.size >= KEPT_HASHES) kept.clear();
-      kept.set(name, hash);
+      kept.set(asWritten, hash);
     }
     return hash;
   };
