@@ -90,8 +90,8 @@ function assertFast(text: string, ways = redactors.slice(0, 1)): void {
 
 for (const unit of UNITS) {
   test(`a line of 1 MB of ${JSON.stringify(unit)} takes no longer than others`, () => {
-    const line = unit.repeat(MEGABYTE / unit.length);
-    for (const text of [line, `joe@example.com ${line} 10.0.0.1@`]) assertFast(text);
+    // With a value at its end, so that what is found does not end the search.
+    assertFast(`${unit.repeat(MEGABYTE / unit.length)} 10.0.0.1@`);
   });
 }
 

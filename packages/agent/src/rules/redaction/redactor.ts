@@ -33,7 +33,7 @@ export interface Redactor {
  * `10.0.0.1-4111111111111111`, a second look is taken when the region is gone, so that nothing is found in what was redacted.
  */
 const APART_BEFORE = new Set(" \t\n\"'([{=<>,;&|");
-const APART_AFTER = new Set(" \t\n\"')]}<>,;&|/\\");
+const APART_AFTER = new Set(" \t\n\"')]}<>,;&|\\");
 /** Looks at one text. More than three are hardly needed; a bound keeps the time in proportion to the text. */
 const MAX_PASSES = 8;
 

@@ -1,22 +1,14 @@
 import { Buffer } from "node:buffer";
 import { randomBytes, randomUUID } from "node:crypto";
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  fsyncSync,
-  linkSync,
-  openSync,
-  readSync,
-  unlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, constants, fstatSync, linkSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Secret } from "../../config/secret.ts";
 import { StateError } from "../../state/state_store.ts";
 
 const NAME = "redaction.salt";
 const BYTES = 32;
+/** Writing waits for the disk, data and attributes (O_SYNC of open(2)): under Node's permissions fsync(2) is not to be had. */
+const WRITE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_SYNC;
 
 /**
  * The key of the hashes that take the place of redacted values: the given one, or else a random one that is kept in the state
@@ -28,7 +20,7 @@ export function redactionSalt(directory: string, given?: Secret): Buffer {
   if (given !== undefined) return Buffer.from(given.reveal());
   const path = join(directory, NAME);
   try {
-    return read(path) ?? make(directory, path) ?? refuse(path);
+    return read(path) ?? make(path) ?? refuse(path);
   } catch (error) {
     if (error instanceof StateError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
@@ -51,7 +43,8 @@ function read(path: string): Buffer | undefined {
   }
   try {
     const stat = fstatSync(fd);
-    if (!stat.isFile() || stat.size !== BYTES || stat.uid !== (process.geteuid?.() ?? stat.uid)) return refuse(path);
+    const isOwn = stat.isFile() && stat.uid === (process.geteuid?.() ?? stat.uid);
+    if (!isOwn || stat.size !== BYTES) return refuse(path);
     const salt = Buffer.alloc(BYTES);
     if (readSync(fd, salt, 0, BYTES, 0) !== BYTES) return refuse(path);
     return salt;
@@ -61,21 +54,20 @@ function read(path: string): Buffer | undefined {
 }
 
 /** Makes a whole file under another name and gives it the right one only if nothing has that: no other process sees half of it. */
-function make(directory: string, path: string): Buffer | undefined {
+function make(path: string): Buffer | undefined {
   const whole = `${path}.${randomUUID()}`;
-  writeFileSync(whole, randomBytes(BYTES), { mode: 0o600, flag: "wx", flush: true });
+  const salt = randomBytes(BYTES);
+  const fd = openSync(whole, WRITE, 0o600);
   try {
+    writeSync(fd, salt, 0, BYTES, 0);
     linkSync(whole, path);
+    // Once more, so that the name is on the disk as well: with the file's attributes its journal has to be written.
+    writeSync(fd, salt, 0, BYTES, 0);
   } catch (error) {
     if (codeOf(error) !== "EEXIST") throw error;
   } finally {
+    closeSync(fd);
     unlinkSync(whole);
-  }
-  const parent = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    fsyncSync(parent);
-  } finally {
-    closeSync(parent);
   }
   return read(path);
 }
