@@ -1,4 +1,13 @@
-import { afterEscape, endsWord, HYPHEN, isDigit, joinsDigitAfter, joinsDigitBefore, startsWord } from "./boundary.ts";
+import {
+  afterEscape,
+  endsWord,
+  HYPHEN,
+  isDigit,
+  isHex,
+  joinsDigitAfter,
+  joinsDigitBefore,
+  startsWord,
+} from "./boundary.ts";
 import type { Finder, Span } from "./finder.ts";
 
 /**
@@ -10,6 +19,9 @@ const FIRST_GROUP = 4;
 const MIN_DIGITS = 13;
 const MAX_DIGITS = 19;
 const MAX_GROUPS = 5;
+/** So many groups of four beside a number make it a part of a table or a dump; one may be the month and year that follow it. */
+const TABLE_GROUPS = 2;
+const TABLE_GROUP = 4;
 const SPACE = 32;
 
 /** Lengths of the groups that card numbers are printed in; a number without separators is one group. */
@@ -75,6 +87,8 @@ export const groupedCreditCard: Finder = {
 
 /** The longest number that begins at `start`. */
 function cardAt(text: string, start: number): Span | undefined {
+  // No issuer's begins so, but times in milliseconds and more do, which many lines have.
+  if ("017".includes(text[start] ?? "0")) return undefined;
   if (!startsWord(text, start) || joinsDigitBefore(text, start)) return undefined;
   let found: Span | undefined;
   let groups = "";
@@ -93,7 +107,27 @@ function cardAt(text: string, start: number): Span | undefined {
     separator = next;
     at = end + 1;
   }
-  return found;
+  return found !== undefined && isInTable(text, found, separator) ? undefined : found;
+}
+
+/** Whether there are groups of four hexadecimal digits around a number in groups. */
+function isInTable(text: string, { start, end }: Span, separator: number): boolean {
+  if (separator === 0) return false;
+  let count = 0;
+  for (let at = start - 1; count < TABLE_GROUPS && text.charCodeAt(at) === separator; at -= TABLE_GROUP + 1) {
+    if (!isTableGroup(text, at - TABLE_GROUP)) break;
+    count++;
+  }
+  for (let at = end; count < TABLE_GROUPS && text.charCodeAt(at) === separator; at += TABLE_GROUP + 1) {
+    if (!isTableGroup(text, at + 1)) break;
+    count++;
+  }
+  return count >= TABLE_GROUPS;
+}
+
+function isTableGroup(text: string, start: number): boolean {
+  for (let at = start; at < start + TABLE_GROUP; at++) if (!isHex(text.charCodeAt(at))) return false;
+  return startsWord(text, start) && endsWord(text, start + TABLE_GROUP);
 }
 
 function endsNumber(text: string, end: number): boolean {

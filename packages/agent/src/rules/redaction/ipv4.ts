@@ -7,9 +7,11 @@ const CANDIDATE = /\d\.\d{1,3}\.\d{1,3}\.\d/g;
 const CONTEXT_LENGTH = 32;
 /** The name of a product in front of its version, as in `Chrome/120.0.0.0`; names of hosts are in lower case. */
 const PRODUCT = /(?:^|[\s"'(;,+])[A-Z][A-Za-z]*\/$/;
+/** The revision of a package behind its version, as in `1.2.5.1-2` or `1.2.3.4+dfsg`. */
+const REVISION = /-\d{1,2}(?![.\d])|[+~][0-9A-Za-z]/y;
 /** A name in front of a version, and what may be between the two. */
-const BETWEEN = `"'\\ :=`;
-const MAX_BETWEEN = 5;
+const BETWEEN = `"'\\ :=_`;
+const MAX_BETWEEN = 8;
 const VERSION = "version";
 /** The end of an archive's name, in front of which its version stands. */
 const ARCHIVE = /\.(?:jar|war|tar|tgz|zip|rpm|deb|apk|whl|gem|so|dll|exe|msi|pkg|iso)\b/y;
@@ -50,6 +52,8 @@ function isVersion(text: string, start: number, end: number): boolean {
     text.slice(Math.max(0, named - VERSION.length), named).toLowerCase() === VERSION
   )
     return true;
+  REVISION.lastIndex = end;
+  if (REVISION.test(text)) return true;
   ARCHIVE.lastIndex = end;
   return text.charCodeAt(end) === DOT && ARCHIVE.test(text);
 }

@@ -10,6 +10,8 @@ const ZONE = /%[0-9A-Za-z][0-9A-Za-z_-]{0,15}(?:\.[0-9A-Za-z]{1,5})?/y;
 const LINK_LOCAL = /^fe[89ab]|^ff/i;
 /** Eight pairs of digits are the hardware address of an interface (EUI-64). */
 const PAIRS = /^(?:..:){7}..$/;
+/** A slice of a list in Python, where an index is expected: `lines[1::2]`. `[::1]` is the host that the agent is on. */
+const SLICE = /^(?!::1$)-?\d{0,3}::\d{0,3}$/;
 const MAPPED = 0xffff;
 
 /** IPv6 addresses in every form of RFC 4291, 2.2. Brackets, ports and prefix lengths around them stay. */
@@ -63,6 +65,7 @@ function endOf(text: string, start: number): number | undefined {
   const address = text.slice(start, end);
   // Names of C++ and Ruby are made of such letters, too: dead::beef.
   if (!/\d/.test(address) || PAIRS.test(address)) return undefined;
+  if (text[start - 1] === "[" && !startsWord(text, start - 1) && SLICE.test(address)) return undefined;
   ZONE.lastIndex = end;
   return LINK_LOCAL.test(address) && ZONE.test(text) ? ZONE.lastIndex : end;
 }

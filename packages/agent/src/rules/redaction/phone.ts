@@ -74,6 +74,8 @@ function numberAt(text: string, start: number, first: number): Span | undefined 
     if (isNumber(digits) && endsWord(text, end) && !joinsDigitAfter(text, end)) found = end;
     // One space, dot, hyphen or slash, and parentheses around an area or a zero that is left out.
     at = separatorEnd(text, end);
+    // A fraction has a single digit more often than a number has a group of one behind a dot.
+    if (text[at - 1] === "." && !isDigit(text.charCodeAt(at + 1))) break;
   }
   return found === undefined ? undefined : { start, end: found };
 }
