@@ -11,7 +11,7 @@ for (const character of "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqr
 /** Longest sequence of colours (ECMA-48, SGR) that is looked through, in characters. */
 const MAX_COLOURS = 16;
 
-export const BACKSLASH = 92;
+const BACKSLASH = 92;
 export const COLON = 58;
 export const DOT = 46;
 export const HYPHEN = 45;

@@ -50,7 +50,7 @@ function addresses(sign: string): Finder {
     partial(value) {
       const [local, domain] = parts(value);
       // A single letter is the whole name.
-      const first = /^(?:[\x00-\x7f]|[\x80-\xff][\x80-\xbf]*)(?=.)/.exec(local)?.[0] ?? "";
+      const first = /^(?:[\x00-\x7f]|[\xc0-\xff][\x80-\xbf]*)(?=[^\x80-\xbf])/.exec(local)?.[0] ?? "";
       return `${first}***@${domain}`;
     },
   };

@@ -117,9 +117,10 @@ function isJoined(text: string, start: number, end: number): boolean {
   const after = text[end];
   // "version" in front of a number makes it none.
   const named = text[end - 1] === "n" || text[end - 1] === "N";
-  return (
-    (before !== undefined && !APART_BEFORE.has(before)) || (after !== undefined && (named || !APART_AFTER.has(after)))
-  );
+  if (before !== undefined && !APART_BEFORE.has(before)) return true;
+  if (after === undefined) return false;
+  // A port, but not two colons, which an address may begin with.
+  return named || !(APART_AFTER.has(after) || (after === ":" && text[end + 1] !== ":"));
 }
 
 function firstOf(pending: readonly Pending[]): (Pending & { span: Span }) | undefined {
