@@ -2,7 +2,7 @@
 export const STATE_FILES = [
   ...["state.sqlite", "state.sqlite-wal", "state.sqlite-shm", "state.sqlite-journal", "scratch-*"],
   ...["quarantine.jsonl", "quarantine.jsonl.1", "spool-*"],
-  ...["status.json", "restarts.json", "restarts.json.new"],
+  ...["status.json", "restarts.json", "restarts.json.new", "redaction.salt", "redaction.salt.*"],
 ] as const;
 
 /** What agents of the second and third version keep there: a database of theirs, which tells whose directory it is. */
