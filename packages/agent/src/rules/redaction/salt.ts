@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { closeSync, constants, fstatSync, linkSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Secret } from "../../config/secret.ts";
-import { StateError } from "../../state/state_store.ts";
+import { StateError } from "../../state/private_database.ts";
 
 const NAME = "redaction.salt";
 const BYTES = 32;
