@@ -119,6 +119,7 @@ export class Agent {
       maxOpenFiles: config.maxOpenFiles,
       state: this.#state,
       spoolLimit: config.retryDiskLimit ?? Number.POSITIVE_INFINITY,
+      restoreLimit: config.retryDiskLimit ?? Number.POSITIVE_INFINITY,
       emit,
       onReady: () => this.#pipeline.wake(),
       excludedInodes: ownLog(),

@@ -355,7 +355,7 @@ export const OPTIONS = {
     default: undefined,
     defaultText: "no limit but the disk",
     description:
-      "Bytes that files which are deleted before they are shipped may take in the directory of the state, compressed, until they are. Beyond it the oldest are dropped and counted. 0: nothing is copied to disk; such a file is held open, and lost if the agent ends. Other files wait where they are and take nothing.",
+      "Bytes that files which are deleted before they are shipped may take in the directory of the state, compressed, until they are. Beyond it the oldest are dropped and counted. 0: nothing is copied to disk; such a file is held open, and lost if the agent ends; what was rotated and compressed before it was read is not unpacked. Other files wait where they are and take nothing.",
   }),
   retryDir: scalar({
     group: "Delivery",

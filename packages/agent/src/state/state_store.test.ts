@@ -152,7 +152,7 @@ test("a scratch file has no name, and holds what is written to it", (t) => {
   writeSync(fd, "kept");
   assert.equal(fstatSync(fd).mode & 0o777, 0o600);
   assert.equal(fstatSync(fd).size, 4);
-  assert.ok(state.scratchRoom() > 0);
+  assert.ok(state.freeBytes() > 0);
 });
 
 /** What takes from a state of this version what version 2 had not. */

@@ -301,10 +301,10 @@ export class StateStore {
     return fd;
   }
 
-  /** Bytes that may be put into scratch files: half of what is free. */
-  scratchRoom(): number {
+  /** Bytes that are free where scratch files are. @throws a system error. */
+  freeBytes(): number {
     const { bavail, bsize } = statfsSync(this.directory);
-    return (bavail * bsize) / 2;
+    return bavail * bsize;
   }
 
   /** Runs writes as one: all of them are kept or none. */

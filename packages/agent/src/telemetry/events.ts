@@ -205,6 +205,13 @@ export const EVENTS = {
     count: (_, counting) => counting.add("truncations", 1),
     key: byPath,
   }),
+  restore_limited: event<{ path: string }>({
+    level: "warn",
+    message: (e) =>
+      `What was rotated and compressed of ${e.path} before it was read is not unpacked, or not all of it: RETRY_DISK_LIMIT, or the free space of the state directory, allows no more.`,
+    count: (_, counting) => counting.add("restores_limited", 1),
+    key: byPath,
+  }),
   file_restored: event<{ path: string; from: string; bytes: number }>({
     level: "info",
     message: (e) =>

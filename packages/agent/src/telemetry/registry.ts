@@ -18,6 +18,7 @@ export const COUNTERS = {
   files_found: "Files that began to be followed.",
   files_closed: "Files that were closed again.",
   files_restored: "Files that were read to their end from a compressed form of them.",
+  restores_limited: "Files that were not restored, or not to their end, because there was no room on disk for it.",
   files_spooled: "Deleted files whose rest was copied to disk until the server acknowledges it.",
   bytes_spooled: "Bytes of deleted files that were copied to disk.",
   files_lost: "Files that vanished before they were read to their end.",

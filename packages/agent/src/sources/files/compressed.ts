@@ -3,7 +3,7 @@ import { closeSync, createReadStream, type ReadStream, statSync, write } from "n
 import { basename, dirname, join } from "node:path";
 import { pipeline, type Readable, type Transform } from "node:stream";
 import { promisify } from "node:util";
-import { crc32, createGunzip, createZstdDecompress } from "node:zlib";
+import { constants, crc32, createGunzip, createZstdDecompress } from "node:zlib";
 import type { Checkpoint } from "../../state/state_store.ts";
 import { looksRotatedFrom, namesIn } from "./copies.ts";
 import { openLog } from "./open_log.ts";
@@ -27,12 +27,19 @@ export interface Restored {
   readonly mtimeNs: bigint;
   /** Bytes of the log up to the end of what was written, counted from its beginning. */
   readonly size: number;
+  /** It holds more, for which there was no room. */
+  readonly isCut: boolean;
 }
+
+/** A form that asks for a larger window is not unpacked, in powers of two: 8 MB, which zstd's own levels up to 19 keep to. */
+const MAX_ZSTD_WINDOW_LOG = 23;
+/** Bytes of a form that are read for its first bytes. */
+const FIRST_READ = 1024 * 1024;
 
 /** Decompressors that Node has; rotation with others (xz, bzip2) leaves what was not read before out of reach. */
 const DECOMPRESSORS: Readonly<Record<string, () => Transform>> = {
   ".gz": createGunzip,
-  ".zst": createZstdDecompress,
+  ".zst": () => createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: MAX_ZSTD_WINDOW_LOG } }),
 };
 /** Forms of one log that begin as it did and are looked into, the newest first: rotation makes one at a time. */
 const MAX_TRIED = 3;
@@ -61,10 +68,16 @@ export class CompressedForms {
    * Writes what a form of the log holds behind its position to an open file, at the same offsets; what lies before is left
    * as a hole.
    * @param into descriptor of an empty file, open for writing.
+   * @param room asks for so many bytes more of it.
    * @returns undefined when no form holds more than was read.
    * @throws a system error of writing, or the reason of the signal.
    */
-  async restore(log: GoneLog, into: number, maxBytes: number, signal: AbortSignal): Promise<Restored | undefined> {
+  async restore(
+    log: GoneLog,
+    into: number,
+    room: (bytes: number) => boolean,
+    signal: AbortSignal,
+  ): Promise<Restored | undefined> {
     const opened = this.#pathsOf(log).flatMap((path) => {
       const log = openLog(path, this.#roots);
       return "fd" in log ? [{ path, ...log }] : [];
@@ -76,9 +89,9 @@ export class CompressedForms {
     for (const { path, fd, stat } of opened) {
       if (restored !== undefined || tried >= MAX_TRIED || signal.aborted) closeSync(fd);
       else {
-        const size = await copyRest(path, fd, log, into, maxBytes, signal);
-        if (typeof size === "number") restored = { path, size, mtimeNs: stat.mtimeNs };
-        else if (size !== "other") tried += 1;
+        const copied = await copyRest(path, fd, log, into, room, signal);
+        if (typeof copied === "object") restored = { path, mtimeNs: stat.mtimeNs, ...copied };
+        else if (copied !== "other") tried += 1;
       }
     }
     return restored;
@@ -92,7 +105,7 @@ export class CompressedForms {
   async firstBytes(form: string, length: number): Promise<Buffer | undefined> {
     const opened = openLog(form, this.#roots);
     if (!("fd" in opened)) return undefined;
-    const bytes = unpacked(form, opened.fd);
+    const bytes = unpacked(form, opened.fd, FIRST_READ);
     let first = Buffer.alloc(0);
     try {
       for await (const chunk of bytes as AsyncIterable<Buffer>) {
@@ -143,7 +156,7 @@ function extensionOf(name: string): string | undefined {
 
 /**
  * @param fd the compressed file, which is closed here.
- * @returns the offset behind what was written; "other" when the file begins in another way than the log; undefined when it
+ * @returns the offset behind what was written, and whether there is more; "other" when the file begins in another way than the log; undefined when it
  * is no form of the log nevertheless, or holds nothing new.
  */
 async function copyRest(
@@ -151,14 +164,15 @@ async function copyRest(
   fd: number,
   log: GoneLog,
   into: number,
-  maxBytes: number,
+  room: (bytes: number) => boolean,
   signal: AbortSignal,
-): Promise<number | "other" | undefined> {
+): Promise<Pick<Restored, "size" | "isCut"> | "other" | undefined> {
   const { offset, anchor } = log.position;
   const keepFrom = offset - anchor.length;
   let head = Buffer.alloc(0);
   let before = Buffer.alloc(0);
   let at = 0;
+  let isCut = false;
   const bytes = unpacked(path, fd);
   try {
     for await (const chunk of bytes as AsyncIterable<Buffer>) {
@@ -175,8 +189,9 @@ async function copyRest(
       }
       if (end > keepFrom) {
         const from = Math.max(0, keepFrom - at);
+        isCut = !room(chunk.length - from);
+        if (isCut) break;
         await writeAsync(into, chunk, from, chunk.length - from, at + from);
-        if (end - keepFrom > maxBytes) return end;
       }
       at = end;
     }
@@ -188,12 +203,13 @@ async function copyRest(
     bytes.destroy();
   }
   const isForm = head.length === log.head.length && before.length === anchor.length;
-  return isForm && at > offset ? at : undefined;
+  return isForm && at > offset ? { size: at, isCut } : undefined;
 }
 
-/** What a compressed file holds. @param fd it is closed in the end. */
-function unpacked(path: string, fd: number): Readable {
-  return decompress(createReadStream("", { fd }), DECOMPRESSORS[extensionOf(path) ?? ".gz"] ?? createGunzip);
+/** What a compressed file holds. @param fd it is closed in the end. @param most bytes of the file that are read. */
+function unpacked(path: string, fd: number, most = Number.POSITIVE_INFINITY): Readable {
+  const source = createReadStream("", { fd, start: 0, end: most });
+  return decompress(source, DECOMPRESSORS[extensionOf(path) ?? ".gz"] ?? createGunzip);
 }
 
 function decompress(source: ReadStream, create: () => Transform): Readable {

@@ -41,6 +41,8 @@ export interface FileSetOptions {
   readonly state: StateStore;
   /** Bytes on disk that copies of deleted files may take; none by default. */
   readonly spoolLimit?: number;
+  /** The same for what is unpacked of compressed files, what is in the spool included; no limit by default. */
+  readonly restoreLimit?: number;
   readonly emit: (event: AgentEvent) => void;
   /** Called when there may be something to read after a time when there was not. */
   readonly onReady: () => void;
@@ -144,6 +146,7 @@ export class FileSet implements WatchSink {
     const vanished = new VanishedFiles({
       compressed,
       state,
+      limit: () => (options.restoreLimit ?? Number.POSITIVE_INFINITY) - this.#spool.bytes,
       records,
       earlier,
       names,

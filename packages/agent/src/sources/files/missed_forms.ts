@@ -20,11 +20,11 @@ interface MissedFormsOptions {
   /** A compressed form of a followed file was found, which is not waited for if it has no name. */
   readonly onForm: (file: TailedFile) => void;
   /**
-   * A compressed form is of nothing that is known. Resolves when it is unpacked, or cannot be.
+   * A compressed form is of nothing that is known. Its path is held while it is unpacked, also after this one releases it.
    * @param form where it is.
    * @param path the name that it had.
    */
-  readonly onMissed: (form: string, path: string, head: Head) => Promise<void>;
+  readonly onMissed: (form: string, path: string, head: Head) => void;
   /** It could not be read. */
   readonly onUnreadable: (form: string, error: unknown) => void;
 }
@@ -90,7 +90,7 @@ export class MissedForms {
       const bytes = await compressed.firstBytes(form, HEAD_BYTES);
       if (bytes === undefined || bytes.length === 0) return;
       const known = this.#knownBy(bytes, path);
-      if (known === undefined) await onMissed(form, path, { length: bytes.length, crc: crc32(bytes) });
+      if (known === undefined) onMissed(form, path, { length: bytes.length, crc: crc32(bytes) });
       else if (known !== "other") onForm(known);
     } catch (error) {
       onUnreadable(form, error);

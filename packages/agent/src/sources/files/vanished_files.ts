@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, ftruncateSync } from "node:fs";
+import { dirname } from "node:path";
 import type { KnownFile, StateStore } from "../../state/state_store.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
 import type { CompressedForms, GoneLog } from "./compressed.ts";
@@ -8,11 +9,15 @@ import type { FileNames } from "./file_names.ts";
 import type { FileRecords } from "./file_records.ts";
 import type { HotFiles } from "./hot_files.ts";
 import { errnoName } from "./open_log.ts";
+import { RestoreSlots } from "./restore_slots.ts";
+import { ScratchBudget } from "./scratch_budget.ts";
 import { BEGINNING, type Head, inodeKey, type TailedFile } from "./tailed_file.ts";
 
 interface VanishedFilesOptions {
   readonly compressed: CompressedForms;
-  readonly state: Pick<StateStore, "moveFile" | "scratchFile" | "scratchRoom">;
+  readonly state: Pick<StateStore, "moveFile" | "scratchFile" | "freeBytes">;
+  /** Bytes on disk that what is unpacked may take. */
+  readonly limit: () => number;
   readonly records: FileRecords;
   readonly earlier: EarlierFiles;
   readonly names: FileNames;
@@ -30,6 +35,8 @@ interface VanishedFilesOptions {
   readonly onDone: (file: TailedFile) => void;
 }
 
+/** How long a log waits for its older lines while those of other logs are unpacked before them, in milliseconds. */
+const HOLD_MS = 10_000;
 /** How long the checkpoint of a file is kept that is not found where it was. */
 const MISSING_MS = 7 * 86_400_000;
 
@@ -42,9 +49,13 @@ export class VanishedFiles {
   /** Ends the reading of compressed files. */
   readonly #closing = new AbortController();
   readonly #restoring = new Map<TailedFile, Promise<void>>();
+  readonly #slots = new RestoreSlots();
+  readonly #budget: ScratchBudget;
 
   constructor(options: VanishedFilesOptions) {
     this.#options = options;
+    const { limit, state } = options;
+    this.#budget = new ScratchBudget({ limit, free: () => state.freeBytes() });
   }
 
   /** A file was deleted while nobody held it open. */
@@ -100,14 +111,12 @@ export class VanishedFiles {
   /**
    * A compressed form is of a file that nobody looked at: all that it holds is to be read.
    * @param path the name of the file.
-   * @returns when it is unpacked, or cannot be.
    */
-  async missed(form: string, path: string, head: Head): Promise<void> {
+  missed(form: string, path: string, head: Head): void {
     const { records, emit } = this.#options;
     const file = records.create({ dev: 0n, ino: 0n, path, head, position: BEGINNING });
     file.presence = "deleted";
     this.#restore(file, () => emit({ name: "file_unreadable", path: form, code: "EBADMSG", attempt: "restore" }), form);
-    await this.#restoring.get(file);
   }
 
   /** Files that are being restored, and whose lines are shipped under a path. */
@@ -147,6 +156,10 @@ export class VanishedFiles {
     const { head, position } = file;
     const log = { paths: new Set([file.path, ...file.names]), head, position, form };
     if (this.#closing.signal.aborted || !compressed.mayExist(log)) return onNothing();
+    if (this.#budget.isEmpty) {
+      emit({ name: "restore_limited", path: file.path });
+      return onNothing();
+    }
     let fd = -1;
     try {
       fd = state.scratchFile();
@@ -161,10 +174,16 @@ export class VanishedFiles {
       emit({ name: "file_unreadable", path: file.path, code: errnoName(error), attempt: "restore" });
       return onNothing();
     }
-    this.#options.hold(file.path);
-    const filled = this.#fill(file, log, fd).then((restored) => {
+    const release = this.#hold(file.path);
+    const patience = setTimeout(release, HOLD_MS);
+    const restore = (): Promise<boolean> => {
+      clearTimeout(patience);
+      return this.#fill(file, log, fd);
+    };
+    const filled = this.#slots.run(dirname(file.path), restore).then((restored) => {
       this.#restoring.delete(file);
-      this.#options.release(file.path);
+      this.#budget.filled(file);
+      release();
       if (restored) return;
       closeSync(fd);
       if (!this.#closing.signal.aborted) onNothing();
@@ -172,15 +191,26 @@ export class VanishedFiles {
     this.#restoring.set(file, filled);
   }
 
+  /** @returns what releases the path, once. */
+  #hold(path: string): () => void {
+    let holds = true;
+    this.#options.hold(path);
+    return () => {
+      if (holds) this.#options.release(path);
+      holds = false;
+    };
+  }
+
   async #fill(file: TailedFile, log: GoneLog, fd: number): Promise<boolean> {
-    const { compressed, state, names, hot, emit, clock, onReady } = this.#options;
+    const { compressed, names, hot, emit, clock, onReady } = this.#options;
     const { signal } = this.#closing;
     const { path } = file;
     try {
-      const found = await compressed.restore(log, fd, state.scratchRoom(), signal);
+      const found = await compressed.restore(log, fd, this.#budget.begin(file), signal);
       if (found === undefined || signal.aborted) return false;
       ftruncateSync(fd, found.size);
       emit({ name: "file_restored", path, from: found.path, bytes: found.size - log.position.offset });
+      if (found.isCut) emit({ name: "restore_limited", path });
       hot.add(file, fd);
       names.follow(file);
       if (file.id === 0) this.#options.records.keep(file);
