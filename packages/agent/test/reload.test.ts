@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   appendFileSync,
   chmodSync,
@@ -13,6 +15,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { mountsRefused } from "../src/watch/mounting.ts";
 import { type AgentOptions, type AgentProcess, makePlace, type Place, startedAgent } from "./agent.ts";
 import { eventually } from "./eventually.ts";
@@ -54,6 +58,9 @@ async function start(
   return { sink, agent, said: (name) => agent.log().filter(({ event }) => event === name).length };
 }
 
+/** A program that appends numbered lines. */
+const WRITER = fileURLToPath(new URL("numbered_writer.ts", import.meta.url));
+
 let lines = 0;
 
 /** Writes a line, and resolves once it has arrived; its tags. */
@@ -82,12 +89,16 @@ test("a changed configuration file is taken up by itself, however it is written"
   renameSync(`${b.file}.new`, b.file);
   await reloads(b, 2);
   assert.equal(await tagsOfNextLine(b), "renamed");
-  // In two steps, of which the first leaves what is no YAML.
+  // In steps over two seconds, of which all but the last leave what is no YAML.
+  const until = performance.now() + 2000;
   writeFileSync(b.file, "log:\n  dirs: [");
-  await eventually(() => performance.now() > 0, "a turn");
-  appendFileSync(b.file, tagged(b.place, "two-steps").slice("log:\n  dirs: [".length));
+  await eventually(() => {
+    appendFileSync(b.file, "\n    ");
+    return performance.now() > until;
+  }, "a slow writer");
+  appendFileSync(b.file, tagged(b.place, "in-steps").slice("log:\n  dirs: [".length));
   await reloads(b, 3);
-  assert.equal(await tagsOfNextLine(b), "two-steps");
+  assert.equal(await tagsOfNextLine(b), "in-steps");
   assert.equal(b.said("config_reload_failed"), 0);
   // Something that changes nothing costs nothing either.
   chmodSync(b.file, 0o644);
@@ -204,3 +215,46 @@ for (const [what, isThere] of [
     assert.equal(await tagsOfNextLine(b), "appeared");
   });
 }
+
+test("lines that are written during twenty reloads, with a server that fails now and then, arrive once and in order", async (t) => {
+  const b = await bench(t);
+  // Every fourth request is refused, and the others take a while, so that each reload finds some under way.
+  let requests = 0;
+  b.sink.behave(async (_, response) => {
+    await delay(20);
+    if (++requests % 4 !== 0) return false;
+    response.writeHead(503).end();
+    return true;
+  });
+  const logs = ["a.log", "b.log"].map((name) => join(b.place.logs, name));
+  const writers = logs.map((log) => {
+    const child = spawn(process.execPath, [WRITER, log, "4000", "1000000", "reopen"], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const written = once(child.stdout, "data").then(([data]) => Number(data));
+    t.after(() => child.kill());
+    return { log, written, child };
+  });
+  for (let n = 1; n <= 20; n += 1) {
+    const tags = `number-${n}`;
+    writeFileSync(b.file, tagged(b.place, tags));
+    b.agent.child.kill("SIGHUP");
+    await b.sink.until(() => b.sink.accepted.at(-1)?.url.searchParams.get("tags") === tags, tags);
+    if (n % 5 === 0) renameSync(logs[0] ?? "", `${logs[0]}.${n / 5}`);
+  }
+  for (const { child } of writers) child.kill();
+  for (const { log, written } of writers) {
+    const count = await written;
+    const isOf = (file: string | undefined): boolean => file === log || file?.startsWith(`${log}.`) === true;
+    const numbers = (): number[] =>
+      b.sink.lines().flatMap(({ file, line }) => (isOf(file) ? [Number.parseInt(line, 10)] : []));
+    await b.sink.until(() => numbers().length >= count, `${count} lines of ${log}`, 60_000);
+    assert.ok(count > 1000);
+    assert.deepEqual(
+      numbers().findIndex((number, at) => number !== at),
+      -1,
+    );
+    assert.equal(numbers().length, count);
+  }
+  assert.equal(b.said("agent_started"), 1, "no new start");
+});
