@@ -8,7 +8,7 @@ import { VERSION } from "../version.ts";
 import type { Start } from "./confine_agent.ts";
 import { destinationText } from "./destination_text.ts";
 import { jsonText } from "./json_text.ts";
-import { loadOrTell, orTell, tellWarnings } from "./load_or_tell.ts";
+import { loadOrTell, orTell, tellErrors, tellWarnings } from "./load_or_tell.ts";
 
 const HELP = `Usage: logdna-agent config [--json] [OPTION]...
        logdna-agent config validate [--json] [OPTION]...
@@ -73,7 +73,7 @@ function tellValidation(start: Start, isJson: boolean): number {
   if (isJson) process.stdout.write(jsonText({ valid: errors.length === 0, errors, warnings }));
   else {
     tellWarnings(warnings);
-    for (const error of errors) process.stderr.write(`${error}\n`);
+    tellErrors(errors);
   }
   if (errors.length > 0 || loaded.kind !== "run") return CONFIG_ERROR_STATUS;
   if (!isJson) {

@@ -1,4 +1,5 @@
 import { CONFIG_ERROR_STATUS, type LoadOptions, type LoadResult, loadConfig } from "../config/mod.ts";
+import { printable } from "../telemetry/printable.ts";
 import { VERSION } from "../version.ts";
 
 /** A configuration to run with. */
@@ -17,10 +18,14 @@ export function orTell(loaded: LoadResult): RunConfig | number {
     process.stdout.write(loaded.text);
     return 0;
   }
-  for (const error of loaded.errors) process.stderr.write(`${error}\n`);
+  tellErrors(loaded.errors);
   return CONFIG_ERROR_STATUS;
 }
 
+export function tellErrors(errors: readonly string[]): void {
+  for (const error of errors) process.stderr.write(`${printable(error)}\n`);
+}
+
 export function tellWarnings(warnings: readonly string[]): void {
-  for (const warning of warnings) process.stderr.write(`Warning: ${warning}\n`);
+  for (const warning of warnings) process.stderr.write(`Warning: ${printable(warning)}\n`);
 }
