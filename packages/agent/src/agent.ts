@@ -174,16 +174,21 @@ export class Agent {
     { goesOn = false, restarts = false }: { readonly goesOn?: boolean; readonly restarts?: boolean } = {},
   ): Promise<{ complete: boolean; nameless: readonly NamelessFile[] }> {
     clearInterval(this.#alive);
+    // What came until now and was not told yet would be an old file to the next one.
+    const seenUntil = Date.now();
+    const swept = restarts ? undefined : this.#watcher.sweepNow().then(() => seenUntil);
     // What is deleted and not acknowledged ends with this process; it is copied while the last answers are waited for.
     const copied = goesOn ? undefined : this.#files.finish(true);
     const complete = await this.#pipeline.finish(timeoutMs);
+    const alive = await Promise.race([swept, delay(timeoutMs, undefined, { ref: false })]);
     await this.#watcher.close();
     const all = copied?.then(() => this.#files.finish(true));
     await Promise.race([all, delay(timeoutMs, undefined, { ref: false })]);
     await this.#files.finish(false);
     const nameless = this.#files.close(goesOn);
     this.#transport.close();
-    if (!restarts) this.#stayAlive();
+    this.#measureAll();
+    if (alive !== undefined) this.#setAlive(alive);
     this.#state.close();
     return { complete, nameless };
   }
@@ -205,14 +210,22 @@ export class Agent {
   }
 
   #stayAlive(): void {
-    const { emit } = this.#telemetry;
+    this.#measureAll();
+    this.#setAlive(Date.now());
+  }
+
+  #measureAll(): void {
     this.measure();
     const missing = unaccounted(accountingOf(this.#telemetry.snapshot()));
-    if (missing !== 0) emit({ name: "accounting_mismatch", bytes: missing });
+    if (missing !== 0) this.#telemetry.emit({ name: "accounting_mismatch", bytes: missing });
+  }
+
+  /** Every file that came until then is known. */
+  #setAlive(now: number): void {
     try {
-      this.#state.setAlive(Date.now());
+      this.#state.setAlive(now);
     } catch (error) {
-      emit({
+      this.#telemetry.emit({
         name: "checkpoint_failed",
         attempt: "save the time",
         reason: error instanceof Error ? error.message : "",

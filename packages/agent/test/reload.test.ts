@@ -37,14 +37,18 @@ function tagged(place: Place, tag: string): string {
   return `log:\n  dirs: [${JSON.stringify(place.logs)}]\nhttp:\n  params:\n    tags: ${tag}\n`;
 }
 
-async function bench(t: TestContext, prepare?: (place: Place, file: string) => void): Promise<Bench> {
+async function bench(
+  t: TestContext,
+  env: AgentOptions["env"] = {},
+  prepare?: (place: Place, file: string) => void,
+): Promise<Bench> {
   const place = makePlace();
   const directory = join(place.root, "etc");
   mkdirSync(directory);
   const file = join(directory, "config.yaml");
   if (prepare === undefined) writeFileSync(file, tagged(place, "first"));
   else prepare(place, file);
-  return { place, file, ...(await start(t, place, { env: { LOGDNA_CONFIG_FILE: file } })) };
+  return { place, file, ...(await start(t, place, { env: { LOGDNA_CONFIG_FILE: file, ...env } })) };
 }
 
 async function start(
@@ -120,7 +124,7 @@ test("a mounted ConfigMap, whose directory is swapped behind a link, is taken up
     symlinkSync(name, join(directory, "..data_tmp"));
     renameSync(join(directory, "..data_tmp"), join(directory, "..data"));
   };
-  const b = await bench(t, (place, file) => {
+  const b = await bench(t, {}, (place, file) => {
     swap(join(file, ".."), "..2026_01", tagged(place, "first"));
     symlinkSync("..data/config.yaml", file);
   });
@@ -216,45 +220,51 @@ for (const [what, isThere] of [
   });
 }
 
-test("lines that are written during twenty reloads, with a server that fails now and then, arrive once and in order", async (t) => {
-  const b = await bench(t);
-  // Every fourth request is refused, and the others take a while, so that each reload finds some under way.
-  let requests = 0;
-  b.sink.behave(async (_, response) => {
-    await delay(20);
-    if (++requests % 4 !== 0) return false;
-    response.writeHead(503).end();
-    return true;
-  });
-  const logs = ["a.log", "b.log"].map((name) => join(b.place.logs, name));
-  const writers = logs.map((log) => {
-    const child = spawn(process.execPath, [WRITER, log, "4000", "1000000", "reopen"], {
-      stdio: ["ignore", "pipe", "inherit"],
+for (const lookback of [undefined, "none", "tail"]) {
+  const title =
+    "lines and files that are written during twenty reloads, with a server that fails now and then, arrive once and in order";
+  test(`${title} (lookback ${lookback ?? "not set"})`, async (t) => {
+    const b = await bench(t, { LOGDNA_LOOKBACK: lookback });
+    // Every fourth request is refused, and the others take a while, so that each reload finds some under way.
+    let requests = 0;
+    b.sink.behave(async (_, response) => {
+      await delay(20);
+      if (++requests % 4 !== 0) return false;
+      response.writeHead(503).end();
+      return true;
     });
-    const written = once(child.stdout, "data").then(([data]) => Number(data));
-    t.after(() => child.kill());
-    return { log, written, child };
-  });
-  for (let n = 1; n <= 20; n += 1) {
-    const tags = `number-${n}`;
-    writeFileSync(b.file, tagged(b.place, tags));
-    b.agent.child.kill("SIGHUP");
-    await b.sink.until(() => b.sink.accepted.at(-1)?.url.searchParams.get("tags") === tags, tags);
-    if (n % 5 === 0) renameSync(logs[0] ?? "", `${logs[0]}.${n / 5}`);
-  }
-  for (const { child } of writers) child.kill();
-  for (const { log, written } of writers) {
+    const log = join(b.place.logs, "a.log");
+    const args = [WRITER, log, "2000", "1000000", "reopen"];
+    const writer = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+    t.after(() => writer.kill());
+    const written = once(writer.stdout, "data").then(([data]) => Number(data));
+    // New files at every moment, also while one agent has ended and the next has not begun.
+    let files = 0;
+    const maker = setInterval(() => {
+      files += 1;
+      writeFileSync(join(b.place.logs, `new-${files}.log`), `new ${files}\n`);
+    }, 10);
+    t.after(() => clearInterval(maker));
+    for (let n = 1; n <= 20; n += 1) {
+      const tags = `number-${n}`;
+      writeFileSync(b.file, tagged(b.place, tags));
+      b.agent.child.kill("SIGHUP");
+      await b.sink.until(() => b.sink.accepted.at(-1)?.url.searchParams.get("tags") === tags, tags);
+      if (n % 5 === 0) renameSync(log, `${log}.${n / 5}`);
+    }
+    writer.kill();
+    clearInterval(maker);
     const count = await written;
-    const isOf = (file: string | undefined): boolean => file === log || file?.startsWith(`${log}.`) === true;
-    const numbers = (): number[] =>
-      b.sink.lines().flatMap(({ file, line }) => (isOf(file) ? [Number.parseInt(line, 10)] : []));
-    await b.sink.until(() => numbers().length >= count, `${count} lines of ${log}`, 60_000);
-    assert.ok(count > 1000);
-    assert.deepEqual(
-      numbers().findIndex((number, at) => number !== at),
-      -1,
-    );
-    assert.equal(numbers().length, count);
-  }
-  assert.equal(b.said("agent_started"), 1, "no new start");
-});
+    const texts = (isNew: boolean): string[] => b.sink.texts().filter((text) => text.startsWith("new ") === isNew);
+    const numbers = (): number[] => texts(false).map((text) => Number.parseInt(text, 10));
+    await b.sink.until(() => numbers().length >= count, `${count} lines`, 60_000);
+    await b.sink.until(() => texts(true).length >= files, `${files} files`, 20_000);
+    t.diagnostic(`${count} lines, ${files} files`);
+    assert.ok(count > 1000 && files > 100);
+    const outOfOrder = numbers().findIndex((number, at) => number !== at);
+    assert.deepEqual([outOfOrder, numbers().length], [-1, count]);
+    assert.deepEqual(new Set(texts(true)).size, files);
+    assert.deepEqual(texts(true).length, files);
+    assert.equal(b.said("agent_started"), 1, "no new start");
+  });
+}

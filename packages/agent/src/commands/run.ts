@@ -367,8 +367,9 @@ function inStateOf(next: Config, before: Config, files: readonly NamelessFile[] 
   return files.map(({ fd, known }) => ({ fd, known: { ...known, id: 0 } }));
 }
 
-function resumed(config: Config): Config["lookback"] {
-  return config.lookback === "none" ? "resume" : config.lookback;
+/** For `none` and `tail` a file that comes while one agent has ended and the next has not begun would be an old one. */
+function resumed({ lookback }: Config): Config["lookback"] {
+  return lookback === "none" || lookback === "tail" ? "resume" : lookback;
 }
 
 /** What must not show in the log, also where a server or a proxy says it: key, headers, and the password of a proxy. */
