@@ -74,6 +74,35 @@ for (const [value, { first, second }] of Object.entries(CASES)) {
   });
 }
 
+test("files that come while the agent ends and begins are read from their start", async (t) => {
+  const place = makePlace();
+  const sink = await startSink();
+  t.after(() => sink.close());
+  let files = 0;
+  const maker = setInterval(() => {
+    files += 1;
+    writeFileSync(join(place.logs, `${files}.log`), `new ${files}\n`);
+  }, 5);
+  t.after(() => clearInterval(maker));
+  let agent = await startedAgent(t, { place, port: sink.port });
+  // What was there before the first start is old.
+  const first = files + 1;
+  for (let n = 0; n < 3; n += 1) {
+    const made = files;
+    await sink.until(
+      () => sink.texts().includes(`new ${made}`) || sink.texts().includes(`new ${made + 1}`),
+      "a new file",
+    );
+    assert.equal(await agent.stop(), 0);
+    agent = await startedAgent(t, { place, port: sink.port });
+  }
+  clearInterval(maker);
+  const expected = Array.from({ length: files - first + 1 }, (_, n) => `new ${first + n}`);
+  const arrived = (): string[] => sink.texts().filter((text) => Number(text.slice(4)) >= first);
+  await sink.until(() => arrived().length >= expected.length, `${expected.length} files`);
+  assert.deepEqual(arrived().toSorted(), expected.toSorted());
+});
+
 /** Resolves once exactly these lines have arrived behind those that had before. */
 async function arrives(sink: Sink, before: number, expected: readonly string[]): Promise<void> {
   const arrived = (): string[] => sink.texts().slice(before);

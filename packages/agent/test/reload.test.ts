@@ -19,6 +19,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { mountsRefused } from "../src/watch/mounting.ts";
 import { type AgentOptions, type AgentProcess, makePlace, type Place, startedAgent } from "./agent.ts";
+import { refused } from "./confinement_bench.ts";
 import { eventually } from "./eventually.ts";
 import { type Sink, startSink } from "./sink.ts";
 
@@ -183,6 +184,27 @@ test("what takes more than the agent has kept ends it with 75, for a new start",
   writeFileSync(b.file, `log:\n  dirs: [${JSON.stringify(b.place.logs)}\n`);
   await b.agent.logged(({ event }) => event === "config_reload_failed");
   assert.equal(b.agent.pid, pid);
+});
+
+test("a file that is granted alone and replaced is read by a new start, once it is whole", {
+  skip: refused,
+}, async (t) => {
+  const place = makePlace();
+  // Beside directories: the agent is not let into this one as a whole.
+  const file = join(place.root, "config.yaml");
+  writeFileSync(file, tagged(place, "first"));
+  const b: Bench = { place, file, ...(await start(t, place, { env: { LOGDNA_CONFINEMENT: "best-effort" } })) };
+  assert.equal(await tagsOfNextLine(b), "first");
+  writeFileSync(file, tagged(place, "in-place"));
+  await reloads(b, 1);
+  assert.equal(await tagsOfNextLine(b), "in-place");
+  writeFileSync(`${file}.new`, tagged(place, "renamed"));
+  renameSync(`${file}.new`, file);
+  const { message } = await b.agent.logged(({ event }) => event === "restart_needed");
+  assert.match(message, /reading .*config\.yaml, which changed/);
+  await eventually(() => b.said("agent_started") === 2, "a new start");
+  assert.equal(await tagsOfNextLine(b), "renamed");
+  assert.equal(b.said("config_reload_failed"), 0);
 });
 
 for (const [what, isThere] of [
