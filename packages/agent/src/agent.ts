@@ -178,7 +178,6 @@ export class Agent {
    */
   async stop(timeoutMs: number, goesOn = false): Promise<{ complete: boolean; nameless: readonly NamelessFile[] }> {
     clearInterval(this.#alive);
-    this.measure();
     // What is deleted and not acknowledged ends with this process; it is copied while the last answers are waited for.
     const copied = goesOn ? undefined : this.#files.finish(true);
     const complete = await this.#pipeline.finish(timeoutMs);
@@ -188,6 +187,7 @@ export class Agent {
     await this.#files.finish(false);
     const nameless = this.#files.close(goesOn);
     this.#transport.close();
+    this.#measureAll();
     this.#state.close();
     return { complete, nameless };
   }
@@ -209,18 +209,26 @@ export class Agent {
   }
 
   #stayAlive(): void {
-    const { emit } = this.#telemetry;
-    this.measure();
-    const missing = unaccounted(accountingOf(this.#telemetry.snapshot()));
-    if (missing !== 0) emit({ name: "accounting_mismatch", bytes: missing });
+    this.#measureAll();
     // What happened shortly before this moment may wait to be told yet; two such times earlier nothing does.
     this.#looked.push(Date.now());
     const [seenUntil = 0] = this.#looked;
     if (this.#looked.length > LAG) this.#looked.shift();
+    this.#setAlive(seenUntil);
+  }
+
+  #measureAll(): void {
+    this.measure();
+    const missing = unaccounted(accountingOf(this.#telemetry.snapshot()));
+    if (missing !== 0) this.#telemetry.emit({ name: "accounting_mismatch", bytes: missing });
+  }
+
+  /** Every file that came until then is known. */
+  #setAlive(now: number): void {
     try {
-      this.#state.setAlive(seenUntil);
+      this.#state.setAlive(now);
     } catch (error) {
-      emit({
+      this.#telemetry.emit({
         name: "checkpoint_failed",
         attempt: "save the time",
         reason: error instanceof Error ? error.message : "",

@@ -159,11 +159,18 @@ function grantForRoot(path: string, isHarmless: (directory: string) => boolean):
   return [whole ? parent : path];
 }
 
-/** The same for what is configured; but a directory with directories in it is for more than one file's sake. */
+/**
+ * The same for what is configured, which may appear later; but a directory with directories in it is for more than one file's
+ * sake.
+ */
 function grantForConfiguration(path: string, isHarmless: (directory: string) => boolean): string[] {
   const parent = dirname(path);
   const whole =
-    kindOf(path) === "other" && !NEVER_WHOLE.has(parent) && !HOME.test(parent) && isFlat(parent) && isHarmless(parent);
+    kindOf(path) !== "directory" &&
+    !NEVER_WHOLE.has(parent) &&
+    !HOME.test(parent) &&
+    isFlat(parent) &&
+    isHarmless(parent);
   return [realPath(path), ...(whole ? [parent] : [])];
 }
 

@@ -173,6 +173,18 @@ export function wouldBeReadable(path: string, { fromRoot, keepCapability, uid, g
   return fromRoot && !keepCapability && needsCapability([path], uid, gid);
 }
 
+/**
+ * Whether a file that an agent with this policy must not read could be read by one that is started anew.
+ * @param noCap it would keep no capability either.
+ * @param replaced the granted files that are other ones now.
+ */
+export function readableAnew(path: string, policy: Policy, noCap: boolean, replaced: readonly string[]): boolean {
+  const real = realPath(path);
+  const { fromRoot, keepCapability, uid, gid } = policy;
+  if (!keepCapability && needsCapability([path, real], uid, gid)) return fromRoot && !noCap;
+  return !isGranted(path, policy) || replaced.includes(real);
+}
+
 /** Whether a path may be read under a policy. */
 function isGranted(path: string, { logs, readable }: Policy): boolean {
   const real = realPath(path);

@@ -1,12 +1,11 @@
 import { readFileSync } from "node:fs";
 import type { Confinement } from "@logdna-agent/confinement";
-import { CONFIG_ERROR_STATUS, loadConfig } from "../config/mod.ts";
 import { examine } from "../doctor/examine.ts";
 import { renderReport } from "../doctor/render.ts";
 import { beginAttempt, finishAttempt } from "../doctor/run_attempt.ts";
-import { printableJson } from "../telemetry/printable.ts";
-import { VERSION } from "../version.ts";
 import type { Start } from "./confine_agent.ts";
+import { jsonText } from "./json_text.ts";
+import { loadOrTell, tellWarnings } from "./load_or_tell.ts";
 
 /** Exit status when something that is required is missing. */
 const NOT_READY_STATUS = 1;
@@ -43,20 +42,13 @@ export async function doctor({ argv, env }: Start, confinement?: Confinement): P
     return readFileSync(path, "utf8");
   };
   const options = argv.filter((text) => text !== "--json");
-  const loaded = loadConfig({ argv: options, env, version: VERSION, readFile, keyIsOptional: true });
-  for (const warning of loaded.warnings) process.stderr.write(`Warning: ${warning}\n`);
-  if (loaded.kind === "error") {
-    for (const error of loaded.errors) process.stderr.write(`${error}\n`);
-    return CONFIG_ERROR_STATUS;
-  }
-  if (loaded.kind === "print") {
-    process.stdout.write(loaded.text);
-    return 0;
-  }
+  const loaded = loadOrTell({ argv: options, env, readFile, keyIsOptional: true });
+  if (typeof loaded === "number") return loaded;
+  tellWarnings(loaded.warnings);
   const report = await examine(loaded.config, files);
   process.stdout.write(
     argv.includes("--json")
-      ? `${JSON.stringify(report, undefined, 2).split("\n").map(printableJson).join("\n")}\n`
+      ? jsonText(report)
       : renderReport(report, { colours: process.stdout.isTTY === true && process.env.NO_COLOR === undefined }),
   );
   return report.verdict.problems.length === 0 ? 0 : NOT_READY_STATUS;

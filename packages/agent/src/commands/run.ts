@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { type Confinement, GrantedFiles, NOBODY, type Policy } from "@logdna-agent/confinement";
 import { Agent } from "../agent.ts";
-import { CONFIG_ERROR_STATUS, type Config, type LoadResult, loadConfig, proxyText } from "../config/mod.ts";
+import type { Config } from "../config/mod.ts";
 import { headerSecrets } from "../delivery/otlp_protocol.ts";
 import { TransportError } from "../delivery/transport_error.ts";
 import { type AgentFacts, agentMetrics, exposition, MetricsPort } from "../metrics/mod.ts";
@@ -12,10 +12,11 @@ import { StatusFile } from "../status/status_file.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
 import { createTelemetry, type Telemetry } from "../telemetry/mod.ts";
 import { VERSION } from "../version.ts";
-import { beyond, rootsOf, type Start, wouldBeReadable } from "./confine_agent.ts";
+import { CONFIG_LOOK_MS, ConfigFiles, type ConfigReading } from "./config_files.ts";
+import { beyond, readableAnew, rootsOf, type Start, wouldBeReadable } from "./confine_agent.ts";
+import { destinationText } from "./destination_text.ts";
+import { orTell, type RunConfig } from "./load_or_tell.ts";
 import { noteRestart, readRestarts, waitBeforeRestart } from "./restart_record.ts";
-
-type RunConfig = Extract<LoadResult, { kind: "run" }>;
 
 const SHARED_USER =
   "the agent runs as nobody, whom other programs may run as, too: they can read and change its state (`useradd --system logdna-agent` gives it a user of its own)";
@@ -36,21 +37,17 @@ const START_FAILED_STATUS = 1;
 const RESTART_STATUS = 75;
 
 /**
- * `logdna-agent` without a sub-command: runs until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+ * `logdna-agent` without a sub-command: runs until SIGTERM or SIGINT. The configuration is read again when its files change, and on
+ * SIGHUP.
  * @param confinement what the process is confined to, or why it is not although that was wanted.
  * @returns the exit status.
  */
-export async function run({ argv, env }: Start, confinement: Confinement | string | undefined): Promise<number> {
-  const loaded = loadConfig({ argv, env, version: VERSION });
-  if (loaded.kind !== "run") {
-    for (const warning of loaded.warnings) process.stderr.write(`Warning: ${warning}\n`);
-    if (loaded.kind === "print") {
-      process.stdout.write(loaded.text);
-      return 0;
-    }
-    for (const error of loaded.errors) process.stderr.write(`${error}\n`);
-    return CONFIG_ERROR_STATUS;
-  }
+export async function run(start: Start, confinement: Confinement | string | undefined): Promise<number> {
+  const files = new ConfigFiles(start);
+  const reading = files.read();
+  const loaded = orTell(reading.loaded);
+  if (typeof loaded === "number") return loaded;
+  files.accept(reading);
   const { config } = loaded;
   // The agent makes nothing that others may read, whatever it was started with.
   process.umask(0o077);
@@ -62,7 +59,9 @@ export async function run({ argv, env }: Start, confinement: Confinement | strin
   tellConfinement(telemetry, confinement);
   const signals = new SignalQueue(["SIGTERM", "SIGINT", "SIGHUP"]);
   const policy = typeof confinement === "object" ? confinement.policy : undefined;
-  const running = new RunningAgent(loaded, telemetry, policy, factsOf(confinement), () => signals.push("restart"));
+  const running = new RunningAgent(loaded, files, telemetry, policy, factsOf(confinement), (call) =>
+    signals.push(call),
+  );
   try {
     await running.start();
   } catch (error) {
@@ -71,12 +70,12 @@ export async function run({ argv, env }: Start, confinement: Confinement | strin
     return START_FAILED_STATUS;
   }
   for (;;) {
-    const signal = await signals.next();
-    if (signal === "SIGHUP") await running.reload(loadConfig({ argv, env, version: VERSION }));
+    const call = await signals.next();
+    if (call === "SIGHUP" || call === "changed") await running.reload(call === "SIGHUP");
     else {
-      await running.stop(signal);
+      await running.stop(call);
       telemetry.flush();
-      return signal === "restart" ? RESTART_STATUS : 0;
+      return call === "restart" ? RESTART_STATUS : 0;
     }
   }
 }
@@ -112,11 +111,13 @@ function factsOf(confinement: Confinement | string | undefined): AgentFacts {
   return { version: VERSION, layers, confined: lackingIn(confinement).length === 0 };
 }
 
-/** The agent with the configuration that is in force, which SIGHUP replaces. */
+/** The agent with the configuration that is in force, which SIGHUP and a change of its files replace. */
 class RunningAgent {
   readonly #policy: Policy | undefined;
   readonly #granted: GrantedFiles | undefined;
-  readonly #restart: () => void;
+  readonly #call: (call: "restart" | "changed") => void;
+  readonly #files: ConfigFiles;
+  #look: NodeJS.Timeout | undefined;
   #watch: NodeJS.Timeout | undefined;
   #restarting = false;
   #loaded: RunConfig;
@@ -132,14 +133,16 @@ class RunningAgent {
 
   constructor(
     loaded: RunConfig,
+    files: ConfigFiles,
     telemetry: Telemetry,
     policy: Policy | undefined,
     facts: AgentFacts,
-    restart: () => void,
+    call: (call: "restart" | "changed") => void,
   ) {
+    this.#files = files;
     this.#policy = policy;
     this.#granted = policy && new GrantedFiles(policy);
-    this.#restart = restart;
+    this.#call = call;
     this.#loaded = loaded;
     this.#telemetry = telemetry;
     for (const secret of secretsOf(loaded.config)) telemetry.conceal(secret);
@@ -168,10 +171,13 @@ class RunningAgent {
       name: "agent_started",
       version: VERSION,
       pid: process.pid,
-      destination: destinationOf(config),
+      destination: destinationText(config),
       logDirs: config.logDirs,
     });
     this.#status = setInterval(() => this.#tellStatus(), STATUS_MS);
+    this.#look = setInterval(() => {
+      if (this.#files.changed()) this.#call("changed");
+    }, CONFIG_LOOK_MS);
     if (this.#granted === undefined) return;
     this.#watch = setInterval(() => this.#lookAtGranted(), GRANTED_MS);
     this.#lookAtGranted();
@@ -187,7 +193,7 @@ class RunningAgent {
     const restart = (): void => {
       noteRestart(dbPath, record, Date.now(), capability);
       emit({ name: "restart_needed", reason, status: RESTART_STATUS });
-      this.#restart();
+      this.#call("restart");
     };
     const waitMs = asked ? 0 : waitBeforeRestart(record, Date.now());
     if (waitMs === 0) return restart();
@@ -196,7 +202,8 @@ class RunningAgent {
   }
 
   #lookAtGranted(): void {
-    const replaced = this.#granted?.replaced() ?? [];
+    // Those of the configuration are looked at on their own, and read only once they are whole.
+    const replaced = (this.#granted?.replaced() ?? []).filter((path) => !this.#files.leadTo(path));
     if (replaced.length > 0) return this.#needsRestart(`reading ${replaced.join(", ")}, which was replaced`);
     // One may have appeared between the moment at which the policy was made and the start of this image.
     const roots = rootsOf(this.#loaded.config).filter((root) => existsSync(root));
@@ -216,7 +223,7 @@ class RunningAgent {
       pid: process.pid,
       startedAt: this.#startedAt,
       writtenAt: Date.now(),
-      destination: destinationOf(config),
+      destination: destinationText(config),
       notReady: this.#notReady(),
       lastError: this.#telemetry.lastProblem(),
       confinement: { layers: this.#facts.layers, complete: this.#facts.confined },
@@ -235,6 +242,7 @@ class RunningAgent {
   async stop(signal: string): Promise<void> {
     clearInterval(this.#watch);
     clearInterval(this.#status);
+    clearInterval(this.#look);
     this.#busy = "stopping";
     const { emit } = this.#telemetry;
     const { shutdownTimeout } = this.#loaded.config;
@@ -246,17 +254,31 @@ class RunningAgent {
     emit({ name: "shutdown_complete", complete, durationMs: performance.now() - begun });
   }
 
-  /** Goes on with another configuration; with one that has errors, or that cannot be used, the old one stays in force. */
-  async reload(next: LoadResult): Promise<void> {
+  /**
+   * Reads the configuration again and goes on with it; with one that has errors, or that cannot be used, the old one stays in force.
+   * @param asked somebody wants it (SIGHUP), also where nothing is other than it was; else its files have changed.
+   */
+  async reload(asked: boolean): Promise<void> {
     const { emit, setLevel, conceal } = this.#telemetry;
+    const reading = this.#files.read();
+    // Without the file of a default place there is a valid configuration, but hardly the one that is meant.
+    if (!asked && reading.gone.length > 0) return emit({ name: "config_file_gone", paths: reading.gone });
+    const unread = this.#readableAnew(reading);
+    if (unread.length > 0) return this.#needsRestart(`reading ${unread.join(", ")}, which changed`, { asked });
+    const next = reading.loaded;
     if (next.kind !== "run") {
       emit({ name: "config_reload_failed", errors: next.kind === "error" ? next.errors : [] });
       return;
     }
     const before = this.#loaded;
+    const changed = changes(before.config, next.config);
+    if (!asked && changed.every((name) => name === "key" && next.config.keyPath === before.config.keyPath)) {
+      this.#accept(reading, next);
+      return emit({ name: "config_reloaded", changed: [] });
+    }
     const policy = this.#policy;
     const more = policy && beyond(next.config, policy);
-    if (more !== undefined) return this.#needsRestart(`the new configuration needs ${more}`, { asked: true });
+    if (more !== undefined) return this.#needsRestart(`the new configuration needs ${more}`, { asked });
     for (const secret of secretsOf(next.config)) conceal(secret);
     this.#busy = "starting";
     const nameless = (await this.#agent?.stop(before.config.shutdownTimeout, true))?.nameless;
@@ -270,11 +292,24 @@ class RunningAgent {
       return;
     }
     if (next.config.dbPath !== before.config.dbPath) this.#statusFile = undefined;
-    this.#loaded = next;
-    await this.#port.listen(next.config);
     setLevel(next.config.logLevel);
+    this.#accept(reading, next);
+    await this.#port.listen(next.config);
+    emit({ name: "config_reloaded", changed });
+  }
+
+  #accept(reading: ConfigReading, next: RunConfig): void {
+    this.#files.accept(reading);
+    this.#loaded = next;
     this.#warn(next);
-    emit({ name: "config_reloaded", changed: changes(before.config, next.config) });
+  }
+
+  /** The files of the configuration that this process must not read, and one that is started anew could. */
+  #readableAnew({ refused }: ConfigReading): string[] {
+    const policy = this.#policy;
+    if (policy === undefined || refused.length === 0) return [];
+    const replaced = this.#granted?.replaced() ?? [];
+    return refused.filter((path) => readableAnew(path, policy, this.#loaded.config.noCap, replaced));
   }
 
   async #begin(config: Config, lookback = config.lookback, nameless: readonly NamelessFile[] = []): Promise<void> {
@@ -299,24 +334,27 @@ class RunningAgent {
   }
 }
 
-/** Signals in the order of their arrival, one at a time. */
+/** Signals, and what the agent asks of itself. */
+type Call = NodeJS.Signals | "restart" | "changed";
+
+/** Calls in the order of their arrival, one at a time. */
 class SignalQueue {
-  readonly #waiting: (NodeJS.Signals | "restart")[] = [];
+  readonly #waiting: Call[] = [];
   #wake = Promise.withResolvers<void>();
 
   constructor(signals: readonly NodeJS.Signals[]) {
     for (const signal of signals) process.on(signal, () => this.push(signal));
   }
 
-  push(signal: NodeJS.Signals | "restart"): void {
-    this.#waiting.push(signal);
+  push(call: Call): void {
+    if (call !== "changed" || !this.#waiting.includes(call)) this.#waiting.push(call);
     this.#wake.resolve();
   }
 
-  async next(): Promise<NodeJS.Signals | "restart"> {
+  async next(): Promise<Call> {
     for (;;) {
-      const signal = this.#waiting.shift();
-      if (signal !== undefined) return signal;
+      const call = this.#waiting.shift();
+      if (call !== undefined) return call;
       await this.#wake.promise;
       this.#wake = Promise.withResolvers();
     }
@@ -329,14 +367,9 @@ function inStateOf(next: Config, before: Config, files: readonly NamelessFile[] 
   return files.map(({ fd, known }) => ({ fd, known: { ...known, id: 0 } }));
 }
 
-function resumed(config: Config): Config["lookback"] {
-  return config.lookback === "none" ? "resume" : config.lookback;
-}
-
-function destinationOf(config: Config): string {
-  const host = config.host.includes(":") ? `[${config.host}]` : config.host;
-  const through = config.proxy === undefined ? "" : ` through the proxy ${proxyText(config.proxy)}`;
-  return `${config.useSsl ? "https" : "http"}://${host}:${config.port}${config.endpoint}${config.output === "otlp" ? " (OTLP)" : ""}${through}`;
+/** For `none` and `tail` a file that comes while one agent has ended and the next has not begun would be an old one. */
+function resumed({ lookback }: Config): Config["lookback"] {
+  return lookback === "none" || lookback === "tail" ? "resume" : lookback;
 }
 
 /** What must not show in the log, also where a server or a proxy says it: key, headers, and the password of a proxy. */

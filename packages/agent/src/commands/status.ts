@@ -1,10 +1,9 @@
-import { CONFIG_ERROR_STATUS, loadConfig } from "../config/mod.ts";
 import { renderStatus } from "../status/render.ts";
 import type { StatusReport } from "../status/report.ts";
 import { readStatus } from "../status/status_file.ts";
 import { printableJson } from "../telemetry/printable.ts";
-import { VERSION } from "../version.ts";
 import type { Start } from "./confine_agent.ts";
+import { loadOrTell } from "./load_or_tell.ts";
 
 /** Exit status for a program that is not running: Linux Standard Base, "Init Script Actions". */
 const NOT_RUNNING_STATUS = 3;
@@ -28,15 +27,8 @@ export function status({ argv, env }: Start): number {
     return 0;
   }
   const options = argv.filter((text) => text !== "--json");
-  const loaded = loadConfig({ argv: options, env, version: VERSION, keyIsOptional: true });
-  if (loaded.kind === "error") {
-    for (const error of loaded.errors) process.stderr.write(`${error}\n`);
-    return CONFIG_ERROR_STATUS;
-  }
-  if (loaded.kind === "print") {
-    process.stdout.write(loaded.text);
-    return 0;
-  }
+  const loaded = loadOrTell({ argv: options, env, keyIsOptional: true });
+  if (typeof loaded === "number") return loaded;
   const { dbPath } = loaded.config;
   let report: StatusReport;
   try {

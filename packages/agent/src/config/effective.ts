@@ -175,7 +175,7 @@ function ingestionKey(merged: Merged, { readFile }: Surroundings, problems: Prob
   if (keyFile === undefined || !isKeyInFile(merged)) {
     if (key === undefined && settings.output !== "otlp" && !merged.problems.some(isAboutKey)) {
       const message = `there is no ingestion key; set MZ_INGESTION_KEY, MZ_INGESTION_KEY_FILE, or http.ingestion_key in the configuration file`;
-      problems.push({ where: "", message });
+      problems.push({ where: "", message, lacksKey: "missing" });
     }
     return key;
   }
@@ -190,7 +190,8 @@ function ingestionKey(merged: Merged, { readFile }: Surroundings, problems: Prob
     if (read !== undefined) return read;
     problems.push({ where: place, message: `the file ${keyFile} must hold ${OPTIONS.key.kind.expected}` });
   } catch (error) {
-    problems.push({ where: place, message: `cannot read the key from ${keyFile}: ${systemReason(error)}` });
+    const message = `cannot read the key from ${keyFile}: ${systemReason(error)}`;
+    problems.push({ where: place, message, lacksKey: "unreadable" });
   }
   return undefined;
 }

@@ -18,8 +18,27 @@ A flag counts before an environment variable, that before the configuration file
   either agent have relied on: with any other rule a host would ship less, or more, after the change of agents.
 
 Everything that is wrong is told at once, with the file, line and column, the variable or the flag, and the agent exits with
-status 22. \`--list\` prints the effective configuration as a file that can be used again, with the key masked. SIGHUP reads
-everything again; with errors the old configuration stays in force.
+status 22. \`--list\` prints the effective configuration as a file that can be used again, with the key masked.
+
+## Looking at it and changing it
+
+- \`logdna-agent config\` shows each value in force and where it comes from: the default, a file and line, a variable, a flag.
+  \`--json\` prints the same for programs. Secrets are masked.
+- \`logdna-agent config validate\` tells everything that is wrong, and every warning, before a roll-out; it ends with 22 where the
+  agent would not start, else with 0.
+- \`logdna-agent config --schema\` prints the JSON schema of the YAML file
+  ([configuration.schema.json](configuration.schema.json)). An editor that knows YAML completes and checks the file with
+  \`# yaml-language-server: $schema=configuration.schema.json\` as its first line.
+
+All three take the agent's own options, variables and files, need neither root nor a running agent, and change nothing. So
+\`logdna-agent config validate -c new.yaml\` checks a file before it takes the place of another.
+
+A running agent takes up its configuration file, a changed one as well as one that appears at its default place, within about two
+seconds: once the file has stayed the same for one. It may be written in place, renamed over the old one, or be swapped
+behind a link, as Kubernetes does with a ConfigMap. A file with errors is told with their places and changes nothing, and so is one
+that is gone; the old configuration stays in force. SIGHUP reads everything again at once, and goes on without a file of a
+default place that is gone. Files stay where they are read, and lines on their way arrive once. A key in a file of its own is read
+again when the server rejects the old one.
 
 ## What the agent gives away
 
@@ -30,9 +49,10 @@ proxy before it instead, and to DNS; and nothing else. Its first log line says w
 where a layer cannot be had; \`NO_CAP\` refuses the capability.
 
 What was given away does not come back. When the agent needs more than it kept (a log directory that appears, a first file
-that only root may read, other directories or another server after SIGHUP, a replaced \`/etc/resolv.conf\`), it sends
+that only root may read, other directories or another server in a changed configuration, a replaced \`/etc/resolv.conf\`), it sends
 what is in hand and ends with status 75, for the service manager to start it anew at once. Nothing is lost by that: what
-came meanwhile is read from its start, unless \`LOOKBACK\` is \`none\`, which skips it as at every start.
+came meanwhile is read from its start, unless \`LOOKBACK\` is \`none\` or, for new
+files, \`tail\`, which skip it as at every start.
 
 ## Proxies and certificates
 

@@ -6,6 +6,8 @@ const INDENT = 6;
 const WIDTH = 100;
 
 const COMMANDS = {
+  config:
+    "Show each value in force and where it comes from; `config validate` tells everything that is wrong, `config --schema` prints the JSON schema of the file; see config --help.",
   doctor:
     "Tell which privileges this host's log files need, what the agent keeps of them and what it gives away, and what would do with less; see doctor --help.",
   status:

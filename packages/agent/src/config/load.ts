@@ -8,8 +8,8 @@ import { readFlags } from "./flags.ts";
 import { helpText } from "./help.ts";
 import { listText } from "./list.ts";
 import { merge } from "./merge.ts";
-import type { OptionName } from "./options.ts";
-import { problemText } from "./problem.ts";
+import type { OptionName, Settings } from "./options.ts";
+import { type Problem, problemText } from "./problem.ts";
 import { Secret } from "./secret.ts";
 
 /** Exit status for a configuration with errors: the number of EINVAL, as in the existing agents. */
@@ -36,6 +36,10 @@ export type LoadResult =
       readonly warnings: readonly string[];
       /** Where each value comes from; options that have their default are not in it. */
       readonly origins: ReadonlyMap<OptionName, string>;
+      /** Where each item of a list comes from; empty for one of the default. */
+      readonly itemOrigins: ReadonlyMap<OptionName, readonly string[]>;
+      /** Each option as it was given, or its default; `config` is what comes of them together. */
+      readonly settings: Settings;
     }
   /** Something was asked to be printed on standard output, after which there is nothing to do. */
   | { readonly kind: "print"; readonly text: string; readonly warnings: readonly string[] }
@@ -63,15 +67,21 @@ export function loadConfig(options: LoadOptions): LoadResult {
 
   const isList = flags.actions.has("list");
   const { key } = config;
-  const warnings = [...new Set([...merged.warnings, ...told.warnings].map(problemText))];
   const problems = [...merged.problems, ...told.problems];
-  // The configuration can be looked at before there is a key.
+  // The configuration can be looked at before there is a key, and by whoever may not read it.
   const mayLackKey = isList || options.keyIsOptional === true;
-  const missingKey = mayLackKey && problems.length === 1 && problems[0]?.where === "" && key === undefined;
-  if (problems.length > 0 && !missingKey)
-    return { kind: "error", errors: [...new Set(problems.map(problemText))], warnings };
+  const missingKey = mayLackKey && key === undefined && problems.every(({ lacksKey }) => lacksKey !== undefined);
+  const unread = missingKey ? problems.filter(({ lacksKey }) => lacksKey === "unreadable") : [];
+  const warnings = textsOf([...merged.warnings, ...told.warnings, ...unread]);
+  if (problems.length > 0 && !missingKey) return { kind: "error", errors: textsOf(problems), warnings };
   if (isList) return { kind: "print", text: listText(config), warnings };
   if (key === undefined && !missingKey)
     throw new Error("A configuration without a key must have been told as a problem.");
-  return { kind: "run", config: { ...config, key: key ?? new Secret("") }, warnings, origins: merged.origins };
+  const { origins, itemOrigins, settings } = merged;
+  return { kind: "run", config: { ...config, key: key ?? new Secret("") }, warnings, origins, itemOrigins, settings };
+}
+
+/** Each once. */
+function textsOf(problems: readonly Problem[]): string[] {
+  return [...new Set(problems.map(problemText))];
 }

@@ -7,6 +7,8 @@ export interface Merged {
   readonly settings: Settings;
   /** Where each value comes from; options that have their default are not in it. */
   readonly origins: ReadonlyMap<OptionName, string>;
+  /** Where each item of a list comes from, in the order of the items; empty for one of the default. */
+  readonly itemOrigins: ReadonlyMap<OptionName, readonly string[]>;
   /** How strong the place is that each value comes from; the stronger of two that exclude each other counts. */
   readonly strengths: ReadonlyMap<OptionName, number>;
   readonly problems: readonly Problem[];
@@ -23,26 +25,35 @@ export function merge(files: readonly Reading[], environment: Reading, flags: Re
   const warnings = [...files, environment, flags].flatMap((reading) => reading.warnings);
   const values: Partial<Record<OptionName, unknown>> = {};
   const origins = new Map<OptionName, string>();
+  const itemOrigins = new Map<OptionName, readonly string[]>();
   const strengths = new Map<OptionName, number>();
   for (const [name, option] of OPTION_LIST) {
     const find = (reading: Reading): Given | undefined => reading.given.find((given) => given.option === name);
     const flag = find(flags);
     const layers = [...files.map(find), flag === undefined ? find(environment) : undefined, flag];
     let value: unknown = option.default;
+    let items = new Map<unknown, string>(option.many ? option.default.map((item) => [item, ""]) : []);
     for (const [strength, layer] of layers.entries()) {
       if (layer === undefined) continue;
       const read = readAll(option, layer, problems, warnings);
       if (read === undefined) continue;
       if (!option.many) value = read[0];
       else value = layer.replaces ? read : [...new Set([...(value as readonly unknown[]), ...read])];
+      if (layer.replaces) items = new Map();
+      for (const [at, item] of read.entries()) if (!items.has(item)) items.set(item, layer.texts[at]?.where ?? "");
       origins.set(name, layer.where);
       strengths.set(name, strength);
       warnOfSupport(option, layer, warnings);
     }
     values[name] = value;
+    if (option.many)
+      itemOrigins.set(
+        name,
+        (value as readonly unknown[]).map((item) => items.get(item) ?? ""),
+      );
   }
   // Every option of the table has its value now, of the type that its kind reads.
-  return { settings: values as Settings, origins, strengths, problems, warnings };
+  return { settings: values as Settings, origins, itemOrigins, strengths, problems, warnings };
 }
 
 /** The values of what was given; undefined when something in it cannot be read. */

@@ -486,7 +486,7 @@ export const OPTIONS = {
     kind: choice(LOOKBACKS),
     default: "resume",
     description:
-      "Where reading begins in a file that exists when the agent starts. resume: where it left off, and at the end of an unknown file. none: at the end, known or not; lines written while the agent was down are skipped. smallfiles: where it left off; an unknown file under 8 KiB from its start, a larger one from its end. start: where it left off, and at the start of an unknown file. tail: where it left off; an unknown file from its start if it is newer than the agent's start. A file that is created while the agent runs is always read from its start.",
+      "Where reading begins in a file that exists when the agent starts. resume: where it left off, and at the end of an unknown file. none: at the end, known or not; lines written while the agent was down are skipped. smallfiles: where it left off; an unknown file under 8 KiB from its start, a larger one from its end. start: where it left off, and at the start of an unknown file. tail: where it left off; an unknown file from its start if it is newer than the agent's start. A file that is created while the agent runs is always read from its start; with resume and smallfiles also one that was created since it last ran.",
   }),
   maxOpenFiles: scalar({
     group: "Files",

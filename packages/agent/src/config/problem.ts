@@ -3,6 +3,8 @@ export interface Problem {
   /** `FILE:LINE:COLUMN`, `environment variable NAME`, `flag --name`; empty when it is about no single place. */
   readonly where: string;
   readonly message: string;
+  /** Nothing is wrong but that there is no key, or that its file cannot be read. */
+  readonly lacksKey?: "missing" | "unreadable";
 }
 
 /** The problem as one line of text. */

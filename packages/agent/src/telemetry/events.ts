@@ -118,6 +118,12 @@ export const EVENTS = {
     message: (e) => `The new configuration has errors, the old one stays in force: ${e.errors.join("; ")}`,
   }),
 
+  config_file_gone: event<{ paths: readonly string[] }>({
+    level: "warn",
+    message: (e) =>
+      `The configuration in force was read from ${e.paths.join(", ")}, which is not there any more. It stays in force; to go on without the file, send SIGHUP or restart.`,
+  }),
+
   // --- watching ----------------------------------------------------------------------------------------------------
   watch_limit_reached: event<{ path: string; setting: string; limit: number | null }>({
     level: "warn",

@@ -329,10 +329,11 @@ export class Discovery {
    * number or a date, and is younger than the last moment at which the agent is known to have looked.
    */
   #missedAs(path: string, stat: BigIntStats, appeared: boolean): string | undefined {
-    const { includes, life } = this.#options;
-    const { lastAlive } = life;
+    const { includes, life, lookback } = this.#options;
+    // With these two, what came while the agent was down is skipped, whatever it is called.
+    const seen = lookback === "none" || lookback === "tail" ? life.startedAt : life.lastAlive;
     const born = Number(stat.birthtimeMs) || Number(stat.ctimeMs);
-    if (!appeared && (lastAlive === undefined || born <= lastAlive)) return undefined;
+    if (!appeared && (seen === undefined || born <= seen)) return undefined;
     const directory = dirname(path);
     const name = basename(path);
     return rotatedFrom(name)

@@ -1,0 +1,97 @@
+import { readFileSync, statSync } from "node:fs";
+import { trustedPath } from "@logdna-agent/confinement";
+import { type LoadResult, loadConfig } from "../config/mod.ts";
+import { VERSION } from "../version.ts";
+import type { Start } from "./confine_agent.ts";
+
+/**
+ * How often the files are looked at, in milliseconds, and how long they must have been the same before they are read: a program
+ * may write one in several steps, or replace several.
+ *
+ * They are looked at with stat(2) and not watched: it is what sees a file that lies behind links (Kubernetes swaps the link of a
+ * directory), on a network file system, or in a directory that is not there yet; and it takes 7 µs of CPU a second.
+ */
+export const CONFIG_LOOK_MS = 1000;
+
+/** A configuration that was read from the files, and what became of these. */
+export interface ConfigReading {
+  readonly loaded: LoadResult;
+  /** Files that the configuration in force was read from, and that are not there any more. */
+  readonly gone: readonly string[];
+  /** Files that are there and must not be read. */
+  readonly refused: readonly string[];
+  /** Files that were read. */
+  readonly read: ReadonlySet<string>;
+}
+
+/** The files that the configuration is read from: reads them, and tells when they are others. */
+export class ConfigFiles {
+  readonly #start: Start;
+  #inForce: ReadonlySet<string> = new Set();
+  /** What each file was just before it was read; a change during the reading is seen afterwards. */
+  #seen = new Map<string, string>();
+  #before = "";
+
+  constructor(start: Start) {
+    this.#start = start;
+  }
+
+  /** Reads the configuration. Until the files change once more, they count as known, whatever came of it. */
+  read(): ConfigReading {
+    const seen = new Map<string, string>();
+    const read = new Set<string>();
+    const gone: string[] = [];
+    const refused: string[] = [];
+    const readFile = (path: string): string => {
+      seen.set(path, fingerprint(path));
+      try {
+        const content = readFileSync(path, "utf8");
+        read.add(path);
+        return content;
+      } catch (error) {
+        const code = codeOf(error);
+        if (code === "EACCES" || code === "EPERM") refused.push(path);
+        else if (this.#inForce.has(path)) gone.push(path);
+        throw error;
+      }
+    };
+    const loaded = loadConfig({ ...this.#start, version: VERSION, readFile });
+    this.#seen = seen;
+    return { loaded, gone, refused, read };
+  }
+
+  /** Takes what was read as the configuration in force. */
+  accept({ loaded, read }: ConfigReading): void {
+    this.#inForce = read;
+    // The key in a file is read again by whoever uses it, once the server does not take the old one any more.
+    if (loaded.kind === "run" && loaded.config.keyPath !== undefined) this.#seen.delete(loaded.config.keyPath);
+  }
+
+  /** To be called every `CONFIG_LOOK_MS`: whether the files are not those that were read, and have been the same since the last call. */
+  changed(): boolean {
+    const paths = [...this.#seen.keys()];
+    const now = paths.map(fingerprint).join("\n");
+    const isSettled = now === this.#before;
+    this.#before = now;
+    return isSettled && now !== [...this.#seen.values()].join("\n");
+  }
+
+  /** Whether one of them leads to a path. */
+  leadTo(path: string): boolean {
+    return [...this.#seen.keys()].some((file) => trustedPath(file).path === path);
+  }
+}
+
+/** A file as stat(2) tells it apart from another one under its name, and from itself with other content or permissions. */
+function fingerprint(path: string): string {
+  try {
+    const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+    return stat === undefined ? "" : [stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join(" ");
+  } catch (error) {
+    return codeOf(error);
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "unknown";
+}
