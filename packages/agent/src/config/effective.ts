@@ -1,12 +1,14 @@
 import { isIP, isIPv6 } from "node:net";
 import { globWarning } from "../rules/path_rules.ts";
 import type { Config } from "./config.ts";
+import { lineOptions } from "./line_settings.ts";
 import type { Merged } from "./merge.ts";
 import { isLoopback } from "./no_proxy.ts";
-import { longFlag, OPTIONS, type OptionName, type Settings } from "./options.ts";
+import { OPTIONS, type OptionName, type Settings } from "./options.ts";
 import type { Problem } from "./problem.ts";
 import { chooseProxy, type HttpProxy } from "./proxy.ts";
 import { Secret } from "./secret.ts";
+import { ingestionKey } from "./secret_places.ts";
 
 /** Reads what lies outside of the configuration. */
 export interface Surroundings {
@@ -14,6 +16,8 @@ export interface Surroundings {
   readonly readFile: (path: string) => string;
   /** The operating system's host name. */
   readonly osHostname: () => string;
+  /** The directory of the service's credentials, if it has any. */
+  readonly credentials: string | undefined;
 }
 
 /** The configuration, as far as it can be told, and what is wrong with it. */
@@ -37,7 +41,12 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
   const warnings: Problem[] = [];
   const where = (option: OptionName): string => origins.get(option) ?? "";
 
-  const key = ingestionKey(merged, surroundings, problems);
+  const { secret: key, path: keyPath } = ingestionKey(
+    merged,
+    surroundings.credentials,
+    surroundings.readFile,
+    problems,
+  );
   if (where("key").startsWith("flag")) {
     const message = `every user of this host can see the key in the list of processes; use MZ_INGESTION_KEY_FILE or the configuration file`;
     warnings.push({ where: where("key"), message });
@@ -95,11 +104,14 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
     problems.push({ where: where("lineMax"), message });
   }
 
+  const lines = lineOptions(merged, lineMaxPart, surroundings.readFile, { problems, warnings });
+
   return {
     config: {
+      ...lines,
       // OTLP does not ask for one.
       key: key ?? (settings.output === "otlp" ? new Secret("") : undefined),
-      keyPath: isKeyInFile(merged) ? settings.keyFile : undefined,
+      keyPath,
       host: address?.host ?? "",
       port: address?.port ?? 0,
       useSsl: settings.useSsl,
@@ -146,33 +158,6 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
   };
 }
 
-/** The key itself, or the content of the file that holds it, whichever was given in the stronger place. */
-function ingestionKey(merged: Merged, { readFile }: Surroundings, problems: Problem[]): Secret | undefined {
-  const { settings, origins, strengths } = merged;
-  const { key, keyFile } = settings;
-  if (keyFile === undefined || !isKeyInFile(merged)) {
-    if (key === undefined && settings.output !== "otlp" && !merged.problems.some(isAboutKey)) {
-      const message = `there is no ingestion key; set MZ_INGESTION_KEY, MZ_INGESTION_KEY_FILE, or http.ingestion_key in the configuration file`;
-      problems.push({ where: "", message });
-    }
-    return key;
-  }
-  const place = origins.get("keyFile") ?? "";
-  if (strengths.get("key") === strengths.get("keyFile")) {
-    const message = `INGESTION_KEY_FILE is set, and so is INGESTION_KEY (${origins.get("key") ?? ""}); set only one`;
-    problems.push({ where: place, message });
-    return undefined;
-  }
-  try {
-    const read = readKey(readFile(keyFile).trim());
-    if (read !== undefined) return read;
-    problems.push({ where: place, message: `the file ${keyFile} must hold ${OPTIONS.key.kind.expected}` });
-  } catch (error) {
-    problems.push({ where: place, message: `cannot read the key from ${keyFile}: ${systemReason(error)}` });
-  }
-  return undefined;
-}
-
 /** Where OTLP/HTTP takes logs by default, and the port there (OTLP specification, "OTLP/HTTP Request", "Default Port"). */
 const OTLP_ENDPOINT = "/v1/logs";
 const OTLP_PORT = 4318;
@@ -203,29 +188,8 @@ function checkOutput(merged: Merged, key: Secret | undefined, problems: Problem[
   // One that cannot be read is told as a problem.
   if (settings.keyHeader === undefined && key !== undefined && merged.problems.length === 0) {
     const message = "the ingestion key is not sent, since OUTPUT is otlp and KEY_HEADER does not say in which header";
-    warnings.push({ where: origins.get("key") ?? origins.get("keyFile") ?? "", message });
+    warnings.push({ where: origins.get("key") ?? origins.get("keyFile") ?? "credential ingestion-key", message });
   }
-}
-
-/** The file was given, and the key itself in no stronger place. */
-function isKeyInFile({ settings, strengths }: Merged): boolean {
-  return settings.keyFile !== undefined && (strengths.get("key") ?? -1) <= (strengths.get("keyFile") ?? -1);
-}
-
-/** A text as an ingestion key; undefined when it cannot be one. */
-export function readKey(text: string): Secret | undefined {
-  const read = OPTIONS.key.kind.read(text);
-  return read.ok ? read.value : undefined;
-}
-
-function isAboutKey({ where, message }: Problem): boolean {
-  return where === `flag ${longFlag(OPTIONS.key)}` || /INGESTION_KEY|ingestion_key/.test(`${where} ${message}`);
-}
-
-/** What the system said, in its short form: `ENOENT`. */
-export function systemReason(error: unknown): string {
-  if (!(error instanceof Error)) return "unknown error";
-  return "code" in error && typeof error.code === "string" ? error.code : error.message;
 }
 
 function hostAndPort({ host, useSsl, output }: Settings): { readonly host: string; readonly port: number } | undefined {

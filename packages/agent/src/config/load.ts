@@ -55,7 +55,12 @@ export function loadConfig(options: LoadOptions): LoadResult {
   const environment = readEnvironment(options.env);
   const files = readFiles(environment, flags, options.env, readFile);
   const merged = merge(files, environment, flags);
-  const { config, ...told } = effective(merged, { readFile, osHostname: options.osHostname ?? hostname });
+  const surroundings = {
+    readFile,
+    osHostname: options.osHostname ?? hostname,
+    credentials: options.env.CREDENTIALS_DIRECTORY || undefined,
+  };
+  const { config, ...told } = effective(merged, surroundings);
 
   const isList = flags.actions.has("list");
   const { key } = config;
