@@ -24,9 +24,9 @@ export interface Start {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** Variables that hold the ingestion key, under every name that it has had, or may hold a password in the URL of a proxy, or in a header. */
+/** Variables that hold the ingestion key, under every name that it has had, or the salt of redaction, or may hold a password in the URL of a proxy, or in a header. */
 const KEY_VARIABLE =
-  /^(?:LOGDNA|MZ)_(?:INGESTION_KEY|PROXY|HEADERS)$|^LOGDNA_AGENT_KEY$|^(?:https?|all|HTTPS?|ALL)_(?:proxy|PROXY)$/;
+  /^(?:LOGDNA|MZ)_(?:INGESTION_KEY|PROXY|HEADERS|REDACT_SALT)$|^LOGDNA_AGENT_KEY$|^(?:https?|all|HTTPS?|ALL)_(?:proxy|PROXY)$/;
 const KEY_FLAG = /^(?:-k|--key(?:=|$)|--proxy(?:=|$))/;
 /** What could change what the new image executes. */
 const LOADING = /^(?:LD_|NODE_|GLIBC_TUNABLES$)/;

@@ -302,6 +302,7 @@ export const OPTIONS = {
     properties: ["hostname"],
     yaml: "http.params.hostname",
     flags: "--os-hostname",
+    oldFlags: ["-n", "--hostname"],
     kind: text("NAME"),
     default: undefined,
     defaultText: "the content of /etc/logdna-hostname, else the system's host name",
@@ -344,6 +345,7 @@ export const OPTIONS = {
     properties: ["logdir"],
     yaml: "log.dirs",
     flags: "-d, --logdir",
+    oldFlags: ["-f", "--logfile"],
     kind: logDirectory(),
     default: ["/var/log"],
     description:
@@ -376,6 +378,7 @@ export const OPTIONS = {
     properties: ["exclude"],
     yaml: "log.exclude.glob",
     flags: "--exclude",
+    oldFlags: ["-e"],
     kind: glob(),
     default: [
       "/var/log/wtmp",
@@ -400,6 +403,7 @@ export const OPTIONS = {
     properties: ["exclude_regex"],
     yaml: "log.exclude.regex",
     flags: "--exclude-regex",
+    oldFlags: ["-r"],
     kind: regex(),
     default: [],
     description:
@@ -594,6 +598,26 @@ export const OPTIONS = {
     description: "Annotations added to lines of Kubernetes.",
   }),
   metaLabels: later({ emptyCounts: true, env: "META_LABELS", description: "Labels added to lines of Kubernetes." }),
+  journalFiles: later({
+    properties: ["usejournald"],
+    description: "Follow systemd's journal, as the first agent (v1) had it; see JOURNALD_PATHS.",
+  }),
+  eventLog: later({
+    properties: ["windowseventlogprovider"],
+    description: "Follow the event log of Windows.",
+  }),
+  autoUpdate: {
+    ...later({ properties: ["autoupdate"], description: "Accepted; the agent never updates itself." }),
+    support: "meaningless",
+  },
+  platform: {
+    ...later({ env: "PLATFORM", description: "Accepted; the first agent (v1) added it to the tags. Use TAGS." }),
+    support: "meaningless",
+  },
+  internalFsDelay: {
+    ...later({ env: "INTERNAL_FS_DELAY", description: "Accepted; files are not looked at in intervals." }),
+    support: "meaningless",
+  },
   clearCacheInterval: {
     ...later({
       env: "CLEAR_CACHE_INTERVAL",
@@ -640,7 +664,7 @@ export function environmentNames(option: AnyOption): string[] {
 }
 
 /** The flag of an option that help and messages call it by: the long one. */
-export function longFlag(option: AnyOption): string | undefined {
+export function longFlag(option: Pick<AnyOption, "flags">): string | undefined {
   return option.flags?.match(/--[a-z0-9-]+/)?.[0];
 }
 

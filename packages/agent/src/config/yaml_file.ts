@@ -5,16 +5,21 @@ import { RULE_OPTIONS } from "./line_rows.ts";
 import { suggestion } from "./nearest.ts";
 import { type AnyOption, lastKey, OPTION_LIST, type OptionName } from "./options.ts";
 import { shown } from "./problem.ts";
-import { emptyReading, type Given, type GivenRule, type GivenText, MAX_PROBLEMS, type Reading } from "./reading.ts";
+import {
+  emptyReading,
+  type Given,
+  type GivenRule,
+  type GivenText,
+  MAX_LENGTH,
+  MAX_PROBLEMS,
+  type Reading,
+} from "./reading.ts";
 import { substituted } from "./substitution.ts";
 
 /** Sections and options of the YAML file, by key. */
 interface Section<Name extends string> {
   readonly members: Map<string, Section<Name> | readonly [Name, AnyOption]>;
 }
-
-/** Largest file that is read as configuration, in characters. */
-const MAX_LENGTH = 1024 * 1024;
 
 /** Aliases (`*name`) that are followed: to follow one takes the time to read the file. */
 const MAX_ALIASES = 1000;
