@@ -244,7 +244,8 @@ function setPattern(scanner: Scanner, start: number, set: CharacterSet, flags: F
   const ascii = asciiSource(source, setFlags(flags));
   if (ascii === undefined)
     throw scanner.error('without Unicode ("(?-u)") this would match a part of a character, which no text has', start);
-  return setOf(ascii, "v", character);
+  // Where there are letters, `i` would find K (U+212A) for k, which takes Unicode.
+  return setOf(ascii, /[A-Za-z]/.test(ascii.replaceAll(/\\x../g, "")) ? "v" : setFlags(flags), character);
 }
 
 function setFlags(flags: Flags): string {
