@@ -123,6 +123,8 @@ function tellUnknown(operands: readonly string[], unknown: readonly string[], re
   }
 }
 
+/** The name of an unknown flag as far as it cannot hold a key: somebody may have left out the blank in front of that. */
 function printableName(name: string): string {
-  return shown(name).slice(1, -1);
+  if (!name.startsWith("--")) return /^-[0-9A-Za-z]/.test(name) ? name.slice(0, 2) : "-";
+  return /^--key/i.test(name) ? name.slice(0, 5) : (/^--[0-9A-Za-z_-]{0,40}/.exec(name)?.[0] ?? "--");
 }

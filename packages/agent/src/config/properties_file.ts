@@ -1,7 +1,7 @@
 import { commaList } from "./comma_list.ts";
 import { suggestion } from "./nearest.ts";
 import { type AnyOption, environmentNames, OPTION_LIST, type OptionName } from "./options.ts";
-import { shown } from "./problem.ts";
+import { shown, shownName } from "./problem.ts";
 import { emptyReading, type Given, MAX_LENGTH, MAX_PROBLEMS, type Reading } from "./reading.ts";
 
 /** A key and its value, unescaped, with the number of the line that it begins on. */
@@ -35,7 +35,9 @@ export function readProperties(file: string, content: string): Reading {
     }
     const found = NAMES.get(key.toLowerCase());
     if (found === undefined) {
-      problems.push({ where, message: `there is no option ${shown(key)}.${suggestion(key, NAMES.keys())}` });
+      // A line without a value may be a key that stands alone.
+      const what = shownName(value === "" ? "" : key);
+      problems.push({ where, message: `there is no option ${what}.${suggestion(key, NAMES.keys())}` });
       continue;
     }
     const { option, row, current } = found;

@@ -40,7 +40,7 @@ export interface Reading {
 }
 
 /** Largest file that is read as configuration, in characters. */
-export const MAX_LENGTH = 1024 * 1024;
+export const MAX_LENGTH = 256 * 1024;
 
 /** Problems that are told of one file; a file with more of them is another kind of file. */
 export const MAX_PROBLEMS = 100;

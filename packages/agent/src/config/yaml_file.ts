@@ -1,10 +1,23 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, type YAMLMap } from "yaml";
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  visit,
+  type YAMLMap,
+} from "yaml";
 import { commaList } from "./comma_list.ts";
 import type { Environment } from "./environment.ts";
 import { RULE_OPTIONS } from "./line_rows.ts";
 import { suggestion } from "./nearest.ts";
 import { type AnyOption, lastKey, OPTION_LIST, type OptionName } from "./options.ts";
-import { shown } from "./problem.ts";
+import { shownName } from "./problem.ts";
 import {
   emptyReading,
   type Given,
@@ -21,8 +34,8 @@ interface Section<Name extends string> {
   readonly members: Map<string, Section<Name> | readonly [Name, AnyOption]>;
 }
 
-/** Aliases (`*name`) that are followed: to follow one takes the time to read the file. */
-const MAX_ALIASES = 1000;
+/** Values that are read of a file; without aliases (`*name`) none of that length has more. */
+const MAX_VALUES = MAX_LENGTH;
 
 /** Reads the YAML file. `${NAME}` in a value is replaced by that environment variable; `$${NAME}` stands for itself. */
 export function readYaml(file: string, content: string, environment: Environment): Reading {
@@ -44,8 +57,7 @@ export function readYaml(file: string, content: string, environment: Environment
     uniqueKeys: false,
   });
   for (const error of [...document.errors, ...document.warnings].slice(0, MAX_PROBLEMS)) {
-    const told = error.message.startsWith("Maximum call stack") ? "it is nested too deep" : withoutText(error.message);
-    const message = error.code === "MULTIPLE_DOCS" ? "it holds several documents" : told;
+    const message = SYNTAX[error.code] ?? withoutText(error.message);
     reading.problems.push({ where: place(error.pos[0]), message: `this is not valid YAML: ${message}` });
   }
   if (reading.problems.length > 0) return reading;
@@ -53,13 +65,11 @@ export function readYaml(file: string, content: string, environment: Environment
   if (root === null || isNothing(root)) return reading;
 
   const placeOf = (node: unknown): string => place((node as Node | null)?.range?.[0] ?? 0);
-  let aliases = 0;
+  let anchored: ReadonlyMap<unknown, unknown> | undefined;
   const resolved = (node: unknown): unknown => {
     if (!isAlias(node)) return node;
-    aliases += 1;
-    if (aliases <= MAX_ALIASES) return node.resolve(document);
-    tell(placeOf(node), `there are more than ${MAX_ALIASES} aliases`);
-    return null;
+    anchored ??= anchoredNodes(document);
+    return anchored.get(node);
   };
   const tell = (where: string, message: string): void => {
     if (reading.problems.length < MAX_PROBLEMS) reading.problems.push({ where, message });
@@ -87,7 +97,7 @@ export function readYaml(file: string, content: string, environment: Environment
     const entry = section.members.get(key);
     const value = resolved(pair.value);
     if (entry === undefined) {
-      tell(placeOf(pair.key), `there is no option ${shown(name)}.${placeSuggestion(key, name, section)}`);
+      tell(placeOf(pair.key), `there is no option ${shownName(name)}.${placeSuggestion(key, name, section)}`);
     } else if (value === null || value === undefined || isNothing(value)) {
       return;
     } else if (!("members" in entry)) {
@@ -147,7 +157,13 @@ export function readYaml(file: string, content: string, environment: Environment
     reading.rules = rules;
   };
 
+  let values = 0;
   const readScalar = (name: string, node: unknown, where: string): GivenText | undefined => {
+    values += 1;
+    if (values > MAX_VALUES) {
+      tell(where, `with what its aliases stand for the file has more than ${MAX_VALUES} values`);
+      return undefined;
+    }
     if (!isScalar(node) || node.value === null) {
       tell(where, `a value in ${name} must be a text, a number, or true or false`);
       return undefined;
@@ -200,6 +216,20 @@ const RULE_SECTION: Section<keyof typeof RULE_OPTIONS> = {
   ),
 };
 
+/**
+ * What each alias stands for: the last node of that name before it. The library looks for one alone, through the whole
+ * document.
+ */
+function anchoredNodes(document: Document): ReadonlyMap<unknown, unknown> {
+  const byName = new Map<string, unknown>();
+  const nodes = new Map<unknown, unknown>();
+  visit(document, (_, node) => {
+    if (isAlias(node)) nodes.set(node, byName.get(node.source));
+    else if (isNode(node) && "anchor" in node && node.anchor !== undefined) byName.set(node.anchor, node);
+  });
+  return nodes;
+}
+
 /** The nearest key of this section, or the place where an option of that very name belongs. */
 function placeSuggestion(key: string, name: string, section: Section<string>): string {
   const here = [...section.members.keys()];
@@ -209,8 +239,18 @@ function placeSuggestion(key: string, name: string, section: Section<string>): s
   return suggestion(key, here) || ` Known here: ${here.join(", ")}.`;
 }
 
+/** What is said of some errors instead of the library's message, which quotes the file, or says too little. */
+const SYNTAX: Readonly<Record<string, string>> = {
+  MULTIPLE_DOCS: "it holds several documents",
+  TAG_RESOLVE_FAILED: 'a text that begins with "!" must be in quotes',
+  BAD_COLLECTION_TYPE: 'a text that begins with "!" must be in quotes',
+  BAD_DIRECTIVE: 'a line that begins with "%" is a directive, which has no meaning here',
+  BAD_DQ_ESCAPE: "in double quotes a backslash begins an escape; write it twice, or use single quotes",
+};
+
 /** What the library says, without the text that some messages quote, which may be the key. */
 function withoutText(message: string): string {
+  if (message.startsWith("Maximum call stack")) return "it is nested too deep";
   return (message.split("\n", 1)[0] ?? "").replace(/: .*$/, "");
 }
 

@@ -209,6 +209,19 @@ let beyondAscii: string | undefined;
  * @returns undefined where the set holds other characters, too: in Rust it would match a part of one, which is no text.
  */
 export function asciiSource(source: string, flags: string): string | undefined {
+  const place = `${flags} ${source}`;
+  if (!asciiSources.has(place)) {
+    if (asciiSources.size >= MAX_REMEMBERED) asciiSources.clear();
+    asciiSources.set(place, asciiSourceOf(source, flags));
+  }
+  return asciiSources.get(place);
+}
+
+/** Sets that were looked at: an expression has the same few again and again. */
+const asciiSources = new Map<string, string | undefined>();
+const MAX_REMEMBERED = 1000;
+
+function asciiSourceOf(source: string, flags: string): string | undefined {
   // Nearly every set is made of ranges of ASCII, which can be told at once.
   if (/[^\x00-\x7f]|\^|\\[pP]|\\x[89a-f]/.test(source)) {
     beyondAscii ??= `${Array.from({ length: 0xd800 - 0x80 }, (_, at) => String.fromCharCode(at + 0x80)).join("")}\ue000\ufffd😀𝒜𠀀\u{10ffff}`;
