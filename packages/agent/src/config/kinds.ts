@@ -139,7 +139,7 @@ export function share(): Kind<number> {
     placeholder: "SHARE",
     schema: z.union([number, z.string().regex(/^[0-9]+(\.[0-9]+)? *%$/)]),
     read: (text) => {
-      const match = /^([0-9]{0,15}\.?[0-9]{1,15}) *(%?)$/.exec(text);
+      const match = /^([0-9]{0,20}\.?[0-9]{1,25}(?:e-[0-9]{1,2})?) *(%?)$/.exec(text);
       const parsed = number.safeParse(match === null ? Number.NaN : Number(match[1]) / (match[2] === "%" ? 100 : 1));
       return parsed.success ? { ok: true, value: parsed.data } : WRONG;
     },

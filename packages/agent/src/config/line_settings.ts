@@ -82,16 +82,16 @@ export function lineOptions(
 }
 
 function pathRule(rule: RuleSettings, all: Place, lineMaxPart: number, notes: Notes): PathRule {
-  const { settings, origins, title, where } = rule;
+  const { settings, origins, title, where, incomplete } = rule;
   const place: Place = {
     told: settings,
     origin: (option) => origins.get(option),
     title: (option) => `${title}.${lastKey(OPTIONS[option])}`,
   };
-  if (!origins.has("paths")) {
+  if (!incomplete && !origins.has("paths")) {
     const message = `${title} must have a path: ${OPTIONS.includeGlobs.kind.expected}, or a list of such`;
     notes.problems.push({ where, message });
-  } else if (origins.size === 1) {
+  } else if (!incomplete && origins.size === 1) {
     notes.warnings.push({ where, message: `${title} has a path and nothing else, so it changes nothing` });
   }
   for (const glob of settings.paths) {

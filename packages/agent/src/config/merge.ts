@@ -24,6 +24,8 @@ type RuleValues = {
 export interface RuleSettings {
   readonly title: string;
   readonly where: string;
+  /** Something in it could not be read, which has been told. */
+  readonly incomplete: boolean;
   readonly settings: RuleValues;
   /** Where each value stands; those that were not given are not in it. */
   readonly origins: ReadonlyMap<keyof RuleTable, string>;
@@ -76,7 +78,11 @@ export function merge(files: readonly Reading[], environment: Reading, flags: Re
   return { settings: values as Settings, rules, origins, strengths, problems, warnings };
 }
 
-function readRule({ title, where, given }: GivenRule, problems: Problem[], warnings: Problem[]): RuleSettings {
+function readRule(
+  { title, where, given, incomplete }: GivenRule,
+  problems: Problem[],
+  warnings: Problem[],
+): RuleSettings {
   const values: Record<string, unknown> = {};
   const origins = new Map<keyof RuleTable, string>();
   for (const [name, option] of Object.entries<AnyOption>(RULE_OPTIONS)) values[name] = option.many ? [] : undefined;
@@ -88,7 +94,7 @@ function readRule({ title, where, given }: GivenRule, problems: Problem[], warni
     if (read !== undefined) values[one.option] = option.many ? read : read[0];
   }
   // Each option of the table has its value now, of the type that its kind reads.
-  return { title, where, settings: values as RuleValues, origins };
+  return { title, where, incomplete, settings: values as RuleValues, origins };
 }
 
 /** The values of what was given; undefined when something in it cannot be read. */

@@ -560,7 +560,7 @@ export const OPTIONS = {
     env: "K8S_STARTUP_LEASE",
     yaml: "startup.option",
     flags: "--startup-lease",
-    harmless: ["never", "off"],
+    harmless: ["never", "none", "off"],
     description: "Take a lease before starting, so that a fleet does not start all at once.",
   }),
   k8sMetadataInclude: laterList({

@@ -28,6 +28,8 @@ export interface GivenRule {
   readonly title: string;
   readonly where: string;
   readonly given: readonly Given<keyof typeof RULE_OPTIONS>[];
+  /** Something in it could not be read, which has been told. */
+  readonly incomplete: boolean;
 }
 
 /** What one place gives. */

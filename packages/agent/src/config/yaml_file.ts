@@ -149,10 +149,12 @@ export function readYaml(file: string, content: string, environment: Environment
       const title = `${name}[${at}]`;
       const entry = resolved(item);
       const given: GivenRule["given"][number][] = [];
+      const problemsBefore = reading.problems.length;
       if (isMap(entry)) readMap(entry, RULE_SECTION, title, given);
       else
         tell(placeOf(item), `${title} must be a section, with the keys ${[...RULE_SECTION.members.keys()].join(", ")}`);
-      rules.push({ title, where: placeOf(item), given });
+      const incomplete = reading.problems.length > problemsBefore;
+      rules.push({ title, where: placeOf(item), given, incomplete });
     }
     reading.rules = rules;
   };
