@@ -195,6 +195,6 @@ export const LINE_OPTIONS = {
     kind: sections(),
     default: [],
     entries: RULE_OPTIONS,
-    description: "Rules for the lines of some files, in the YAML file only; see above.",
+    description: "Rules for the lines of some files, in the YAML file only; their keys are below.",
   }),
 } as const;

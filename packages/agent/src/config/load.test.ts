@@ -4,9 +4,10 @@ import { format, inspect } from "node:util";
 import fc from "fast-check";
 import { parse, stringify } from "yaml";
 import { helpText } from "./help.ts";
+import { RULE_OPTIONS } from "./line_rows.ts";
 import { configSchema, type LoadOptions, type LoadResult, loadConfig, renderOptionsMarkdown, Secret } from "./mod.ts";
 import { nearest } from "./nearest.ts";
-import { environmentNames, longFlag, OPTION_LIST } from "./options.ts";
+import { type AnyOption, environmentNames, lastKey, longFlag, OPTION_LIST } from "./options.ts";
 
 const KEY = "3c0ffee5ec7e7";
 
@@ -272,6 +273,25 @@ test("the schema has the sections of the listed configuration", () => {
     }
   };
   check(parse(listed.text), schema, "");
+});
+
+test("the schema knows each key of a rule for lines, and no other", () => {
+  // As the schema is built: sections have properties, and a list has items.
+  type Part = {
+    properties: Record<string, Part>;
+    anyOf: Part[];
+    items: Part;
+    required: string[];
+    additionalProperties: false;
+  };
+  const root = configSchema() as unknown as Part;
+  const [list] = root.properties.log?.properties.rules?.anyOf ?? [];
+  assert.deepEqual(
+    Object.keys(list?.items.properties ?? {}).sort(),
+    Object.values<AnyOption>(RULE_OPTIONS).map(lastKey).sort(),
+  );
+  assert.deepEqual(list?.items.required, ["path"]);
+  assert.equal(list?.items.additionalProperties, false);
 });
 
 test("the nearest name is found, or none", () => {
