@@ -168,7 +168,8 @@ function checkOutput(merged: Merged, key: Secret | undefined, problems: Problem[
   if (settings.output !== "otlp") {
     for (const option of ["keyHeader", "headers"] as const) {
       const where = origins.get(option);
-      if (where !== undefined)
+      // An empty list is what --list shows.
+      if (where !== undefined && settings[option]?.length !== 0)
         warnings.push({ where, message: `${OPTIONS[option].env} means nothing unless OUTPUT is otlp` });
     }
     return;

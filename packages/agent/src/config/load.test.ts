@@ -88,6 +88,8 @@ test("what --list prints gives the same configuration again", () => {
       const again = load({ yaml: listed.text.replace('"***"', KEY) });
       assert.ok(again.kind === "run", JSON.stringify(again));
       assert.deepEqual(again.config, first.config);
+      const unplaced = (warnings: readonly string[]): string[] => warnings.map((text) => text.replace(/^.*?: /, ""));
+      assert.deepEqual(unplaced(again.warnings), unplaced(first.warnings));
     }),
     { numRuns: 200 },
   );
