@@ -1,17 +1,4 @@
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isNode,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  type Pair,
-  parseDocument,
-  visit,
-  type YAMLMap,
-} from "yaml";
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, type YAMLMap } from "yaml";
 import { commaList } from "./comma_list.ts";
 import type { Environment } from "./environment.ts";
 import { RULE_OPTIONS } from "./line_rows.ts";
@@ -28,11 +15,16 @@ import {
   type Reading,
 } from "./reading.ts";
 import { substituted } from "./substitution.ts";
+import { anchoredNodes, syntaxMessage } from "./yaml_syntax.ts";
 
 /** Sections and options of the YAML file, by key. */
 interface Section<Name extends string> {
   readonly members: Map<string, Section<Name> | readonly [Name, AnyOption]>;
 }
+
+/** Mostly a pattern is meant: `*.log`. */
+const NO_ANCHOR =
+  'this is not valid YAML: a text that begins with "*" must be in quotes, unless it is an alias, whose anchor (&) must come before it';
 
 /** Values that are read of a file; without aliases (`*name`) none of that length has more. */
 const MAX_VALUES = MAX_LENGTH;
@@ -57,8 +49,7 @@ export function readYaml(file: string, content: string, environment: Environment
     uniqueKeys: false,
   });
   for (const error of [...document.errors, ...document.warnings].slice(0, MAX_PROBLEMS)) {
-    const message = SYNTAX[error.code] ?? withoutText(error.message);
-    reading.problems.push({ where: place(error.pos[0]), message: `this is not valid YAML: ${message}` });
+    reading.problems.push({ where: place(error.pos[0]), message: `this is not valid YAML: ${syntaxMessage(error)}` });
   }
   if (reading.problems.length > 0) return reading;
   const root = document.contents;
@@ -69,7 +60,9 @@ export function readYaml(file: string, content: string, environment: Environment
   const resolved = (node: unknown): unknown => {
     if (!isAlias(node)) return node;
     anchored ??= anchoredNodes(document);
-    return anchored.get(node);
+    const found = anchored.get(node);
+    if (found === undefined) tell(placeOf(node), NO_ANCHOR);
+    return found;
   };
   const tell = (where: string, message: string): void => {
     if (reading.problems.length < MAX_PROBLEMS) reading.problems.push({ where, message });
@@ -128,7 +121,12 @@ export function readYaml(file: string, content: string, environment: Environment
       given.push({ option, texts, where, replaces: true, lenient: false, ...title });
     };
     if (row.many && isSeq(value)) {
-      give(value.items.flatMap((item) => readScalar(name, resolved(item), placeOf(item)) ?? []));
+      give(
+        value.items.flatMap((item) => {
+          const one = resolved(item);
+          return (one === undefined ? undefined : readScalar(name, one, placeOf(item))) ?? [];
+        }),
+      );
     } else if (!isScalar(value)) {
       wrong(row.many ? "must be a list" : `must be ${row.kind.expected}, not a ${isSeq(value) ? "list" : "section"}`);
     } else if (row.many && !row.commasInYaml && !row.oneInYaml) {
@@ -151,7 +149,7 @@ export function readYaml(file: string, content: string, environment: Environment
       const given: GivenRule["given"][number][] = [];
       const problemsBefore = reading.problems.length;
       if (isMap(entry)) readMap(entry, RULE_SECTION, title, given);
-      else
+      else if (entry !== undefined)
         tell(placeOf(item), `${title} must be a section, with the keys ${[...RULE_SECTION.members.keys()].join(", ")}`);
       const incomplete = reading.problems.length > problemsBefore;
       rules.push({ title, where: placeOf(item), given, incomplete });
@@ -218,20 +216,6 @@ const RULE_SECTION: Section<keyof typeof RULE_OPTIONS> = {
   ),
 };
 
-/**
- * What each alias stands for: the last node of that name before it. The library looks for one alone, through the whole
- * document.
- */
-function anchoredNodes(document: Document): ReadonlyMap<unknown, unknown> {
-  const byName = new Map<string, unknown>();
-  const nodes = new Map<unknown, unknown>();
-  visit(document, (_, node) => {
-    if (isAlias(node)) nodes.set(node, byName.get(node.source));
-    else if (isNode(node) && "anchor" in node && node.anchor !== undefined) byName.set(node.anchor, node);
-  });
-  return nodes;
-}
-
 /** The nearest key of this section, or the place where an option of that very name belongs. */
 function placeSuggestion(key: string, name: string, section: Section<string>): string {
   const here = [...section.members.keys()];
@@ -239,21 +223,6 @@ function placeSuggestion(key: string, name: string, section: Section<string>): s
   const elsewhere = name.includes("[") ? undefined : paths.find((path) => path.endsWith(`.${key}`) && path !== name);
   if (elsewhere !== undefined) return ` Did you mean ${elsewhere}?`;
   return suggestion(key, here) || ` Known here: ${here.join(", ")}.`;
-}
-
-/** What is said of some errors instead of the library's message, which quotes the file, or says too little. */
-const SYNTAX: Readonly<Record<string, string>> = {
-  MULTIPLE_DOCS: "it holds several documents",
-  TAG_RESOLVE_FAILED: 'a text that begins with "!" must be in quotes',
-  BAD_COLLECTION_TYPE: 'a text that begins with "!" must be in quotes',
-  BAD_DIRECTIVE: 'a line that begins with "%" is a directive, which has no meaning here',
-  BAD_DQ_ESCAPE: "in double quotes a backslash begins an escape; write it twice, or use single quotes",
-};
-
-/** What the library says, without the text that some messages quote, which may be the key. */
-function withoutText(message: string): string {
-  if (message.startsWith("Maximum call stack")) return "it is nested too deep";
-  return (message.split("\n", 1)[0] ?? "").replace(/: .*$/, "");
 }
 
 function isNothing(node: unknown): boolean {
