@@ -1,7 +1,8 @@
 /**
  * Runs the tests: `npm test [FILTER…]`, where a filter is a part of a test file's path.
  *
- * `--no-skips` fails when a test was skipped, as on a machine that has everything the tests need.
+ * `--no-skips` fails when a test was skipped, as on a machine that has everything the tests need. Flags of Node's test
+ * runner are passed on: `npm test -- testcases --test-name-pattern='case v1_file$'` runs the one case of that name.
  */
 import { spawn } from "node:child_process";
 import { globSync } from "node:fs";
@@ -10,6 +11,7 @@ import { cpus } from "node:os";
 const args = process.argv.slice(2);
 const noSkips = args.includes("--no-skips");
 const filters = args.filter((arg) => !arg.startsWith("--"));
+const runnerFlags = args.filter((arg) => arg.startsWith("--test-"));
 const files = globSync("{packages,test,testcases,scripts,faults}/**/*.test.ts", {
   exclude: (path) => path.includes("node_modules"),
 })
@@ -29,6 +31,7 @@ const child = spawn(
     "--test-timeout=300000",
     // Tests measure what arrives, not time, but many start servers of their own: one file for each core.
     `--test-concurrency=${Math.max(1, cpus().length)}`,
+    ...runnerFlags,
     ...files,
   ],
   { stdio: ["ignore", "pipe", "inherit"] },

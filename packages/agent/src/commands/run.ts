@@ -372,9 +372,9 @@ function resumed({ lookback }: Config): Config["lookback"] {
   return lookback === "none" || lookback === "tail" ? "resume" : lookback;
 }
 
-/** What must not show in the log, also where a server or a proxy says it: key, headers, and the password of a proxy. */
-function secretsOf({ key, headers, proxy }: Config): string[] {
-  const own = [key.reveal(), ...headers.flatMap(headerSecrets)];
+/** What must not show in the log, also where a server or a proxy says it: key, headers, salt, and the password of a proxy. */
+function secretsOf({ key, headers, proxy, redactSalt }: Config): string[] {
+  const own = [key.reveal(), ...headers.flatMap(headerSecrets), ...(redactSalt ? [redactSalt.reveal()] : [])];
   const credentials = proxy?.credentials?.reveal();
   if (credentials === undefined) return own;
   const password = credentials.slice(credentials.indexOf(":") + 1);
@@ -386,6 +386,7 @@ function changes(before: Config, after: Config): string[] {
   const names = Object.keys(after) as (keyof Config)[];
   return names.filter((name) => {
     if (name === "key") return !before.key.equals(after.key);
+    if (name === "redactSalt") return before.redactSalt?.reveal() !== after.redactSalt?.reveal();
     if (name === "headers")
       return (
         before.headers.length !== after.headers.length || after.headers.some((h, n) => !before.headers[n]?.equals(h))

@@ -1,16 +1,18 @@
 import type { ConfinementMode } from "@logdna-agent/confinement";
 import type { LogLevel } from "../telemetry/mod.ts";
-import type { MetaOverrides } from "./line_options.ts";
+import type { LineOptions } from "./line_options.ts";
 import type { LOOKBACKS, OUTPUTS } from "./options.ts";
 import type { HttpProxy } from "./proxy.ts";
 import type { Secret } from "./secret.ts";
 
 /** The effective configuration: every value read, checked and filled in. Times are in milliseconds, sizes in bytes. */
-export interface Config extends MetaOverrides {
+export interface Config extends LineOptions {
   /** Empty where there is none, which only OTLP allows. */
   readonly key: Secret;
   /** The file that the key was read from; undefined when it came from elsewhere. */
   readonly keyPath: string | undefined;
+  /** The file that the salt of redaction was read from; undefined when it came from elsewhere. */
+  readonly redactSaltPath: string | undefined;
   readonly output: (typeof OUTPUTS)[number];
   /** With OTLP, the header that the key goes in, as `name` or `name: scheme`; undefined where the key is not sent. */
   readonly keyHeader: string | undefined;

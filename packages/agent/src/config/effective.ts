@@ -3,12 +3,14 @@ import { checkFields } from "../lines/fields/check_fields.ts";
 import { globWarning } from "../rules/path_rules.ts";
 import type { Config } from "./config.ts";
 import type { Environment } from "./environment.ts";
+import { lineOptions } from "./line_settings.ts";
 import type { Merged } from "./merge.ts";
 import { isLoopback } from "./no_proxy.ts";
-import { longFlag, OPTIONS, type OptionName, type Settings } from "./options.ts";
+import { OPTIONS, type OptionName, type Settings } from "./options.ts";
 import type { Problem } from "./problem.ts";
 import { chooseProxy, type HttpProxy } from "./proxy.ts";
 import { Secret } from "./secret.ts";
+import { ingestionKey } from "./secret_places.ts";
 import { isSecretVariable } from "./secret_variables.ts";
 
 /** Reads what lies outside of the configuration. */
@@ -18,6 +20,8 @@ export interface Surroundings {
   /** The operating system's host name. */
   readonly osHostname: () => string;
   readonly env: Environment;
+  /** The directory of the service's credentials, if it has any. */
+  readonly credentials: string | undefined;
 }
 
 /** The configuration, as far as it can be told, and what is wrong with it. */
@@ -41,7 +45,12 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
   const warnings: Problem[] = [];
   const where = (option: OptionName): string => origins.get(option) ?? "";
 
-  const key = ingestionKey(merged, surroundings, problems);
+  const { secret: key, path: keyPath } = ingestionKey(
+    merged,
+    surroundings.credentials,
+    surroundings.readFile,
+    problems,
+  );
   if (where("key").startsWith("flag")) {
     const message = `every user of this host can see the key in the list of processes; use MZ_INGESTION_KEY_FILE or the configuration file`;
     warnings.push({ where: where("key"), message });
@@ -100,22 +109,27 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
   }
 
   const hostname = settings.hostname ?? hostnameOf(surroundings);
-  const fields = checkFields(settings, {
-    hostname,
-    environment: surroundings.env,
-    isSecret: isSecretVariable,
-    needsName: settings.output === "logdna",
-    logDirs: settings.logDirs,
-    bodySize: settings.ingestBufferSize,
-  });
+  const lines = lineOptions(merged, lineMaxPart, surroundings.readFile, { problems, warnings });
+  const fields = checkFields(
+    { ...settings, pathRules: lines.pathRules },
+    {
+      hostname,
+      environment: surroundings.env,
+      isSecret: isSecretVariable,
+      needsName: settings.output === "logdna",
+      logDirs: settings.logDirs,
+      bodySize: settings.ingestBufferSize,
+    },
+  );
   for (const { option, message } of fields.problems) problems.push({ where: where(option), message });
   for (const { option, message } of fields.warnings) warnings.push({ where: where(option), message });
 
   return {
     config: {
+      ...lines,
       // OTLP does not ask for one.
       key: key ?? (settings.output === "otlp" ? new Secret("") : undefined),
-      keyPath: isKeyInFile(merged) ? settings.keyFile : undefined,
+      keyPath,
       host: address?.host ?? "",
       port: address?.port ?? 0,
       useSsl: settings.useSsl,
@@ -168,34 +182,6 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
   };
 }
 
-/** The key itself, or the content of the file that holds it, whichever was given in the stronger place. */
-function ingestionKey(merged: Merged, { readFile }: Surroundings, problems: Problem[]): Secret | undefined {
-  const { settings, origins, strengths } = merged;
-  const { key, keyFile } = settings;
-  if (keyFile === undefined || !isKeyInFile(merged)) {
-    if (key === undefined && settings.output !== "otlp" && !merged.problems.some(isAboutKey)) {
-      const message = `there is no ingestion key; set MZ_INGESTION_KEY, MZ_INGESTION_KEY_FILE, or http.ingestion_key in the configuration file`;
-      problems.push({ where: "", message, lacksKey: "missing" });
-    }
-    return key;
-  }
-  const place = origins.get("keyFile") ?? "";
-  if (strengths.get("key") === strengths.get("keyFile")) {
-    const message = `INGESTION_KEY_FILE is set, and so is INGESTION_KEY (${origins.get("key") ?? ""}); set only one`;
-    problems.push({ where: place, message });
-    return undefined;
-  }
-  try {
-    const read = readKey(readFile(keyFile).trim());
-    if (read !== undefined) return read;
-    problems.push({ where: place, message: `the file ${keyFile} must hold ${OPTIONS.key.kind.expected}` });
-  } catch (error) {
-    const message = `cannot read the key from ${keyFile}: ${systemReason(error)}`;
-    problems.push({ where: place, message, lacksKey: "unreadable" });
-  }
-  return undefined;
-}
-
 /** Where OTLP/HTTP takes logs by default, and the port there (OTLP specification, "OTLP/HTTP Request", "Default Port"). */
 const OTLP_ENDPOINT = "/v1/logs";
 const OTLP_PORT = 4318;
@@ -206,7 +192,8 @@ function checkOutput(merged: Merged, key: Secret | undefined, problems: Problem[
   if (settings.output !== "otlp") {
     for (const option of ["keyHeader", "headers"] as const) {
       const where = origins.get(option);
-      if (where !== undefined)
+      // An empty list is what --list shows.
+      if (where !== undefined && settings[option]?.length !== 0)
         warnings.push({ where, message: `${OPTIONS[option].env} means nothing unless OUTPUT is otlp` });
     }
     return;
@@ -226,29 +213,8 @@ function checkOutput(merged: Merged, key: Secret | undefined, problems: Problem[
   // One that cannot be read is told as a problem.
   if (settings.keyHeader === undefined && key !== undefined && merged.problems.length === 0) {
     const message = "the ingestion key is not sent, since OUTPUT is otlp and KEY_HEADER does not say in which header";
-    warnings.push({ where: origins.get("key") ?? origins.get("keyFile") ?? "", message });
+    warnings.push({ where: origins.get("key") ?? origins.get("keyFile") ?? "credential ingestion-key", message });
   }
-}
-
-/** The file was given, and the key itself in no stronger place. */
-function isKeyInFile({ settings, strengths }: Merged): boolean {
-  return settings.keyFile !== undefined && (strengths.get("key") ?? -1) <= (strengths.get("keyFile") ?? -1);
-}
-
-/** A text as an ingestion key; undefined when it cannot be one. */
-export function readKey(text: string): Secret | undefined {
-  const read = OPTIONS.key.kind.read(text);
-  return read.ok ? read.value : undefined;
-}
-
-function isAboutKey({ where, message }: Problem): boolean {
-  return where === `flag ${longFlag(OPTIONS.key)}` || /INGESTION_KEY|ingestion_key/.test(`${where} ${message}`);
-}
-
-/** What the system said, in its short form: `ENOENT`. */
-export function systemReason(error: unknown): string {
-  if (!(error instanceof Error)) return "unknown error";
-  return "code" in error && typeof error.code === "string" ? error.code : error.message;
 }
 
 function hostAndPort({ host, useSsl, output }: Settings): { readonly host: string; readonly port: number } | undefined {

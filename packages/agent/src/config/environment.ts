@@ -1,6 +1,7 @@
 import { commaList } from "./comma_list.ts";
 import { nearest } from "./nearest.ts";
 import { type AnyOption, environmentNames, OPTION_LIST, type OptionName } from "./options.ts";
+import { shown } from "./problem.ts";
 import { emptyReading, type Reading } from "./reading.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -56,6 +57,7 @@ function warnOfUnknown(environment: Environment, reading: Reading): void {
       [...known].filter((candidate) => candidate.startsWith(prefix)),
     );
     const message = `no option has this name; it is ignored.${near === undefined ? "" : ` Did you mean ${near}?`}`;
-    reading.warnings.push({ where: `environment variable ${variable}`, message });
+    const name = /^[\w.-]+$/.test(variable) ? variable : shown(variable);
+    reading.warnings.push({ where: `environment variable ${name}`, message });
   }
 }

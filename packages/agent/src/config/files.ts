@@ -1,8 +1,8 @@
-import { systemReason } from "./effective.ts";
 import type { Environment } from "./environment.ts";
 import { OPTIONS } from "./options.ts";
 import { looksLikeProperties, readProperties } from "./properties_file.ts";
 import { emptyReading, type Reading } from "./reading.ts";
+import { systemReason } from "./secret_places.ts";
 import { readYaml } from "./yaml_file.ts";
 
 /** Where configuration is looked for when nothing else is said. The v1 file lies under the YAML file. */

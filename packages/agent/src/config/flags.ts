@@ -14,6 +14,9 @@ export const ACTIONS = {
 
 type Action = keyof typeof ACTIONS;
 
+/** What the first agent (v1) changed its configuration file with. */
+const CHANGING_FLAGS = ["-s, --set", "-u, --unset"];
+
 /** What the command line gives. */
 export interface FlagReading extends Reading {
   readonly actions: ReadonlySet<Action>;
@@ -35,12 +38,31 @@ export function readFlags(argv: readonly string[]): FlagReading {
     collected.set(name, values);
     command.addOption(flag);
     command.on(`option:${flag.name()}`, (value: string | null) => values.push(value ?? true));
+    for (const old of option.oldFlags ?? []) {
+      const oldFlag = new Option(`${old} [value${option.many ? "..." : ""}]`);
+      command.addOption(oldFlag);
+      command.on(`option:${oldFlag.name()}`, (value: string | null) => {
+        reading.warnings.push({ where: `flag ${old}`, message: `an old name; use ${longFlag(option)}` });
+        values.push(value ?? true);
+      });
+    }
   }
   for (const [action, { flags }] of Object.entries(ACTIONS)) {
     const flag = new Option(flags);
     command.addOption(flag);
     // The keys of ACTIONS are its actions.
     command.on(`option:${flag.name()}`, () => reading.actions.add(action as Action));
+  }
+  // As the first agent (v1) had it.
+  command.addOption(new Option("-v"));
+  command.on("option:v", () => reading.actions.add("version"));
+  for (const flags of CHANGING_FLAGS) {
+    const flag = new Option(`${flags} [value...]`);
+    command.addOption(flag);
+    command.on(`option:${flag.name()}`, () => {
+      const message = "the agent changes no configuration file; edit /etc/logdna.conf or /etc/logdna/config.yaml";
+      reading.problems.push({ where: `flag ${longFlag({ flags })}`, message });
+    });
   }
   const { operands, unknown } = parse(command, argv, reading);
   tellUnknown(operands, unknown, reading);
@@ -101,6 +123,8 @@ function tellUnknown(operands: readonly string[], unknown: readonly string[], re
   }
 }
 
+/** The name of an unknown flag as far as it cannot hold a key: somebody may have left out the blank in front of that. */
 function printableName(name: string): string {
-  return shown(name).slice(1, -1);
+  if (!name.startsWith("--")) return /^-[0-9A-Za-z]/.test(name) ? name.slice(0, 2) : "-";
+  return /^--key/i.test(name) ? name.slice(0, 5) : (/^--[0-9A-Za-z_-]{0,40}/.exec(name)?.[0] ?? "--");
 }

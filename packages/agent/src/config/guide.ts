@@ -11,14 +11,17 @@ A flag counts before an environment variable, that before the configuration file
 - **File**: \`/etc/logdna/config.yaml\` (YAML 1.2), and \`/etc/logdna.conf\` (the properties file of the v1 agent) under it.
   \`--config\` or \`CONFIG_FILE\` names one file instead of both, of either form. In a value of the YAML file \`\${NAME}\` stands
   for that environment variable, and \`$\${NAME}\` for itself. In the v1 file every option exists under the name of its
-  variable in lower case.
+  variable in lower case, and of a key that is given twice the last one counts, with a warning.
+- **Flags** of the v1 agent count, with a warning where they have other names now. They no longer change the file, and those
+  that do nothing else, \`--set\` and \`--unset\`, are refused.
 - **Lists** from flags or the environment *add to* the list of the file, or to the default, as in the v2 agent; flags take the
   place of the environment. A list in the YAML file *replaces* the default, so \`log.dirs: [/srv/app]\` follows nothing but
   \`/srv/app\`. In the v1 file lists replace the default too, except exclusions, which add to it. This is what users of
   either agent have relied on: with any other rule a host would ship less, or more, after the change of agents.
 
 Everything that is wrong is told at once, with the file, line and column, the variable or the flag, and the agent exits with
-status 22. \`--list\` prints the effective configuration as a file that can be used again, with the key masked.
+status 22. \`--list\` prints the effective configuration as a file that can be used again, with the key masked. A file of more than
+256 Ki characters is refused.
 
 ## Looking at it and changing it
 
@@ -39,6 +42,21 @@ behind a link, as Kubernetes does with a ConfigMap. A file with errors is told w
 that is gone; the old configuration stays in force. SIGHUP reads everything again at once, and goes on without a file of a
 default place that is gone. Files stay where they are read, and lines on their way arrive once. A key in a file of its own is read
 again when the server rejects the old one.
+
+## The ingestion key
+
+It is best kept where no other user sees it, and the place that is named first here counts before those behind it: a flag
+(which every user of the host can see), the environment, the configuration file; in each of them either the key itself or
+\`INGESTION_KEY_FILE\`, a file that holds nothing else, such as a mounted secret; and where none of them says anything, the
+credential \`ingestion-key\` of the service:
+
+\`\`\`ini
+[Service]
+LoadCredential=ingestion-key:/etc/logdna/key
+\`\`\`
+
+A file, and a credential, is read again when the server rejects the key, so a new one counts without a restart. The salt of
+redaction (\`REDACT_SALT\`) can come from a file, too. No output shows either of them.
 
 ## What the agent gives away
 
@@ -76,8 +94,10 @@ stands for that directory.
 - **Globs** match the whole path, and \`*\` crosses \`/\`: \`*.log\` is any path that ends in \`.log\`, \`/var/log/**\`
   everything beneath, \`!(*.*)\` a path without a dot, \`{a,b}\` either, \`[ab]\` and \`?\` one character, which is not \`/\`.
 - **Regular expressions** are those of Rust's \`regex\` crate, searched for anywhere in the path: Unicode classes, \`(?i)\`,
-  \`(?x)\`, \`(?P<name>…)\`, \`[[:alpha:]]\`, \`[a-z&&[^aeiou]]\`, \`\\A\`, \`\\z\`. There are no look-arounds and no back-references.
-  Not taken: \`(?R)\`, \`~~\` in classes, \`!=\` in properties.
+  \`(?x)\`, \`(?P<name>…)\`, \`[[:alpha:]]\`, \`[a-z&&[^aeiou]]\`, \`\\A\`, \`\\z\`. [What is not taken](rules.md) is an error at the start.
+- \`exclude_regex\` in the v1 file is about paths, as the v2 agent read it. For lines there is \`line_exclusion_regex\`.
 - The v1 agent also shipped files without an extension. Where \`/var/log/syslog\` and the like are to ship, add \`!(*.*)\` to
   the inclusions, or name them in \`LOG_DIRS\`.
+
+What is done with the lines of the files that ship, for all of them or by path, is in [rules](rules.md).
 `;

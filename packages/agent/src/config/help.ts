@@ -1,5 +1,5 @@
 import { ACTIONS } from "./flags.ts";
-import { type AnyOption, environmentNames, GROUPS, OPTION_LIST } from "./options.ts";
+import { type AnyOption, environmentNames, GROUPS, OPTION_LIST, optionTitle } from "./options.ts";
 
 /** Column at which descriptions begin, and the width that they are wrapped to. */
 const INDENT = 6;
@@ -24,7 +24,7 @@ export function helpText(): string {
   for (const group of GROUPS) {
     const options = OPTION_LIST.filter(([, option]) => option.group === group);
     if (group === "Not supported yet") {
-      const names = options.flatMap(([, option]) => (option.support === "later" ? titleOf(option) : []));
+      const names = options.flatMap(([, option]) => (option.support === "later" ? [optionTitle(option)] : []));
       parts.push(`${group}:\n${wrapped(`Accepted with a warning: ${names.join(", ")}.`, 2)}\n`);
       continue;
     }
@@ -45,16 +45,12 @@ export function defaultText(option: AnyOption): string | undefined {
   return option.defaultText ?? (option.default === undefined ? undefined : String(option.default));
 }
 
-function titleOf(option: AnyOption): string[] {
-  return [option.env ?? option.plainEnv?.[0] ?? option.yaml ?? ""];
-}
-
 function optionHelp(option: AnyOption): string {
   const value = `<${option.kind.placeholder}>${option.many ? "..." : ""}`;
   const head = option.flags === undefined ? "(no flag)" : `${option.flags} ${value}`;
   const fallback = defaultText(option);
   const names = [
-    option.env ?? environmentNames(option).join(", "),
+    ...(option.env === undefined ? environmentNames(option) : [option.env]),
     ...(option.yaml === undefined ? [] : [option.yaml]),
   ];
   const facts = [`Also: ${names.join(", ")}.`, ...(fallback === undefined ? [] : [`Default: ${fallback}.`])];

@@ -137,6 +137,26 @@ export function choice<const C extends string>(choices: readonly [C, ...C[]]): K
   return kind(`one of ${choices.join(", ")}`, choices.join("|"), z.enum(choices), (text) => text.toLowerCase());
 }
 
+/** A share of a whole, above 0 and at most 1: `0.1` or `10%`. */
+export function share(): Kind<number> {
+  const number = z.number().gt(0).max(1);
+  return {
+    expected: "a share above 0 and at most 1, such as 0.1 or 10%",
+    placeholder: "SHARE",
+    schema: z.union([number, z.string().regex(/^[0-9]+(\.[0-9]+)? *%$/)]),
+    read: (text) => {
+      const match = /^([0-9]{0,20}\.?[0-9]{1,25}(?:e-[0-9]{1,2})?) *(%?)$/.exec(text);
+      const parsed = number.safeParse(match === null ? Number.NaN : Number(match[1]) / (match[2] === "%" ? 100 : 1));
+      return parsed.success ? { ok: true, value: parsed.data } : WRONG;
+    },
+  };
+}
+
+/** Sections of the YAML file, which no text stands for. */
+export function sections(): Kind<never> {
+  return { expected: "a section", placeholder: "SECTION", schema: z.never(), read: () => WRONG };
+}
+
 /** A path; a relative one counts from the working directory. */
 export function path(placeholder = "PATH"): Kind<string> {
   return {
@@ -256,6 +276,22 @@ export function keyHeader(): Kind<string> {
       // Whoever misunderstands it writes the key there, which is not shown.
       if (!good || text.split(":").length > 2) return { ok: false, problem: `KEY_HEADER must be ${expected}` };
       return { ok: true, value: scheme === undefined ? name : `${name}: ${scheme}` };
+    },
+  };
+}
+
+/** A secret that hashes are keyed with. What was given is never shown. */
+export function salt(): Kind<Secret> {
+  const expected = "a secret of 8 to 1024 characters, without control characters";
+  return {
+    expected,
+    placeholder: "SECRET",
+    schema: z.string().regex(/^[^\u0000-\u001f\u007f]{8,1024}$/),
+    read: (text) => {
+      if (text === MASK)
+        return { ok: false, problem: `${MASK} is no secret: it is what --list shows in the place of one` };
+      if (/^[^\u0000-\u001f\u007f]{8,1024}$/.test(text)) return { ok: true, value: new Secret(text) };
+      return { ok: false, problem: `REDACT_SALT must be ${expected}` };
     },
   };
 }

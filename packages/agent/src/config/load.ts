@@ -59,11 +59,13 @@ export function loadConfig(options: LoadOptions): LoadResult {
   const environment = readEnvironment(options.env);
   const files = readFiles(environment, flags, options.env, readFile);
   const merged = merge(files, environment, flags);
-  const { config, ...told } = effective(merged, {
+  const surroundings = {
     readFile,
     osHostname: options.osHostname ?? hostname,
     env: options.env,
-  });
+    credentials: options.env.CREDENTIALS_DIRECTORY || undefined,
+  };
+  const { config, ...told } = effective(merged, surroundings);
 
   const isList = flags.actions.has("list");
   const { key } = config;

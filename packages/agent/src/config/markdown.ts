@@ -1,6 +1,7 @@
 import { ACTIONS } from "./flags.ts";
 import { defaultText } from "./help.ts";
-import { type AnyOption, GROUPS, OPTION_LIST } from "./options.ts";
+import { RULE_OPTIONS } from "./line_rows.ts";
+import { type AnyOption, GROUPS, lastKey, OPTION_LIST } from "./options.ts";
 
 /** The options as Markdown, one table for each group; the body of `docs/configuration.md`. */
 export function renderOptionsMarkdown(): string {
@@ -14,6 +15,11 @@ export function renderOptionsMarkdown(): string {
         : "";
     parts.push(`## ${group}\n\n${intro}${table}\n`);
   }
+  const keys = Object.values<AnyOption>(RULE_OPTIONS).map((option) => {
+    const meaning = `${option.description} Takes ${takes(option)}.`;
+    return `| \`${lastKey(option)}\` | ${cell(meaning)} |`;
+  });
+  parts.push(`## Keys of an entry of \`log.rules\`\n\n${["| Key | Meaning |", "|---|---|", ...keys].join("\n")}\n`);
   const actions = Object.values(ACTIONS).map(({ flags, description }) => `| \`${flags}\` | ${description} |`);
   parts.push(`## Instead of running\n\n${["| Flag | Meaning |", "|---|---|", ...actions].join("\n")}\n`);
   return parts.join("\n");
@@ -23,10 +29,12 @@ function row(option: AnyOption): string {
   const names = [...(option.env === undefined ? [] : [option.env]), ...(option.plainEnv ?? [])].map(code).join(", ");
   const old = (option.oldEnv ?? []).map(code).join(", ");
   const v1 = (option.properties ?? []).map(code).join(", ");
+  const oldFlags = (option.oldFlags ?? []).map(code).join(", ");
   const remarks = [
     option.description,
-    `Takes ${option.many ? "a list, each " : ""}${option.kind.expected}.`,
+    `Takes ${takes(option)}.`,
     ...(old === "" ? [] : [`Old: ${old}.`]),
+    ...(oldFlags === "" ? [] : [`Flags of the v1 agent: ${oldFlags}.`]),
     ...(v1 === "" ? [] : [`In the v1 file: ${v1}.`]),
   ];
   const isText = !option.many && option.defaultText !== undefined;
@@ -36,6 +44,10 @@ function row(option: AnyOption): string {
       ? option.default.map(String).map(code).join(", ")
       : code(defaultText(option));
   return `| ${[names, code(option.yaml), code(option.flags), fallback, cell(remarks.join(" "))].join(" | ")} |`;
+}
+
+function takes(option: AnyOption): string {
+  return `${option.many ? "a list, each " : ""}${option.kind.expected}`;
 }
 
 function code(text: string | undefined): string {

@@ -1,10 +1,41 @@
-import { type AnyOption, OPTION_LIST, OPTIONS, type OptionName, optionTitle, type Settings } from "./options.ts";
+import { RULE_OPTIONS } from "./line_rows.ts";
+import {
+  type AnyOption,
+  OPTION_LIST,
+  OPTIONS,
+  type OptionName,
+  optionTitle,
+  type Settings,
+  type SettingsOf,
+} from "./options.ts";
 import { type Problem, shown } from "./problem.ts";
-import type { Given, GivenText, Reading } from "./reading.ts";
+import type { Given, GivenRule, Reading } from "./reading.ts";
+
+type RuleTable = typeof RULE_OPTIONS;
+
+/** What an entry of `log.rules` says; a value that it does not give is undefined, and a list is empty. */
+type RuleValues = {
+  readonly [N in keyof RuleTable]: RuleTable[N]["many"] extends true
+    ? SettingsOf<RuleTable>[N]
+    : SettingsOf<RuleTable>[N] | undefined;
+};
+
+/** An entry of `log.rules`, read. */
+export interface RuleSettings {
+  readonly title: string;
+  readonly where: string;
+  /** Something in it could not be read, which has been told. */
+  readonly incomplete: boolean;
+  readonly settings: RuleValues;
+  /** Where each value stands; those that were not given are not in it. */
+  readonly origins: ReadonlyMap<keyof RuleTable, string>;
+}
 
 /** What all places together come to. */
 export interface Merged {
   readonly settings: Settings;
+  /** Entries of `log.rules`. */
+  readonly rules: readonly RuleSettings[];
   /** Where each value comes from; options that have their default are not in it. */
   readonly origins: ReadonlyMap<OptionName, string>;
   /** Where each item of a list comes from, in the order of the items; empty for one of the default. */
@@ -52,14 +83,35 @@ export function merge(files: readonly Reading[], environment: Reading, flags: Re
         (value as readonly unknown[]).map((item) => items.get(item) ?? ""),
       );
   }
+  const given = files.findLast((file) => file.rules !== undefined)?.rules ?? [];
+  const rules = given.map((rule) => readRule(rule, problems, warnings));
   // Every option of the table has its value now, of the type that its kind reads.
-  return { settings: values as Settings, origins, itemOrigins, strengths, problems, warnings };
+  return { settings: values as Settings, rules, origins, itemOrigins, strengths, problems, warnings };
+}
+
+function readRule(
+  { title, where, given, incomplete }: GivenRule,
+  problems: Problem[],
+  warnings: Problem[],
+): RuleSettings {
+  const values: Record<string, unknown> = {};
+  const origins = new Map<keyof RuleTable, string>();
+  for (const [name, option] of Object.entries<AnyOption>(RULE_OPTIONS)) values[name] = option.many ? [] : undefined;
+  for (const one of given) {
+    const option: AnyOption = RULE_OPTIONS[one.option];
+    const read = readAll(option, one, problems, warnings);
+    // What cannot be read has been given; that it cannot be read has been told.
+    if (one.texts.length > 0) origins.set(one.option, one.where);
+    if (read !== undefined) values[one.option] = option.many ? read : read[0];
+  }
+  // Each option of the table has its value now, of the type that its kind reads.
+  return { title, where, incomplete, settings: values as RuleValues, origins };
 }
 
 /** The values of what was given; undefined when something in it cannot be read. */
 function readAll(
   option: AnyOption,
-  given: Given,
+  given: Given<string>,
   problems: Problem[],
   warnings: Problem[],
 ): readonly unknown[] | undefined {
@@ -72,17 +124,17 @@ function readAll(
       continue;
     }
     wrong = true;
-    const message = read.problem ?? expectation(option, item);
+    const message = read.problem ?? expectation(option, given.title ?? optionTitle(option), item.text);
     if (given.lenient) warnings.push({ where: item.where, message: `${message}; it is ignored` });
     else problems.push({ where: item.where, message });
   }
   return wrong ? undefined : values;
 }
 
-function expectation(option: AnyOption, { text }: GivenText): string {
+function expectation(option: AnyOption, title: string, text: string): string {
   // A key that cannot be one may be one with a blank behind it.
   const got = option === OPTIONS.key ? "" : `, got ${shown(text)}`;
-  return `${optionTitle(option)} must be ${option.kind.expected}${got}`;
+  return `${title} must be ${option.kind.expected}${got}`;
 }
 
 function warnOfSupport(option: AnyOption, given: Given, warnings: Problem[]): void {

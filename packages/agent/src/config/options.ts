@@ -1,6 +1,5 @@
 import { LOG_LEVELS } from "../telemetry/mod.ts";
 import {
-  anything,
   boolean,
   bytes,
   choice,
@@ -20,81 +19,10 @@ import {
   text,
   textLike,
 } from "./kinds.ts";
+import { LINE_OPTIONS } from "./line_rows.ts";
+import { type AnyOption, later, laterList, list, scalar } from "./option.ts";
 
-/** How an option is named in each place, and what it means. */
-interface Naming {
-  /** Heading that it stands under in help and documentation. */
-  readonly group: Group;
-  /** `X` of the environment variables `MZ_X` and `LOGDNA_X`; in lower case its name in the v1 properties file. */
-  readonly env?: string;
-  /** Environment variables of exactly this name, which is no older than any other. */
-  readonly plainEnv?: readonly string[];
-  /** Environment variables that still count, with a warning. */
-  readonly oldEnv?: readonly string[];
-  /** Further names in the v1 properties file. */
-  readonly properties?: readonly string[];
-  /** Keys that lead to it in the YAML file. */
-  readonly yaml?: string;
-  /** Flags, in commander's notation without the value: `-k, --key`. */
-  readonly flags?: string;
-  readonly description: string;
-}
-
-/** What the program does with an option. */
-type Support =
-  /** It acts on it. */
-  | "now"
-  /** It accepts it so that a fleet's configuration loads, and says that it does not act on it yet. */
-  | "later"
-  /** It accepts it; what the existing agents use it for does not exist here. */
-  | "meaningless";
-
-export interface ScalarOption<T, D extends T | undefined> extends Naming {
-  readonly many: false;
-  readonly kind: Kind<T>;
-  readonly default: D;
-  readonly support: Support;
-  /** What the default is when it is not one value. */
-  readonly defaultText?: string;
-  /** An empty variable means something, instead of nothing. */
-  readonly emptyCounts?: boolean;
-  /** Values for which nothing has to be said although the option is not supported. */
-  readonly harmless?: readonly string[];
-}
-
-export interface ListOption<T> extends Naming {
-  readonly many: true;
-  readonly kind: Kind<T>;
-  readonly default: readonly T[];
-  readonly support: Support;
-  /** In the YAML file a text with commas is taken too. */
-  readonly commasInYaml?: boolean;
-}
-
-export const GROUPS = ["Server", "Delivery", "This host", "Files", "Lines", "Agent", "Not supported yet"] as const;
-type Group = (typeof GROUPS)[number];
-
-type Given<O> = Omit<O, "many" | "support">;
-
-function scalar<T, const D extends T | undefined>(option: Given<ScalarOption<T, D>>): ScalarOption<T, D> {
-  return { ...option, many: false, support: "now" };
-}
-
-function list<T>(option: Given<ListOption<T>>): ListOption<T> {
-  return { ...option, many: true, support: "now" };
-}
-
-function later(
-  option: Omit<Given<ScalarOption<string, undefined>>, "default" | "kind" | "group">,
-): ScalarOption<string, undefined> {
-  const rest = { group: "Not supported yet", default: undefined, kind: anything() } as const;
-  return { ...rest, ...option, many: false, support: "later" };
-}
-
-function laterList(option: Omit<Given<ListOption<string>>, "default" | "kind" | "group">): ListOption<string> {
-  const rest = { group: "Not supported yet", default: [], kind: anything() } as const;
-  return { ...rest, ...option, many: true, support: "later" };
-}
+export { type AnyOption, GROUPS } from "./option.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -375,6 +303,7 @@ export const OPTIONS = {
     properties: ["hostname"],
     yaml: "http.params.hostname",
     flags: "--os-hostname",
+    oldFlags: ["-n", "--hostname"],
     kind: text("NAME"),
     default: undefined,
     defaultText: "the content of /etc/logdna-hostname, else the system's host name",
@@ -417,6 +346,7 @@ export const OPTIONS = {
     properties: ["logdir"],
     yaml: "log.dirs",
     flags: "-d, --logdir",
+    oldFlags: ["-f", "--logfile"],
     kind: logDirectory(),
     default: ["/var/log"],
     description:
@@ -449,6 +379,7 @@ export const OPTIONS = {
     properties: ["exclude"],
     yaml: "log.exclude.glob",
     flags: "--exclude",
+    oldFlags: ["-e"],
     kind: glob(),
     default: [
       "/var/log/wtmp",
@@ -473,6 +404,7 @@ export const OPTIONS = {
     properties: ["exclude_regex"],
     yaml: "log.exclude.regex",
     flags: "--exclude-regex",
+    oldFlags: ["-r"],
     kind: regex(),
     default: [],
     description:
@@ -571,6 +503,8 @@ export const OPTIONS = {
       "A JSON object that every line has as its field meta, with the same variables within its strings; that of the environment may stand anywhere in it.",
   }),
 
+  ...LINE_OPTIONS,
+
   confinement: scalar({
     group: "Agent",
     env: "CONFINEMENT",
@@ -632,24 +566,6 @@ export const OPTIONS = {
       "Milliseconds to send what is in hand when the agent is told to stop (SIGTERM). What is not acknowledged by then is sent after the next start.",
   }),
 
-  lineExclusion: laterList({
-    env: "LINE_EXCLUSION_REGEX",
-    yaml: "log.line_exclusion_regex",
-    flags: "--line-exclusion",
-    description: "Lines that do not ship, as regular expressions.",
-  }),
-  lineInclusion: laterList({
-    env: "LINE_INCLUSION_REGEX",
-    yaml: "log.line_inclusion_regex",
-    flags: "--line-inclusion",
-    description: "Lines that alone ship, as regular expressions.",
-  }),
-  lineRedact: laterList({
-    env: "REDACT_REGEX",
-    yaml: "log.line_redact_regex",
-    flags: "--line-redact",
-    description: "Parts of lines that are replaced by [REDACTED], as regular expressions.",
-  }),
   journaldPaths: laterList({
     env: "JOURNALD_PATHS",
     yaml: "journald.paths",
@@ -688,7 +604,7 @@ export const OPTIONS = {
     env: "K8S_STARTUP_LEASE",
     yaml: "startup.option",
     flags: "--startup-lease",
-    harmless: ["never", "off"],
+    harmless: ["never", "none", "off"],
     description: "Take a lease before starting, so that a fleet does not start all at once.",
   }),
   k8sMetadataInclude: laterList({
@@ -721,6 +637,26 @@ export const OPTIONS = {
     description: "Annotations added to lines of Kubernetes.",
   }),
   metaLabels: later({ emptyCounts: true, env: "META_LABELS", description: "Labels added to lines of Kubernetes." }),
+  journalFiles: later({
+    properties: ["usejournald"],
+    description: "Follow systemd's journal, as the first agent (v1) had it; see JOURNALD_PATHS.",
+  }),
+  eventLog: later({
+    properties: ["windowseventlogprovider"],
+    description: "Follow the event log of Windows.",
+  }),
+  autoUpdate: {
+    ...later({ properties: ["autoupdate"], description: "Accepted; the agent never updates itself." }),
+    support: "meaningless",
+  },
+  platform: {
+    ...later({ env: "PLATFORM", description: "Accepted; the first agent (v1) added it to the tags. Use TAGS." }),
+    support: "meaningless",
+  },
+  internalFsDelay: {
+    ...later({ env: "INTERNAL_FS_DELAY", description: "Accepted; files are not looked at in intervals." }),
+    support: "meaningless",
+  },
   clearCacheInterval: {
     ...later({
       env: "CLEAR_CACHE_INTERVAL",
@@ -736,9 +672,6 @@ export const OPTIONS = {
   },
 } as const;
 
-/** An option of whatever type. */
-export type AnyOption = ScalarOption<unknown, unknown> | ListOption<unknown>;
-
 export type OptionName = keyof typeof OPTIONS;
 
 /** The table as pairs, in its order, without the types of single values. */
@@ -748,7 +681,12 @@ export const OPTION_LIST: readonly (readonly [OptionName, AnyOption])[] = Object
 );
 
 /** The value of each option, defaults filled in. */
-export type Settings = { readonly [N in OptionName]: ValueOf<(typeof OPTIONS)[N]> };
+export type Settings = SettingsOf<typeof OPTIONS>;
+
+/** The value of each option of a table. */
+export type SettingsOf<Table extends Readonly<Record<string, AnyOption>>> = {
+  readonly [N in keyof Table]: ValueOf<Table[N]>;
+};
 
 type ValueOf<O extends AnyOption> = O extends { readonly many: true; readonly kind: Kind<infer T> }
   ? readonly T[]
@@ -765,11 +703,16 @@ export function environmentNames(option: AnyOption): string[] {
 }
 
 /** The flag of an option that help and messages call it by: the long one. */
-export function longFlag(option: AnyOption): string | undefined {
+export function longFlag(option: Pick<AnyOption, "flags">): string | undefined {
   return option.flags?.match(/--[a-z0-9-]+/)?.[0];
 }
 
-/** What people call an option: its name in the environment without a prefix. */
+/** What people call an option: its name in the environment without a prefix, or what it has instead. */
 export function optionTitle(option: AnyOption): string {
-  return option.env ?? option.plainEnv?.[0] ?? option.yaml ?? "";
+  return option.env ?? option.plainEnv?.[0] ?? option.yaml ?? option.properties?.[0] ?? "";
+}
+
+/** The last of the keys that lead to an option in the YAML file. */
+export function lastKey(option: AnyOption): string {
+  return option.yaml?.split(".").at(-1) ?? "";
 }

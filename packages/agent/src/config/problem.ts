@@ -1,3 +1,5 @@
+import { printable } from "../telemetry/printable.ts";
+
 /** Something wrong with the configuration, or worth a warning: where, and what to do about it. */
 export interface Problem {
   /** `FILE:LINE:COLUMN`, `environment variable NAME`, `flag --name`; empty when it is about no single place. */
@@ -7,9 +9,9 @@ export interface Problem {
   readonly lacksKey?: "missing" | "unreadable";
 }
 
-/** The problem as one line of text. */
+/** The problem as one line of text, in which nothing acts on a terminal: names of files may hold any character. */
 export function problemText({ where, message }: Problem): string {
-  return where === "" ? message : `${where}: ${message}`;
+  return printable(where === "" ? message : `${where}: ${message}`);
 }
 
 /** Characters of a wrong value that are shown. */
@@ -19,4 +21,10 @@ const MAX_SHOWN = 80;
 export function shown(value: string): string {
   const characters = [...value];
   return JSON.stringify(characters.length > MAX_SHOWN ? `${characters.slice(0, MAX_SHOWN).join("")}…` : value);
+}
+
+/** A name that no option has, in a message. Behind a blank a value may stand, such as the key. */
+export function shownName(name: string): string {
+  const [known = ""] = /^[^\s]*/.exec(name) ?? [];
+  return known === "" ? "of this name" : shown(known);
 }

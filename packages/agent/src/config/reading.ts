@@ -1,3 +1,4 @@
+import type { RULE_OPTIONS } from "./line_rows.ts";
 import type { OptionName } from "./options.ts";
 import type { Problem } from "./problem.ts";
 
@@ -8,8 +9,8 @@ export interface GivenText {
 }
 
 /** What one place gives for one option. */
-export interface Given {
-  readonly option: OptionName;
+export interface Given<Name extends string = OptionName> {
+  readonly option: Name;
   /** One text for an option with one value, any number for a list. */
   readonly texts: readonly GivenText[];
   readonly where: string;
@@ -17,14 +18,34 @@ export interface Given {
   readonly replaces: boolean;
   /** What cannot be read is a warning, not an error: the name is an old one, and may mean something else here. */
   readonly lenient: boolean;
+  /** What messages call it, where that is not the option's own name. */
+  readonly title?: string;
+}
+
+/** An entry of `log.rules` as it was given. */
+export interface GivenRule {
+  /** `log.rules[0]`. */
+  readonly title: string;
+  readonly where: string;
+  readonly given: readonly Given<keyof typeof RULE_OPTIONS>[];
+  /** Something in it could not be read, which has been told. */
+  readonly incomplete: boolean;
 }
 
 /** What one place gives. */
 export interface Reading {
   readonly given: Given[];
+  /** Entries of `log.rules`; undefined where there is no such list. */
+  rules?: readonly GivenRule[];
   readonly problems: Problem[];
   readonly warnings: Problem[];
 }
+
+/** Largest file that is read as configuration, in characters. */
+export const MAX_LENGTH = 256 * 1024;
+
+/** Problems that are told of one file; a file with more of them is another kind of file. */
+export const MAX_PROBLEMS = 100;
 
 export function emptyReading(): Reading {
   return { given: [], problems: [], warnings: [] };

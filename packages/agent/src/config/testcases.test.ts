@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { parse } from "yaml";
 import { type LoadResult, loadConfig, Secret } from "./mod.ts";
+import { OPTION_LIST } from "./options.ts";
 
 const CASES = join(import.meta.dirname, "../../../../testcases/config");
 const PLACES: Readonly<Record<string, string>> = {
@@ -45,6 +46,30 @@ for (const name of names.sort()) {
     }
   });
 }
+
+test("every option of the table has a case", () => {
+  const given = names.flatMap((name) => {
+    const directory = join(CASES, name);
+    return readdirSync(directory).map((file) => readFileSync(join(directory, file), "utf8"));
+  });
+  const all = given.join("\n");
+  for (const [name, option] of OPTION_LIST) {
+    // What replaces fields has cases of its own.
+    if (/^meta(?:App|Host|Env|File|Json)$/.test(name)) continue;
+    const known = [
+      option.env,
+      option.yaml?.split(".").at(-1),
+      ...(option.plainEnv ?? []),
+      ...(option.properties ?? []),
+    ];
+    assert.ok(
+      known.some(
+        (text) => text !== undefined && new RegExp(`\\b_?${text}\\b`).test(all.replaceAll(/\b(?:MZ|LOGDNA)_/g, "")),
+      ),
+      `${name} has none`,
+    );
+  }
+});
 
 function load(directory: string): LoadResult {
   const files = new Map<string, string>();

@@ -22,10 +22,14 @@ const NEVER = "$^";
 /** Longest pattern; picomatch's own limit is far beyond. */
 const MAX_PATTERN = 4096;
 
+/** Parentheses and braces in each other; for these picomatch takes time with the cube of their number. */
+const MAX_DEPTH = 50;
+
 /** What is wrong with a pattern; undefined when it is fine. */
 export function globProblem(pattern: string): string | undefined {
   if (pattern === "") return "it is empty";
   if (pattern.length > MAX_PATTERN) return `it is longer than ${MAX_PATTERN} characters`;
+  if (depthOf(pattern) > MAX_DEPTH) return `it is nested more than ${MAX_DEPTH} deep`;
   try {
     if (picomatch.makeRe(pattern, DIALECT).source === NEVER) return "it can never match";
     globMatcher(pattern);
@@ -35,6 +39,17 @@ export function globProblem(pattern: string): string | undefined {
     const missing = error instanceof Error ? /^Missing (?:opening|closing): "(.)"/.exec(error.message)?.[1] : undefined;
     return missing === undefined ? "it cannot be read" : `a "${missing}" is missing`;
   }
+}
+
+function depthOf(pattern: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (const [found] of pattern.matchAll(/\\.|[({]|[)}]/gs)) {
+    if (found === "(" || found === "{") depth += 1;
+    else if (found === ")" || found === "}") depth = Math.max(0, depth - 1);
+    deepest = Math.max(deepest, depth);
+  }
+  return deepest;
 }
 
 /**

@@ -17,10 +17,13 @@ export type CharacterSet =
   | { readonly kind: "union"; readonly negated: boolean; readonly items: readonly CharacterSet[] }
   | {
       readonly kind: "combined";
-      readonly operator: "&&" | "--";
+      readonly operator: ClassOperator;
       readonly left: CharacterSet;
       readonly right: CharacterSet;
     };
+
+/** What is in both, in the left alone, or in one of them alone. */
+type ClassOperator = "&&" | "--" | "~~";
 
 /** Classes that POSIX names (docs.rs/regex, "ASCII character classes"). */
 const POSIX: Readonly<Record<string, string>> = {
@@ -52,14 +55,14 @@ const CONTROLS: Readonly<Record<string, string>> = { a: "\u0007", f: "\f", t: "\
 /** Classes in classes that are followed. */
 const MAX_DEPTH = 100;
 
-/** Reads `[…]`, with classes in it and `&&` and `--` between. */
+/** Reads `[…]`, with classes in it and `&&`, `--` and `~~` between, of which each has the same rank. */
 export function readClass(scanner: Scanner, flags: ClassFlags, depth = 0): CharacterSet {
   const start = scanner.position;
   if (depth > MAX_DEPTH) throw scanner.error(`classes are nested more than ${MAX_DEPTH} deep`);
   scanner.next();
   const negated = scanner.take("^");
   let items: CharacterSet[] = [];
-  let left: { readonly set: CharacterSet; readonly operator: "&&" | "--" } | undefined;
+  let left: { readonly set: CharacterSet; readonly operator: ClassOperator } | undefined;
   const joined = (): CharacterSet => {
     const right = { kind: "union", negated: false, items } as const;
     return left === undefined ? right : { kind: "combined", operator: left.operator, left: left.set, right };
@@ -71,9 +74,8 @@ export function readClass(scanner: Scanner, flags: ClassFlags, depth = 0): Chara
     if (flags.extended) scanner.takeMatch(/(?:\s|#[^\n]*(?:\n|$))+/y);
     if (scanner.done) throw scanner.error('a "[" is not closed', start);
     if (scanner.take("]")) break;
-    if (scanner.take("~~")) throw scanner.error('"~~" (symmetric difference) is not supported');
-    const operator = scanner.takeMatch(/&&|--/y)?.[0];
-    if (operator === "&&" || operator === "--") {
+    const operator = scanner.takeMatch(/&&|--|~~/y)?.[0];
+    if (operator === "&&" || operator === "--" || operator === "~~") {
       left = { set: joined(), operator };
       items = [];
     } else {
@@ -139,9 +141,9 @@ export function readEscape(scanner: Scanner, flags: ClassFlags): CharacterSet {
 /** `\pL`, `\p{Greek}`, `\p{sc=Greek}`, `\p{^Lu}`; names regardless of case, blanks, `-` and `_` (TR 18, 1.2). */
 function readProperty(scanner: Scanner, start: number, match: RegExpExecArray): CharacterSet {
   const [, letter, caret, long, short] = match;
-  const negated = (letter === "P") !== (caret === "^");
+  const unequal = (long ?? "").includes("!=");
+  const negated = [letter === "P", caret === "^", unequal].filter((negation) => negation).length % 2 === 1;
   const name = (short ?? long ?? "").replace(/!=|:/, "=");
-  if ((long ?? "").includes("!=")) throw scanner.error('"!=" in a property is not supported', start);
   for (const candidate of propertyCandidates(name)) {
     const source = `\\${negated ? "P" : "p"}{${candidate}}`;
     if (isProperty(source)) return { kind: "named", source };
@@ -190,9 +192,45 @@ export function classSource(set: CharacterSet): string {
       return set.source;
     case "union":
       return `[${set.negated ? "^" : ""}${set.items.map(classSource).join("")}]`;
-    case "combined":
-      return `[${classSource(set.left)}${set.operator}${classSource(set.right)}]`;
+    case "combined": {
+      const [left, right] = [classSource(set.left), classSource(set.right)];
+      if (set.operator === "~~") return `[[${left}--${right}][${right}--${left}]]`;
+      return `[${left}${set.operator}${right}]`;
+    }
   }
+}
+
+/** What is beyond ASCII and can be in a set, but for characters above U+FFFF, of which these few stand for all. */
+let beyondAscii: string | undefined;
+
+/**
+ * A set without the flag `u`, in which only ASCII is known: as the characters that it holds.
+ * @param flags those that its source is written for; with `i` the case of ASCII's letters alone is ignored.
+ * @returns undefined where the set holds other characters, too: in Rust it would match a part of one, which is no text.
+ */
+export function asciiSource(source: string, flags: string): string | undefined {
+  const place = `${flags} ${source}`;
+  if (!asciiSources.has(place)) {
+    if (asciiSources.size >= MAX_REMEMBERED) asciiSources.clear();
+    asciiSources.set(place, asciiSourceOf(source, flags));
+  }
+  return asciiSources.get(place);
+}
+
+/** Sets that were looked at: an expression has the same few again and again. */
+const asciiSources = new Map<string, string | undefined>();
+const MAX_REMEMBERED = 1000;
+
+function asciiSourceOf(source: string, flags: string): string | undefined {
+  // Nearly every set is made of ranges of ASCII, which can be told at once.
+  if (/[^\x00-\x7f]|\^|\\[pP]|\\x[89a-f]/.test(source)) {
+    beyondAscii ??= `${Array.from({ length: 0xd800 - 0x80 }, (_, at) => String.fromCharCode(at + 0x80)).join("")}\ue000\ufffd😀𝒜𠀀\u{10ffff}`;
+    // The case is not ignored here: K (U+212A) is no k without Unicode.
+    if (new RegExp(source, "v").test(beyondAscii)) return undefined;
+  }
+  const regex = new RegExp(`^${source}$`, flags);
+  const held = Array.from({ length: 0x80 }, (_, at) => String.fromCharCode(at)).filter((one) => regex.test(one));
+  return `[${held.map(escaped).join("")}]`;
 }
 
 /** Letters, digits and what lies beyond ASCII are themselves; the rest is written by number, which is right anywhere. */

@@ -11,7 +11,7 @@ import {
   setOf,
 } from "./pattern.ts";
 import { patternRegExp } from "./pattern_source.ts";
-import { type CharacterSet, type ClassFlags, classSource, readClass, readEscape } from "./rust_class.ts";
+import { asciiSource, type CharacterSet, type ClassFlags, classSource, readClass, readEscape } from "./rust_class.ts";
 import { RegexSyntaxError, type Scanner, scannerOf } from "./rust_scanner.ts";
 
 /**
@@ -103,15 +103,19 @@ function alternation(scanner: Scanner, outer: Flags, depth: number, names: Set<s
 /** One thing that can be repeated. */
 function atom(scanner: Scanner, flags: Flags, depth: number, names: Set<string>): Pattern {
   if (scanner.peek() === "(") return group(scanner, flags, depth, names);
-  if (scanner.peek() === "[") return setPattern(readClass(scanner, flags), flags);
+  const start = scanner.position;
+  if (scanner.peek() === "[") return setPattern(scanner, start, readClass(scanner, flags), flags);
   if (scanner.peek() === "\\") return escaped(scanner, flags);
   if (scanner.takeMatch(/[*+?]|\{[0-9]*,?[0-9]*\}/y) !== undefined)
     throw scanner.error("there is nothing to repeat in front of a repetition");
   const character = scanner.next();
   if (character === "^") return assertionOf(flags.multiLine ? "lineStart" : "textStart");
   if (character === "$") return assertionOf(flags.multiLine ? "lineEnd" : "textEnd");
-  if (character === ".") return setOf(flags.dotAll ? "[^]" : "[^\\n]", setFlags(flags));
-  return setPattern({ kind: "literal", character }, flags);
+  if (character === ".") {
+    const any: CharacterSet = { kind: "named", source: flags.dotAll ? "[^]" : "[^\\n]" };
+    return setPattern(scanner, start, any, flags);
+  }
+  return setPattern(scanner, start, { kind: "literal", character }, flags);
 }
 
 function group(scanner: Scanner, flags: Flags, depth: number, names: Set<string>): Pattern {
@@ -151,7 +155,7 @@ function escaped(scanner: Scanner, flags: Flags): Pattern {
   if (boundary !== undefined) return assertionOf(`${flags.unicode ? "word" : "asciiWord"}${boundary}`);
   if (scanner.takeMatch(/\\[1-9]/y) !== undefined)
     throw scanner.error("back-references are not part of this dialect", start);
-  return setPattern(readEscape(scanner, flags), flags);
+  return setPattern(scanner, start, readEscape(scanner, flags), flags);
 }
 
 type Boundary = Extract<Assertion, `word${string}`> extends `word${infer Name}` ? Name : never;
@@ -232,9 +236,16 @@ function skipBlanks(scanner: Scanner, flags: Flags): void {
   if (flags.extended) scanner.takeMatch(/(?:\s|#[^\n]*(?:\n|$))+/y);
 }
 
-function setPattern(set: CharacterSet, flags: Flags): Pattern {
+function setPattern(scanner: Scanner, start: number, set: CharacterSet, flags: Flags): Pattern {
   const character = set.kind === "literal" && !flags.ignoreCase ? set.character : undefined;
-  return setOf(classSource(set), setFlags(flags), character);
+  const source = classSource(set);
+  if (flags.unicode || (set.kind === "literal" && !/^[A-Za-z]$/.test(set.character)))
+    return setOf(source, setFlags(flags), character);
+  const ascii = asciiSource(source, setFlags(flags));
+  if (ascii === undefined)
+    throw scanner.error('without Unicode ("(?-u)") this would match a part of a character, which no text has', start);
+  // Where there are letters, `i` would find K (U+212A) for k, which takes Unicode.
+  return setOf(ascii, /[A-Za-z]/.test(ascii.replaceAll(/\\x../g, "")) ? "v" : setFlags(flags), character);
 }
 
 function setFlags(flags: Flags): string {

@@ -21,7 +21,7 @@ const TAKING = [
   "\\w",
   "\\W",
   "\\s",
-].concat(["(?-u:\\w)", "[^É]", "\\n", "\\p{Lu}", "a|b", ""]);
+].concat(["(?-u:\\d)", "[^É]", "\\n", "\\p{Lu}", "a|b", ""]);
 /** Expressions that take none. */
 const CONDITIONS = [
   "^",

@@ -1,0 +1,200 @@
+import { bytes, choice, glob, integer, milliseconds, path, regex, salt, sections, share, text } from "./kinds.ts";
+import { MULTILINE_PRESETS, REDACTION_PRESETS, REDACTION_STYLES } from "./line_options.ts";
+import { list, scalar } from "./option.ts";
+
+const MiB = 1024 * 1024;
+
+/** What can be said of the lines of all files and, in an entry of `log.rules`, of those of some. */
+const RULES = {
+  lineInclusion: list({
+    group: "Lines",
+    env: "LINE_INCLUSION_REGEX",
+    yaml: "log.line_inclusion_regex",
+    flags: "--line-inclusion",
+    kind: regex(),
+    default: [],
+    description: "Where there is any, only lines that one of these regular expressions is found in ship.",
+  }),
+  lineExclusion: list({
+    group: "Lines",
+    env: "LINE_EXCLUSION_REGEX",
+    yaml: "log.line_exclusion_regex",
+    flags: "--line-exclusion",
+    kind: regex(),
+    default: [],
+    description: "Lines that one of these regular expressions is found in do not ship, included or not.",
+  }),
+  lineRedact: list({
+    group: "Lines",
+    env: "REDACT_REGEX",
+    yaml: "log.line_redact_regex",
+    flags: "--line-redact",
+    kind: regex(),
+    default: [],
+    description: "What these regular expressions match in a line is replaced by [REDACTED].",
+  }),
+  redact: list({
+    group: "Lines",
+    env: "REDACT",
+    yaml: "log.redact",
+    flags: "--redact",
+    kind: choice(REDACTION_PRESETS),
+    default: [],
+    commasInYaml: true,
+    description: "Kinds of personal and secret data that are replaced in each line.",
+  }),
+  redactAs: scalar({
+    group: "Lines",
+    env: "REDACT_AS",
+    yaml: "log.redact_as",
+    flags: "--redact-as",
+    kind: choice(REDACTION_STYLES),
+    default: undefined,
+    defaultText: "mask",
+    description:
+      "What takes the place of what is redacted. mask: the same text for all. hash: a keyed hash, by which equal values stay equal. partial: a mask that leaves a few characters.",
+  }),
+  multiline: list({
+    group: "Lines",
+    env: "MULTILINE",
+    yaml: "log.multiline",
+    flags: "--multiline",
+    kind: choice(MULTILINE_PRESETS),
+    default: [],
+    commasInYaml: true,
+    description: "Languages whose stack traces are joined into one line.",
+  }),
+  multilineStart: scalar({
+    group: "Lines",
+    env: "MULTILINE_START",
+    yaml: "log.multiline_start",
+    flags: "--multiline-start",
+    kind: regex(),
+    default: undefined,
+    description: "A line that this regular expression is found in begins a new one; all others are joined to it.",
+  }),
+  multilineContinuation: scalar({
+    group: "Lines",
+    env: "MULTILINE_CONTINUATION",
+    yaml: "log.multiline_continuation",
+    flags: "--multiline-continuation",
+    kind: regex(),
+    default: undefined,
+    description: "A line that this regular expression is found in is joined to the one before it.",
+  }),
+  multilineTimeout: scalar({
+    group: "Lines",
+    env: "MULTILINE_TIMEOUT",
+    yaml: "log.multiline_timeout",
+    flags: "--multiline-timeout",
+    kind: milliseconds(1, 3_600_000),
+    default: 1000,
+    description: "Milliseconds without a further line after which a joined one is taken to be whole.",
+  }),
+  multilineMaxLines: scalar({
+    group: "Lines",
+    env: "MULTILINE_MAX_LINES",
+    yaml: "log.multiline_max_lines",
+    flags: "--multiline-max-lines",
+    kind: integer(2, 1_000_000),
+    default: 500,
+    description: "Lines that are joined into one, at most.",
+  }),
+  multilineMaxBytes: scalar({
+    group: "Lines",
+    env: "MULTILINE_MAX_BYTES",
+    yaml: "log.multiline_max_bytes",
+    flags: "--multiline-max-bytes",
+    kind: bytes(256, 10 * MiB),
+    default: undefined,
+    defaultText: "that of LINE_MAX_PART",
+    description: "Bytes of a joined line, at most; no more than LINE_MAX_PART.",
+  }),
+  lineRateLimit: scalar({
+    group: "Lines",
+    env: "LINE_RATE_LIMIT",
+    yaml: "log.line_rate_limit",
+    flags: "--line-rate-limit",
+    kind: integer(1, 1_000_000_000),
+    default: undefined,
+    defaultText: "no limit",
+    description: "Lines a second of each file that ship; what is beyond is dropped and counted.",
+  }),
+  lineSample: scalar({
+    group: "Lines",
+    env: "LINE_SAMPLE",
+    yaml: "log.line_sample",
+    flags: "--line-sample",
+    kind: share(),
+    default: undefined,
+    defaultText: "all",
+    description: "Share of the lines that ships, such as 0.1 or 10%; the others are dropped and counted.",
+  }),
+} as const;
+
+/** Every key of an entry of `log.rules`. */
+export const RULE_OPTIONS = {
+  paths: list({
+    group: "Lines",
+    yaml: "path",
+    kind: glob(),
+    default: [],
+    oneInYaml: true,
+    description: "The files that the entry is for: one pattern of their whole path, or a list of them; * crosses /.",
+  }),
+  ...RULES,
+  app: scalar({
+    group: "Lines",
+    yaml: "app",
+    kind: text("NAME"),
+    default: undefined,
+    description: "The app of the lines, instead of the file's name.",
+  }),
+  env: scalar({
+    group: "Lines",
+    yaml: "env",
+    kind: text("NAME"),
+    default: undefined,
+    description: "The environment of the lines.",
+  }),
+  tags: list({
+    group: "Lines",
+    yaml: "tags",
+    kind: text("TAG", "production"),
+    default: [],
+    commasInYaml: true,
+    description: "Tags of the lines, besides those of the host.",
+  }),
+} as const;
+
+/** Options of what is done with lines on their way; rows of the table in `options.ts`. */
+export const LINE_OPTIONS = {
+  ...RULES,
+  redactSalt: scalar({
+    group: "Lines",
+    env: "REDACT_SALT",
+    yaml: "log.redact_salt",
+    kind: salt(),
+    default: undefined,
+    defaultText: "a random one, kept in the directory of the state",
+    description:
+      "The secret that hashes of redacted values are keyed with. Hosts that share it give equal values equal hashes. There is no flag for it, since every user of the host could see it.",
+  }),
+  redactSaltFile: scalar({
+    group: "Lines",
+    env: "REDACT_SALT_FILE",
+    yaml: "log.redact_salt_file",
+    flags: "--redact-salt-file",
+    kind: path("FILE"),
+    default: undefined,
+    description: "A file that holds that secret and nothing else, such as a mounted one.",
+  }),
+  pathRules: list({
+    group: "Lines",
+    yaml: "log.rules",
+    kind: sections(),
+    default: [],
+    entries: RULE_OPTIONS,
+    description: "Rules for the lines of some files, in the YAML file only; their keys are below.",
+  }),
+} as const;
