@@ -5,6 +5,7 @@ import { JsonEncoder } from "./batch/json_encoder.ts";
 import { OtlpEncoder } from "./batch/otlp_encoder.ts";
 import { OtlpFormat } from "./batch/otlp_format.ts";
 import type { Chunk } from "./chunk.ts";
+import type { LineOptions } from "./config/line_options.ts";
 import { type Config, readKey } from "./config/mod.ts";
 import { MASK } from "./config/secret.ts";
 import { IngestionKey } from "./delivery/ingestion_key.ts";
@@ -12,6 +13,7 @@ import { headerSecrets, otlpProtocol } from "./delivery/otlp_protocol.ts";
 import { Quarantine } from "./delivery/quarantine.ts";
 import { type Destination, Transport } from "./delivery/transport.ts";
 import { Pipeline, type PipelineOptions } from "./pipeline.ts";
+import { compileLineRules } from "./rules/lines/line_rules.ts";
 import { LogDirectory } from "./rules/log_directory.ts";
 import { createPathRules } from "./rules/path_rules.ts";
 import { FileSet } from "./sources/files/file_set.ts";
@@ -105,12 +107,15 @@ export class Agent {
     this.#transport = new Transport(destination, otlp && otlpProtocol({ ...config, key: revealKey }));
     this.#state = StateStore.open(config.dbPath);
     this.#left = this.#state.batches();
+    const limits = { maxPart: config.lineMaxPart, maxLine: config.lineMax };
+    const lineRules = compileLineRules({ rules: lineOptionsOf(config), createRedactor: noPresets, limits, emit });
     this.#files = new FileSet({
       roots: rules.roots,
       includes: rules.includes,
       prunes: rules.prunes,
       lookback,
-      limits: { maxPart: config.lineMaxPart, maxLine: config.lineMax },
+      limits,
+      held: lineRules,
       maxOpenFiles: config.maxOpenFiles,
       state: this.#state,
       spoolLimit: config.retryDiskLimit ?? Number.POSITIVE_INFINITY,
@@ -128,6 +133,7 @@ export class Agent {
     this.#pipeline = new Pipeline(
       {
         queue: this.#files,
+        rules: lineRules,
         ...encoding(config, otlp),
         sender: this.#transport,
         state: this.#state,
@@ -265,6 +271,24 @@ export class Agent {
         return;
     }
   }
+}
+
+/** To be replaced by the configuration itself, once it has all of these options. */
+function lineOptionsOf({ lineExclusion, lineInclusion, lineRedact }: Config): LineOptions {
+  const none = { redact: [], redactAs: undefined, redactSalt: undefined, multiline: undefined, pathRules: [] };
+  const noMeta = {
+    metaApp: undefined,
+    metaHost: undefined,
+    metaEnv: undefined,
+    metaFile: undefined,
+    metaJson: undefined,
+  };
+  return { ...none, ...noMeta, rateLimit: undefined, sample: undefined, lineExclusion, lineInclusion, lineRedact };
+}
+
+/** To be replaced by what makes redactors of presets. */
+function noPresets(): never {
+  throw new Error("There are no presets yet.");
 }
 
 /** How bodies are written, and read again where one has to be cut. */

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Chunk, ChunkSource, SentRange } from "../chunk.ts";
-import type { PartPiece, Piece } from "../lines/pieces.ts";
+import type { ExcludedPiece, NotePiece, PartPiece, Piece } from "../lines/pieces.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
 import type { BodyEncoder, EncodedBody, LineContext } from "./encoder.ts";
 
@@ -13,6 +13,7 @@ export interface Batch {
   readonly lines: number;
   /** Bytes of the sources that the ranges cover, by what became of them. */
   readonly bytes: BatchBytes;
+  readonly leftOut: LeftOut;
   readonly body: Promise<EncodedBody>;
 }
 
@@ -22,9 +23,27 @@ export interface BatchBytes {
   readonly empty: number;
   /** Lines that the rules leave out. */
   readonly excluded: number;
-  /** Beyond the limit on a line, or too large for a body. */
+  /** Beyond the limit on a line, too large for a body, beyond the rate or the share that is shipped, or undecided. */
   readonly dropped: number;
 }
+
+/** What the rules for lines left out, by reason. Its bytes are among those of the batch. */
+export interface LeftOut {
+  /** By a rule on their text. */
+  readonly linesExcluded: number;
+  readonly linesOverRate: number;
+  readonly bytesOverRate: number;
+  readonly linesNotSampled: number;
+  readonly bytesNotSampled: number;
+}
+
+export const NOTHING_LEFT_OUT: LeftOut = {
+  linesExcluded: 0,
+  linesOverRate: 0,
+  bytesOverRate: 0,
+  linesNotSampled: 0,
+  bytesNotSampled: 0,
+};
 
 export interface BatcherOptions {
   readonly encoder: BodyEncoder;
@@ -45,6 +64,7 @@ export class Batcher {
   #empty = 0;
   #excluded = 0;
   #dropped = 0;
+  #leftOut = NOTHING_LEFT_OUT;
 
   constructor(options: BatcherOptions) {
     this.#options = options;
@@ -52,7 +72,7 @@ export class Batcher {
 
   /** True when nothing waits to be flushed. */
   get empty(): boolean {
-    return this.#ranges.size === 0;
+    return this.#ranges.size === 0 && this.#lines === 0;
   }
 
   /** Bytes of the sources that wait to be flushed. */
@@ -64,7 +84,7 @@ export class Batcher {
   add(chunk: Chunk): void {
     // A range has no gaps: what is repeated after a crash is read as one.
     const range = this.#ranges.get(chunk.source);
-    if (range !== undefined && range.end !== chunk.start) this.flush();
+    if (range !== undefined && range.end !== chunk.start && chunk.bytes.length > 0) this.flush();
     for (const piece of chunk.pieces) this.#addPiece(chunk, piece);
   }
 
@@ -76,6 +96,7 @@ export class Batcher {
       ranges: [...this.#ranges.values()],
       lines: this.#lines,
       bytes: { shipped: this.#shipped, empty: this.#empty, excluded: this.#excluded, dropped: this.#dropped },
+      leftOut: this.#leftOut,
       body: this.#options.encoder.finish(id),
     };
     this.#ranges = new Map();
@@ -84,6 +105,7 @@ export class Batcher {
     this.#empty = 0;
     this.#excluded = 0;
     this.#dropped = 0;
+    this.#leftOut = NOTHING_LEFT_OUT;
     this.#options.onBatch(batch);
   }
 
@@ -102,11 +124,44 @@ export class Batcher {
         return this.#addSingle(chunk, piece, piece.text, part);
       }
       case "excluded":
-        this.#excluded += piece.to - piece.from;
-        return this.#cover(chunk, piece.from, piece.to);
+        return this.#leaveOut(chunk, piece);
+      case "note":
+        return this.#addNote(chunk, piece);
       case "dropped":
         return this.#addDropped(chunk, piece);
     }
+  }
+
+  #leaveOut(chunk: Chunk, { from, to, lines, reason }: ExcludedPiece): void {
+    const bytes = to - from;
+    const so = this.#leftOut;
+    if (reason === "rule") this.#leftOut = { ...so, linesExcluded: so.linesExcluded + lines };
+    else if (reason === "rate")
+      this.#leftOut = { ...so, linesOverRate: so.linesOverRate + lines, bytesOverRate: so.bytesOverRate + bytes };
+    else if (reason === "sample")
+      this.#leftOut = {
+        ...so,
+        linesNotSampled: so.linesNotSampled + lines,
+        bytesNotSampled: so.bytesNotSampled + bytes,
+      };
+    if (reason === "rule") this.#excluded += bytes;
+    else this.#dropped += bytes;
+    this.#cover(chunk, from, to);
+  }
+
+  /** A line of the agent's own. */
+  #addNote(chunk: Chunk, { text, offset, lines }: NotePiece): void {
+    this.#addOwnLine(text, contextOf(chunk, { lines_dropped: lines }), offset);
+  }
+
+  #addOwnLine(text: string, context: LineContext, offset: number): void {
+    const line = Buffer.from(`${text}\n`);
+    let added = this.#options.encoder.add(line, context, offset);
+    if (added === undefined) {
+      this.flush();
+      added = this.#options.encoder.add(line, context, offset);
+    }
+    this.#lines += added?.lines ?? 0;
   }
 
   #tellCut(chunk: Chunk, { number, from, to }: PartPiece): void {
@@ -175,14 +230,8 @@ export class Batcher {
         line_end: true,
         line_dropped_bytes: piece.total,
       });
-      const note = Buffer.from(`[${piece.total} more bytes of this line were dropped]\n`);
-      const offset = chunk.start + piece.from;
-      let added = this.#options.encoder.add(note, context, offset);
-      if (added === undefined) {
-        this.flush();
-        added = this.#options.encoder.add(note, context, offset);
-      }
-      this.#lines += added?.lines ?? 0;
+      const note = `[${piece.total} more bytes of this line were dropped]`;
+      this.#addOwnLine(note, context, chunk.start + piece.from);
     }
     this.#dropped += piece.to - piece.from;
     this.#cover(chunk, piece.from, piece.to);
@@ -215,7 +264,12 @@ function markOf({ number, lineStart, last }: PartPiece): PartMark {
   return { line_part: number, line_offset: lineStart, line_end: last };
 }
 
-function contextOf(chunk: Chunk, mark: PartMark | undefined): LineContext {
+/** What a line of the agent's own says in `meta` of the lines that it stands for. */
+interface NoteMark {
+  readonly lines_dropped: number;
+}
+
+function contextOf(chunk: Chunk, mark: PartMark | NoteMark | undefined): LineContext {
   const context = { file: chunk.file, timestamp: chunk.readAt, source: chunk.source.id };
   return mark === undefined ? context : { ...context, meta: JSON.stringify(mark) };
 }

@@ -63,6 +63,11 @@ export interface Config {
   /** Bytes of a line beyond which the rest is dropped. */
   readonly lineMax: number;
 
+  /** Regular expressions; see `LineRules`. */
+  readonly lineExclusion: readonly string[];
+  readonly lineInclusion: readonly string[];
+  readonly lineRedact: readonly string[];
+
   readonly confinement: ConfinementMode;
   /** No capability is kept. */
   readonly noCap: boolean;

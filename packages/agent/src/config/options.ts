@@ -526,6 +526,33 @@ export const OPTIONS = {
     default: 10 * MiB,
     description: "Bytes of a line beyond which the rest of it is dropped and counted.",
   }),
+  lineExclusion: list({
+    group: "Lines",
+    env: "LINE_EXCLUSION_REGEX",
+    yaml: "log.line_exclusion_regex",
+    flags: "--line-exclusion",
+    kind: regex(),
+    default: [],
+    description: "Lines that are not shipped: those that match one of these.",
+  }),
+  lineInclusion: list({
+    group: "Lines",
+    env: "LINE_INCLUSION_REGEX",
+    yaml: "log.line_inclusion_regex",
+    flags: "--line-inclusion",
+    kind: regex(),
+    default: [],
+    description: "Where there is any, only lines that match one of these are shipped.",
+  }),
+  lineRedact: list({
+    group: "Lines",
+    env: "REDACT_REGEX",
+    yaml: "log.line_redact_regex",
+    flags: "--line-redact",
+    kind: regex(),
+    default: [],
+    description: "What is taken out of lines: each match becomes [REDACTED].",
+  }),
 
   confinement: scalar({
     group: "Agent",
@@ -588,24 +615,6 @@ export const OPTIONS = {
       "Milliseconds to send what is in hand when the agent is told to stop (SIGTERM). What is not acknowledged by then is sent after the next start.",
   }),
 
-  lineExclusion: laterList({
-    env: "LINE_EXCLUSION_REGEX",
-    yaml: "log.line_exclusion_regex",
-    flags: "--line-exclusion",
-    description: "Lines that do not ship, as regular expressions.",
-  }),
-  lineInclusion: laterList({
-    env: "LINE_INCLUSION_REGEX",
-    yaml: "log.line_inclusion_regex",
-    flags: "--line-inclusion",
-    description: "Lines that alone ship, as regular expressions.",
-  }),
-  lineRedact: laterList({
-    env: "REDACT_REGEX",
-    yaml: "log.line_redact_regex",
-    flags: "--line-redact",
-    description: "Parts of lines that are replaced by [REDACTED], as regular expressions.",
-  }),
   journaldPaths: laterList({
     env: "JOURNALD_PATHS",
     yaml: "journald.paths",

@@ -9,7 +9,7 @@ interface Cost {
 }
 
 /** Steps at each place of a text that backtracking may take; a millionfold, for a line of 1 MB, is still below a second. */
-const MAX_STEPS = 100;
+export const MAX_STEPS = 100;
 
 /**
  * Whether backtracking takes at most 100 steps at each place of any text. That is so only for patterns that take a bounded
@@ -17,7 +17,12 @@ const MAX_STEPS = 100;
  * best. A false answer says nothing.
  */
 export function isCheapToBacktrack(pattern: Pattern): boolean {
-  return costOf(pattern).steps <= MAX_STEPS;
+  return backtrackingSteps(pattern) <= MAX_STEPS;
+}
+
+/** Steps that backtracking takes at each place of a text at most; infinite where that depends on the text. */
+export function backtrackingSteps(pattern: Pattern): number {
+  return costOf(pattern).steps;
 }
 
 function costOf(pattern: Pattern): Cost {

@@ -233,8 +233,10 @@ function skipBlanks(scanner: Scanner, flags: Flags): void {
 }
 
 function setPattern(set: CharacterSet, flags: Flags): Pattern {
-  const character = set.kind === "literal" && !flags.ignoreCase ? set.character : undefined;
-  return setOf(classSource(set), setFlags(flags), character);
+  const literal = set.kind === "literal" ? set.character : undefined;
+  return flags.ignoreCase
+    ? setOf(classSource(set), setFlags(flags), undefined, literal)
+    : setOf(classSource(set), setFlags(flags), literal);
 }
 
 function setFlags(flags: Flags): string {
