@@ -65,6 +65,8 @@ export class Batcher {
   #excluded = 0;
   #dropped = 0;
   #leftOut = NOTHING_LEFT_OUT;
+  /** What was dealt with of the chunk at hand, and is in no range yet. */
+  #covered: { readonly chunk: Chunk; readonly from: number; to: number } | undefined;
 
   constructor(options: BatcherOptions) {
     this.#options = options;
@@ -72,7 +74,7 @@ export class Batcher {
 
   /** True when nothing waits to be flushed. */
   get empty(): boolean {
-    return this.#ranges.size === 0 && this.#lines === 0;
+    return this.#ranges.size === 0 && this.#lines === 0 && this.#covered === undefined;
   }
 
   /** Bytes of the sources that wait to be flushed. */
@@ -86,11 +88,13 @@ export class Batcher {
     const range = this.#ranges.get(chunk.source);
     if (range !== undefined && range.end !== chunk.start && chunk.bytes.length > 0) this.flush();
     for (const piece of chunk.pieces) this.#addPiece(chunk, piece);
+    this.#moveRange();
   }
 
   /** Gives out what is in hand; nothing when there is nothing. */
   flush(id = this.#options.nextId()): void {
     if (this.empty) return;
+    this.#moveRange();
     const batch: Batch = {
       id,
       ranges: [...this.#ranges.values()],
@@ -238,6 +242,15 @@ export class Batcher {
   }
 
   #cover(chunk: Chunk, from: number, to: number): void {
+    if (this.#covered === undefined) this.#covered = { chunk, from, to };
+    else this.#covered.to = to;
+  }
+
+  /** Once for all that a batch takes of a chunk: a position costs more than a short line. */
+  #moveRange(): void {
+    if (this.#covered === undefined) return;
+    const { chunk, from, to } = this.#covered;
+    this.#covered = undefined;
     const end = chunk.positionAfter(to);
     const range = this.#ranges.get(chunk.source);
     if (range === undefined) this.#ranges.set(chunk.source, chunk.source.sent(chunk.start + from, end));

@@ -5,6 +5,8 @@ import { compile, holds, OP, type Program } from "./program.ts";
 
 /** Places of which it is kept how they go on, while a match is followed. */
 const BLOCK = 4096;
+/** Symbols and starts of a text up to this length are written where those of the one before it were. */
+const SHORT = 4096;
 /** Stands for the end of a match among instructions. */
 const MATCH = -1;
 
@@ -20,6 +22,8 @@ export class LinearFinder {
   readonly #backward: Backward;
   readonly #visited: Int32Array;
   #visit = 0;
+  readonly #shortSymbols = new Int32Array(SHORT + 1);
+  readonly #shortStarts = new Uint8Array(SHORT + 1);
   /** The symbols of the text at hand, and the places where its blocks begin but for the first. */
   #symbols: Int32Array = new Int32Array(0);
   #begins: Place[] = [];
@@ -67,7 +71,7 @@ export class LinearFinder {
 
   #read(text: string): { symbols: Int32Array; offsets: Int32Array | undefined } {
     const alphabet = this.#alphabet;
-    const symbols = new Int32Array(text.length + 1);
+    const symbols = text.length > SHORT ? new Int32Array(text.length + 1) : this.#shortSymbols;
     let offsets: Int32Array | undefined;
     let count = 0;
     for (let at = 0; at < text.length; at++) {
@@ -102,13 +106,17 @@ export class LinearFinder {
       const symbol = at === 0 ? EDGE : (symbols[at - 1] as number);
       const move = place.moves[symbol] ?? backward.move(place, symbol);
       if (move.matches) {
-        starts ??= new Uint8Array(symbols.length);
+        starts ??= this.#noStarts(symbols.length);
         starts[at] = 1;
       }
       place = move.place;
     }
     this.#block = 0;
     return starts;
+  }
+
+  #noStarts(length: number): Uint8Array {
+    return length > SHORT + 1 ? new Uint8Array(length) : this.#shortStarts.subarray(0, length).fill(0);
   }
 
   /** A place of the text, which is found anew from the end of its block. */

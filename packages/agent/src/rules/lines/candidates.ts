@@ -1,6 +1,6 @@
 import type { Pattern } from "../pattern.ts";
 import { backtrackingSteps } from "../pattern_cost.ts";
-import { asciiSource } from "./ascii_source.ts";
+import { asciiSource, UTF8_STEPS, utf8Source } from "./byte_source.ts";
 import { requiredLiterals } from "./literals.ts";
 
 /** Characters from which on a literal is rare enough to be looked for before anything else. */
@@ -10,29 +10,39 @@ const MAX_STEPS = 200;
 /** Alternatives in one search. */
 const MAX_SOURCES = 64;
 
-/**
- * Makes the search that finds lines which may match one of the patterns, in many lines at once: a line without a hit
- * matches none, and costs nothing more. The text is valid UTF-8 of which each byte is one character (latin1).
- * @returns an expression with the flag `g`; undefined where every line has to be looked at.
- */
-export function candidateSearch(patterns: readonly Pattern[]): RegExp | undefined {
+/** Finds lines that may match, in many lines at once, with the flag `g`. Undefined where every line has to be looked at. */
+export interface CandidateSearch {
+  /** For text of ASCII. */
+  readonly ascii: RegExp | undefined;
+  /** For any valid UTF-8 of which each byte is one character (latin1). */
+  readonly utf8: RegExp | undefined;
+}
+
+export const EVERY_LINE: CandidateSearch = { ascii: undefined, utf8: undefined };
+
+/** Makes the search for lines that may match one of the patterns: a line without a hit matches none, and costs nothing more. */
+export function candidateSearch(patterns: readonly Pattern[]): CandidateSearch {
+  return { ascii: searchOf(patterns, asciiSource, 1), utf8: searchOf(patterns, utf8Source, UTF8_STEPS) };
+}
+
+/** @param steps how many times the steps of a pattern its source takes. */
+function searchOf(
+  patterns: readonly Pattern[],
+  sourceOf: (pattern: Pattern) => string,
+  factor: number,
+): RegExp | undefined {
   const sources: string[] = [];
   let steps = 0;
-  let isAsciiOnly = false;
   for (const pattern of patterns) {
     const literals = requiredLiterals(pattern);
-    const own = backtrackingSteps(pattern);
+    const own = backtrackingSteps(pattern) * factor;
     if (literals !== undefined && (literals.length >= GOOD_LITERAL || own > MAX_STEPS)) {
       sources.push(...literals.sources);
       steps += literals.sources.length;
     } else {
-      sources.push(asciiSource(pattern));
-      isAsciiOnly = true;
+      sources.push(sourceOf(pattern));
       steps += own;
     }
   }
-  if (steps > MAX_STEPS || sources.length > MAX_SOURCES) return undefined;
-  // What is beyond ASCII is looked at line by line.
-  if (isAsciiOnly) sources.push("[\\x80-\\xff]");
-  return new RegExp(sources.join("|"), "gm");
+  return steps > MAX_STEPS || sources.length > MAX_SOURCES ? undefined : new RegExp(sources.join("|"), "gm");
 }

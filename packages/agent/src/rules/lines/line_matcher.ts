@@ -3,7 +3,7 @@ import { choiceOf, MAX_HEIGHT, MAX_SIZE, type Pattern } from "../pattern.ts";
 import { isCheapToBacktrack } from "../pattern_cost.ts";
 import { patternRegExp } from "../pattern_source.ts";
 import { readRustRegex } from "../rust_regex.ts";
-import { candidateSearch } from "./candidates.ts";
+import { type CandidateSearch, candidateSearch } from "./candidates.ts";
 
 /**
  * Instructions that may be looked at for a line: so many, and so many for each UTF-16 unit of it. That is some 100 ms for a
@@ -19,7 +19,7 @@ export function allowedSteps(text: string): number {
 /** Tells which lines match any of several expressions, in one pass over all that V8 is not trusted with. */
 export class LineMatcher {
   /** Finds lines that may match; see `candidateSearch`. */
-  readonly candidates: RegExp | undefined;
+  readonly candidates: CandidateSearch;
   readonly #cheap: readonly RegExp[];
   readonly #linear: readonly LinearMatcher[];
 

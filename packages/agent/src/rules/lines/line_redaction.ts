@@ -5,7 +5,7 @@ import { mayBeEmpty, type Pattern } from "../pattern.ts";
 import { isCheapToBacktrack } from "../pattern_cost.ts";
 import { patternRegExp } from "../pattern_source.ts";
 import { readRustRegex } from "../rust_regex.ts";
-import { candidateSearch } from "./candidates.ts";
+import { type CandidateSearch, candidateSearch, EVERY_LINE } from "./candidates.ts";
 import { allowedSteps } from "./line_matcher.ts";
 
 /** What takes the place of what an expression matches, as in the existing agents. */
@@ -20,20 +20,23 @@ export interface Redactor {
   redact(text: string): string | undefined;
 }
 
+/** UTF-16 units from which on a line is asked for a match before all are looked for. */
+const LONG = 4096;
+
 /** Finds where the matches of one expression begin and end, in turn. */
 type Finder = (line: string) => readonly number[];
 
 /** Takes out of lines what must not be shipped: the matches of expressions first, then what the presets find in the rest. */
 export class LineRedaction {
   /** Finds lines that may have something to redact; see `candidateSearch`. */
-  readonly candidates: RegExp | undefined;
+  readonly candidates: CandidateSearch;
   readonly #finders: readonly Finder[];
   readonly #redactor: Redactor | undefined;
 
   /** @throws {RegexSyntaxError} for an expression that `rustRegexProblem` tells a problem of. */
   constructor(expressions: readonly string[], redactor: Redactor | undefined) {
     const patterns = expressions.map(readRustRegex);
-    this.candidates = redactor === undefined ? candidateSearch(patterns) : undefined;
+    this.candidates = redactor === undefined ? candidateSearch(patterns) : EVERY_LINE;
     this.#finders = patterns.map(finderOf);
     this.#redactor = redactor;
   }
@@ -74,8 +77,11 @@ export class LineRedaction {
 function finderOf(pattern: Pattern): Finder {
   const matcher = new LinearMatcher(pattern, true);
   const finder = new LinearFinder(pattern);
-  const linear: Finder = (line) =>
-    matcher.test(line, allowedSteps(line)) ? finder.spans(line, allowedSteps(line)) : [];
+  const linear: Finder = (line) => {
+    const allowed = allowedSteps(line);
+    // Whether there is anything is told much faster, which is worth to know of a line that is long.
+    return line.length < LONG || matcher.test(line, allowed) ? finder.spans(line, allowed) : [];
+  };
   // What may be empty is not the same in JavaScript, in a repetition and as a whole.
   const regex = isCheapToBacktrack(pattern) && isSolid(pattern) ? patternRegExp(pattern) : undefined;
   if (regex === undefined) return linear;

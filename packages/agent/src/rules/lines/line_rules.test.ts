@@ -83,7 +83,10 @@ function isGapFree({ bytes, pieces }: Chunk): boolean {
 }
 
 /** What the rules mean, one line after the other; expressions by V8. */
-function expectedLine(line: string, rules: Pick<LineRules, "lineExclusion" | "lineInclusion" | "lineRedact">): string[] {
+function expectedLine(
+  line: string,
+  rules: Pick<LineRules, "lineExclusion" | "lineInclusion" | "lineRedact">,
+): string[] {
   const regexOf = (expression: string): RegExp => {
     const regex = patternRegExp(readRustRegex(expression)) ?? assert.fail(expression);
     return new RegExp(regex.source, `${regex.flags}g`);
@@ -135,13 +138,26 @@ const EXPRESSIONS = [
   "ſ",
   "(a|b)*c",
 ];
-const WORDS = ["a", "b", "ab", "abb", "error", "ERROR", "warn", "pass=", "12", "7", " ", " ", "=", "é", "É", "日", "x", "c"].concat([
-  "\r",
-  "KISS",
-  "kiſs",
-  "\u212aiss",
-  "😀",
-]);
+const WORDS = [
+  "a",
+  "b",
+  "ab",
+  "abb",
+  "error",
+  "ERROR",
+  "warn",
+  "pass=",
+  "12",
+  "7",
+  " ",
+  " ",
+  "=",
+  "é",
+  "É",
+  "日",
+  "x",
+  "c",
+].concat(["\r", "KISS", "kiſs", "\u212aiss", "😀"]);
 
 const word = fc.constantFrom(...WORDS).map((text) => Buffer.from(text));
 /** A few bytes that are no UTF-8. */
@@ -155,34 +171,42 @@ for (const [name, piece] of [
   ["lines that are not all UTF-8", fc.oneof({ arbitrary: word, weight: 9 }, { arbitrary: broken, weight: 1 })],
 ] as const) {
   test(`on ${name}, any rules ship what each of them means for each line, and account for every byte`, () => {
-    const line = fc.tuple(fc.array(piece, { maxLength: 6 }), lineEnd).map(([parts, end]) => Buffer.concat([...parts, end]));
+    const line = fc
+      .tuple(fc.array(piece, { maxLength: 6 }), lineEnd)
+      .map(([parts, end]) => Buffer.concat([...parts, end]));
     const text = fc.tuple(fc.array(line, { minLength: 1, maxLength: 12 }), fc.boolean());
     fc.assert(
-      fc.property(expressions, expressions, expressions, text, (lineInclusion, lineExclusion, lineRedact, [lines, ended]) => {
-        fc.pre(lineInclusion.length + lineExclusion.length + lineRedact.length > 0);
-        const rules = { lineInclusion, lineExclusion, lineRedact };
-        const whole = Buffer.concat(lines);
-        const bytes = ended ? whole : whole.subarray(0, whole.length - 1);
-        fc.pre(bytes.length > 0);
-        const texts = bytes.toString("utf8").split("\n");
-        if (ended) texts.pop();
-        const expected = texts.flatMap((each, at) => {
-          const isLast = !ended && at === texts.length - 1;
-          if (isLast && each === "") return [];
-          return expectedLine(isLast ? each : each.replace(/\r$/, ""), rules);
-        });
-        const chunk = bench(rules).apply(bytes);
-        assert.ok(isGapFree(chunk), JSON.stringify(chunk.pieces));
-        const found = shipped(chunk);
-        // An unended line may end in a return, which `shipped` takes for a part of a line end nowhere.
-        assert.deepEqual(found, expected);
-        const left = chunk.pieces.reduce((sum, each) => sum + (each.kind === "excluded" ? each.lines : 0), 0);
-        const all = texts.length - (!ended && texts.at(-1) === "" ? 1 : 0);
-        assert.equal(left, all - expected.length);
-        const kinds = chunk.pieces.map(({ kind }) => kind);
-        for (const [at, kind] of kinds.entries())
-          assert.ok(kind === "replaced" || kind !== kinds[at + 1], "neighbours that are alike are one");
-      }),
+      fc.property(
+        expressions,
+        expressions,
+        expressions,
+        text,
+        (lineInclusion, lineExclusion, lineRedact, [lines, ended]) => {
+          fc.pre(lineInclusion.length + lineExclusion.length + lineRedact.length > 0);
+          const rules = { lineInclusion, lineExclusion, lineRedact };
+          const whole = Buffer.concat(lines);
+          const bytes = ended ? whole : whole.subarray(0, whole.length - 1);
+          fc.pre(bytes.length > 0);
+          const texts = bytes.toString("utf8").split("\n");
+          if (ended) texts.pop();
+          const expected = texts.flatMap((each, at) => {
+            const isLast = !ended && at === texts.length - 1;
+            if (isLast && each === "") return [];
+            return expectedLine(isLast ? each : each.replace(/\r$/, ""), rules);
+          });
+          const chunk = bench(rules).apply(bytes);
+          assert.ok(isGapFree(chunk), JSON.stringify(chunk.pieces));
+          const found = shipped(chunk);
+          // An unended line may end in a return, which `shipped` takes for a part of a line end nowhere.
+          assert.deepEqual(found, expected);
+          const left = chunk.pieces.reduce((sum, each) => sum + (each.kind === "excluded" ? each.lines : 0), 0);
+          const all = texts.length - (!ended && texts.at(-1) === "" ? 1 : 0);
+          assert.equal(left, all - expected.length);
+          const kinds = chunk.pieces.map(({ kind }) => kind);
+          for (const [at, kind] of kinds.entries())
+            assert.ok(kind === "replaced" || kind !== kinds[at + 1], "neighbours that are alike are one");
+        },
+      ),
       { numRuns: 1500 },
     );
   });

@@ -71,7 +71,8 @@ function flat(parts: readonly Pattern[]): Pattern[] {
 /** Letters of ASCII that Unicode folds with others: K with the Kelvin sign, s with the long s (CaseFolding.txt). */
 const FOLDED_BEYOND_ASCII: Readonly<Record<string, string>> = { k: "\u212a", s: "\u017f" };
 
-function literalSource({ character, folded }: SetPattern): string | undefined {
+/** A single character as source; undefined for a set of several, or a letter that Unicode folds with unknown others. */
+export function literalSource({ character, folded }: SetPattern): string | undefined {
   if (character !== undefined) return escaped(character);
   if (folded === undefined || folded > "\x7f") return undefined;
   const lower = folded.toLowerCase();

@@ -1,4 +1,5 @@
 import { type Buffer, isAscii, isUtf8 } from "node:buffer";
+import { EVERY_LINE } from "./candidates.ts";
 
 /** The text of a run of lines, in which lines are looked for; a line is decoded only where it is looked at itself. */
 export class RunText {
@@ -7,14 +8,14 @@ export class RunText {
   readonly text: string;
   /** Whether the search for candidates can be trusted: what is not UTF-8 is shipped as U+FFFD, which no byte stands for. */
   readonly isUtf8: boolean;
-  readonly #isAscii: boolean;
+  readonly isAscii: boolean;
   readonly #ends: boolean;
 
   /** @param bytes whole lines; the last may lack its newline. Borrowed. */
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
-    this.#isAscii = isAscii(bytes);
-    this.isUtf8 = this.#isAscii || isUtf8(bytes);
+    this.isAscii = isAscii(bytes);
+    this.isUtf8 = this.isAscii || isUtf8(bytes);
     this.#ends = bytes[bytes.length - 1] === 10;
     const text = bytes.toString("latin1");
     this.text = this.#ends ? text : `${text}\n`;
@@ -54,7 +55,7 @@ export class RunText {
     const hasReturn = end > from && this.text.charCodeAt(end - 1) === 13;
     if (hasReturn && (this.#ends || to < this.text.length)) end -= 1;
     const line = this.text.slice(from, end);
-    return this.#isAscii || isAsciiText(line) ? line : this.#bytes.toString("utf8", from, end);
+    return this.isAscii || isAsciiText(line) ? line : this.#bytes.toString("utf8", from, end);
   }
 }
 
@@ -68,10 +69,10 @@ export class Hits {
   readonly #search: RegExp | undefined;
   #next = -1;
 
-  /** @param search has the flag `g`; undefined when every place is one. */
-  constructor(run: RunText, search: RegExp | undefined) {
+  /** @param search by default every place is one. */
+  constructor(run: RunText, search = EVERY_LINE) {
     this.#text = run.text;
-    this.#search = run.isUtf8 ? search : undefined;
+    if (run.isUtf8) this.#search = run.isAscii ? search.ascii : search.utf8;
   }
 
   /** The first from a place on, which is not before that of an earlier call; Infinity when there is none. */
