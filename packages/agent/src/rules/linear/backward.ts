@@ -114,6 +114,7 @@ export class Backward {
     const key = `${context},${sorted.join()}`;
     const known = this.#places.get(key);
     if (known !== undefined) return known;
+    this.steps += sorted.length;
     const size = 2 * sorted.length + this.#alphabet.size + 16;
     if (this.#entries + size > MAX_ENTRIES) {
       // Who is at a forgotten place goes on from it.

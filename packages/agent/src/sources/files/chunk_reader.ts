@@ -71,10 +71,11 @@ export class ChunkReader {
     const size = readSync(file.fd, buffer, 0, want, offset - anchor.length);
     if (size < anchor.length || !buffer.subarray(0, anchor.length).equals(anchor)) return { kind: "rewritten" };
     const fresh = size - anchor.length;
-    if (fresh === 0 || (fresh === file.pending && !complete)) return { kind: "nothing", grown: false };
+    const isFull = size === buffer.length;
+    if (fresh === 0 || (fresh === file.pending && !complete && !isFull)) return { kind: "nothing", grown: false };
     const bytes = buffer.subarray(anchor.length, size);
-    const split = splitPieces(bytes, offset, file.position, limits, complete && size < buffer.length);
-    if (split.consumed === 0 && size === buffer.length && buffer === this.#usual && limits.whole !== undefined) {
+    const split = splitPieces(bytes, offset, file.position, limits, complete && !isFull);
+    if (split.consumed === 0 && isFull && buffer === this.#usual && limits.whole !== undefined) {
       this.#large ??= Buffer.allocUnsafeSlow(readAhead(limits));
       if (this.#large.length > buffer.length) return this.#read(file, complete, most, end, this.#large);
     }
@@ -86,7 +87,7 @@ export class ChunkReader {
     if (consumed < split.consumed) file.pending = 0;
     const chunk = this.#chunk(file, bytes.subarray(0, consumed), pieces, buffer);
     file.position = chunk.positionAfter(consumed);
-    return { kind: "chunk", chunk, more: size === buffer.length };
+    return { kind: "chunk", chunk, more: isFull };
   }
 
   #chunk(file: TailedFile, bytes: Buffer, pieces: readonly Piece[], buffer: Buffer): Chunk {
