@@ -9,7 +9,7 @@ interface Cost {
 }
 
 /** Steps at each place of a text that backtracking may take; a millionfold, for a line of 1 MB, is still below a second. */
-export const MAX_STEPS = 100;
+const MAX_STEPS = 100;
 
 /**
  * Whether backtracking takes at most 100 steps at each place of any text. That is so only for patterns that take a bounded
