@@ -131,7 +131,7 @@ test("of a line that is longer than is looked at, the rest is dropped and told",
   const texts = sink.texts();
   assert.equal(texts.at(-2), `[${size - (1 << 20)} more bytes of this line were dropped]`);
   // The secret stands across the end of what is shipped.
-  assert.ok(/^z+\[R[A-Z]*\]?$/.test(texts.slice(0, -2).join("")), texts.at(-3)?.slice(-100));
+  assert.ok(/^z+\[R[A-Z]*\]?$/.test(texts.slice(0, -2).join("")), "only the beginning of a mask");
   await eventually(() => accounting(place).inFlight === 0, "the status");
   const { read, shipped, dropped } = accounting(place);
   assert.deepEqual([read, shipped + dropped], [size + 6, size + 6]);
