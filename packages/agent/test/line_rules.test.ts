@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { appendFileSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -120,6 +120,36 @@ test("a line that grows slowly is held until it has ended, since its end may exc
   await sink.until(() => sink.texts().includes("last"));
   assert.deepEqual(sink.texts(), ["first", "last"]);
   await endsWell(agent);
+});
+
+test("long lines of a deleted file are ruled as a whole, also where they were copied to disk and the agent was killed", async (t) => {
+  const { place, sink, log } = await bench(t);
+  const env = {
+    LOGDNA_LINE_EXCLUSION_REGEX: "not this one$",
+    LOGDNA_REDACT_REGEX: "secret",
+    LOGDNA_INGEST_BUFFER_SIZE: "1000000",
+    LOGDNA_MAX_IN_FLIGHT: "1",
+  };
+  let isDown = true;
+  sink.behave((_, response) => {
+    if (isDown) response.writeHead(503).end();
+    return isDown;
+  });
+  const agent = await startedAgent(t, { place, port: sink.port, env });
+  const lines = Array.from({ length: 20 }, (_, n) =>
+    n % 2 === 0 ? `${n} ${"y".repeat(700_000)} not this one` : `${n} ${"x".repeat(700_000)} secret`,
+  );
+  writeFileSync(log, `first\n${lines.join("\n")}\nlast\n`);
+  await sink.until(() => sink.requests.length > 0, "an attempt");
+  unlinkSync(log);
+  await agent.logged(({ event }) => event === "file_spooled");
+  assert.equal(await agent.stop("SIGKILL"), "SIGKILL");
+  isDown = false;
+  const again = await startedAgent(t, { place, port: sink.port, env });
+  await sink.until(() => sink.texts().includes("last"));
+  const expected = lines.filter((_, n) => n % 2 === 1).map((line) => line.replace("secret", "[REDACTED]"));
+  assert.ok(sink.texts().join("") === `first${expected.join("")}last`, "every line once and as the rules have it");
+  await endsWell(again);
 });
 
 test("of a line that is longer than is looked at, the rest is dropped and told", async (t) => {

@@ -119,12 +119,18 @@ test("a line that is held and larger than a usual read is read as one", (t) => {
   );
 });
 
-test("from a chunk the bytes around it can be looked at, unless only what follows is there", (t) => {
-  const { file } = opened(t, "a\nbb\nccc\n");
+test("from a chunk the bytes around it can be looked at, as far as they are there", (t) => {
+  const { path, file } = opened(t, "a\nbb\nccc\n");
   const reader = new ChunkReader(limits);
   const chunk = chunkOf(reader.read(file, false));
   assert.equal(chunk.look?.(2, 4)?.toString(), "bb\nc");
   assert.equal(chunk.look?.(5, 100)?.toString(), "ccc\n");
+  file.unpacked = "part";
+  file.unpackedFrom = 2;
+  assert.equal(chunk.look?.(2, 4)?.toString(), "bb\nc");
+  assert.equal(chunk.look?.(1, 4), undefined);
+  writeFileSync(path, "dd", { flag: "a" });
+  assert.equal(chunk.look?.(9, 100), undefined, "the line may go on");
   file.unpacked = "end";
-  assert.equal(chunk.look?.(2, 4), undefined);
+  assert.equal(chunk.look?.(9, 100)?.toString(), "dd");
 });

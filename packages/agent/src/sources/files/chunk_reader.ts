@@ -5,6 +5,8 @@ import { type LineLimits, type Piece, splitPieces } from "../../lines/pieces.ts"
 import type { Checkpoint } from "../../state/state_store.ts";
 import { ANCHOR_BYTES, type TailedFile } from "./tailed_file.ts";
 
+const NEWLINE = 10;
+
 /** What one read of a file gave. */
 export type ReadOutcome =
   /** Bytes to hand on; the file's position has moved behind them. `more` when the read was full, so that there may be more. */
@@ -110,12 +112,13 @@ export class ChunkReader {
   }
 }
 
-/** Of what was unpacked, only what follows the position is there. */
+/** Reads around a chunk. Of a file in the spool not everything is unpacked: what a line goes on with may not be there. */
 function look(file: TailedFile, offset: number, length: number): Buffer | undefined {
-  if (file.fd < 0 || file.unpacked !== undefined) return undefined;
-  const bytes = Buffer.allocUnsafe(length);
+  if (file.fd < 0 || (file.unpacked !== undefined && offset < file.unpackedFrom)) return undefined;
+  const buffer = Buffer.allocUnsafe(length);
   try {
-    return bytes.subarray(0, readSync(file.fd, bytes, 0, length, offset));
+    const bytes = buffer.subarray(0, readSync(file.fd, buffer, 0, length, offset));
+    return file.unpacked === "part" && bytes.length < length && !bytes.includes(NEWLINE) ? undefined : bytes;
   } catch {
     return undefined;
   }
