@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { fstatSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { trustedPath } from "@logdna-agent/confinement";
@@ -13,8 +14,10 @@ import { Quarantine } from "./delivery/quarantine.ts";
 import { type Destination, Transport } from "./delivery/transport.ts";
 import { lineFields } from "./lines/fields/line_fields.ts";
 import { Pipeline, type PipelineOptions } from "./pipeline.ts";
+import { compileLineRules, type LineRuleOptions } from "./rules/lines/line_rules.ts";
 import { LogDirectory } from "./rules/log_directory.ts";
 import { createPathRules } from "./rules/path_rules.ts";
+import { createRedactor, redactionSalt } from "./rules/redaction/mod.ts";
 import { FileSet } from "./sources/files/file_set.ts";
 import type { Lookback } from "./sources/files/first_position.ts";
 import type { NamelessFile } from "./sources/files/hot_files.ts";
@@ -110,12 +113,15 @@ export class Agent {
     this.#transport = new Transport(destination, otlp && otlpProtocol({ ...config, key: revealKey }));
     this.#state = StateStore.open(config.dbPath);
     this.#left = this.#state.batches();
+    const limits = { maxPart: config.lineMaxPart, maxLine: config.lineMax };
+    const lineRules = compileLineRules({ rules: config, createRedactor: redactorOf(config), limits, emit });
     this.#files = new FileSet({
       roots: rules.roots,
       includes: rules.includes,
       prunes: rules.prunes,
       lookback,
-      limits: { maxPart: config.lineMaxPart, maxLine: config.lineMax },
+      limits,
+      held: lineRules,
       maxOpenFiles: config.maxOpenFiles,
       state: this.#state,
       spoolLimit: config.retryDiskLimit ?? Number.POSITIVE_INFINITY,
@@ -134,6 +140,7 @@ export class Agent {
     this.#pipeline = new Pipeline(
       {
         queue: this.#files,
+        rules: lineRules,
         ...encoding(config, otlp),
         fieldsOf: lineFields(config, { hostname: config.hostname, environment: config.fieldEnvironment }),
         sender: this.#transport,
@@ -281,6 +288,14 @@ export class Agent {
         return;
     }
   }
+}
+
+/** What redacts by presets; a key for hashes is read, or made, where there are any. */
+function redactorOf({ dbPath, redactSalt }: Config): LineRuleOptions["createRedactor"] {
+  return (presets, style) => {
+    const salt = style === "hash" ? redactionSalt(dbPath, redactSalt) : Buffer.alloc(0);
+    return createRedactor({ presets, style, salt });
+  };
 }
 
 /** How bodies are written, and read again where one has to be cut. */

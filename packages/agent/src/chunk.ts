@@ -20,6 +20,8 @@ export interface Chunk {
   readonly source: ChunkSource;
   /** The position of the source after the first `length` bytes of this chunk, at the end of a piece. */
   positionAfter(length: number): Checkpoint;
+  /** Reads bytes of the source at an offset, fewer where there are no more; undefined where it cannot be read any more. */
+  look?(offset: number, length: number): Buffer | undefined;
 }
 
 /** Where chunks come from; told what became of each range. */

@@ -20,8 +20,17 @@ interface ChunkQueue {
   checkpointsSaved(): void;
 }
 
+/** What changes or leaves out lines before they are put into bodies; see `CompiledLineRules`. */
+interface ChunkRules {
+  readonly hasLimits: boolean;
+  apply(chunk: Chunk): Chunk;
+  notes(isLast?: boolean): Chunk[];
+}
+
 export interface PipelineOptions {
   readonly queue: ChunkQueue;
+  /** The rules for lines; undefined where there are none. */
+  readonly rules?: ChunkRules | undefined;
   readonly encoder: BodyEncoder;
   /** The format that it encodes; that of the LogDNA protocol where none is given. */
   readonly format?: BodyFormat;
@@ -50,6 +59,9 @@ const TURN_MS = 8;
 const FLUSH_GAP_MS = { calm: 2, busy: 100 } as const;
 const CALM_FLUSHES_PER_SECOND = 25;
 
+/** How often files are looked for of which lines were dropped, and which have nothing to say that with. */
+const NOTES_MS = 1000;
+
 /** How many times as many batches may be acknowledged before an earlier one while a refused line waits in one. */
 const AHEAD_OF_HELD = 4;
 
@@ -66,6 +78,7 @@ export class Pipeline {
   #stopped = false;
   #ended = false;
   #flushTimer: NodeJS.Timeout | undefined;
+  readonly #notesTimer: NodeJS.Timeout | undefined;
   #openedAt = 0;
   /** When the last flushes happened, a ring of as many as a calm second has. */
   readonly #flushes = new Float64Array(CALM_FLUSHES_PER_SECOND).fill(-1e9);
@@ -98,6 +111,8 @@ export class Pipeline {
       onSettled: (batch, refused) => this.#settled(batch, refused),
       onRoom: () => this.wake(),
     });
+    if (options.rules?.hasLimits === true)
+      this.#notesTimer = setInterval(() => this.#addNotes(false), NOTES_MS).unref();
   }
 
   /** Batches under way. */
@@ -127,7 +142,7 @@ export class Pipeline {
    */
   repeat(stored: StoredBatch, chunks: Iterable<Chunk>): void {
     this.#repeated = stored.id;
-    for (const chunk of chunks) this.#batcher.add(chunk);
+    for (const chunk of chunks) this.#add(chunk);
     // Of a batch whose files are gone nothing can be sent again.
     if (this.#batcher.empty) this.#write("forget a batch", () => this.#options.state.removeBatch(stored.id));
     else this.#batcher.flush(stored.id);
@@ -141,12 +156,14 @@ export class Pipeline {
   async finish(timeoutMs: number): Promise<boolean> {
     this.#stopped = true;
     clearTimeout(this.#flushTimer);
+    clearInterval(this.#notesTimer);
     const until = performance.now() + timeoutMs / 2;
     while (this.#hasRoom && performance.now() < until) {
       const chunk = this.#options.queue.next();
       if (chunk === undefined) break;
-      this.#batcher.add(chunk);
+      this.#add(chunk);
     }
+    this.#addNotes(true);
     this.#flush();
     try {
       await this.#deliverer.drained(AbortSignal.timeout(timeoutMs));
@@ -180,11 +197,24 @@ export class Pipeline {
       const chunk = this.#options.queue.next();
       if (chunk === undefined) break;
       if (this.#batcher.empty) this.#openedAt = performance.now();
-      this.#batcher.add(chunk);
+      this.#add(chunk);
       if (performance.now() > until) break;
     }
     if (this.#hasRoom && this.#options.queue.hasReady) this.wake();
     else this.#planFlush();
+  }
+
+  #add(chunk: Chunk): void {
+    this.#batcher.add(this.#options.rules?.apply(chunk) ?? chunk);
+  }
+
+  /** Adds lines that tell what was dropped. They are no part of any file, so they wait for nothing but room. */
+  #addNotes(isLast: boolean): void {
+    const { rules } = this.#options;
+    if (rules === undefined || (!isLast && !this.#hasRoom)) return;
+    if (this.#batcher.empty) this.#openedAt = performance.now();
+    for (const note of rules.notes(isLast)) this.#batcher.add(note);
+    this.#planFlush();
   }
 
   /** Decides when a body that is not full leaves. */
@@ -250,6 +280,7 @@ export class Pipeline {
     this.#options.emit({
       name: "batch_settled",
       ...withRefused(batch, refused),
+      ...batch.leftOut,
       lines: batch.lines - refused.lines,
       refused: refused.lines,
     });

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { TestContext } from "node:test";
-import type { Batch } from "../src/batch/batcher.ts";
+import { type Batch, NOTHING_LEFT_OUT } from "../src/batch/batcher.ts";
 import { Deliverer, type Refused } from "../src/delivery/deliverer.ts";
 import type { RefusedLine } from "../src/delivery/quarantine.ts";
 import { type Destination, Transport } from "../src/delivery/transport.ts";
@@ -91,6 +91,7 @@ export function deliver(t: TestContext, sink: Sink, destination: Partial<Destina
         ranges: [],
         lines: lines.length,
         bytes: { shipped: 0, empty: 0, excluded: 0, dropped: 0 },
+        leftOut: NOTHING_LEFT_OUT,
         body: Promise.resolve({ bytes, encoding: undefined, plainSize: bytes.length }),
       };
       deliverer.submit(batch);

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { setImmediate as turn } from "node:timers/promises";
-import type { Batch } from "../src/batch/batcher.ts";
+import { type Batch, NOTHING_LEFT_OUT } from "../src/batch/batcher.ts";
 import type { Clock } from "../src/delivery/clock.ts";
 import { Deliverer, type DelivererOptions, type Sender } from "../src/delivery/deliverer.ts";
 import { linesOf, textOf } from "../src/delivery/halves.ts";
@@ -94,6 +94,7 @@ export function batchOf(id: string, lines: readonly string[]): Batch {
     ranges: [],
     lines: lines.length,
     bytes: { shipped: 0, empty: 0, excluded: 0, dropped: 0 },
+    leftOut: NOTHING_LEFT_OUT,
     body: Promise.resolve({ bytes, encoding: undefined, plainSize: bytes.length }),
   };
 }

@@ -183,3 +183,84 @@ test("a part of a long line, and the note of what was dropped of it, say what th
     ],
   );
 });
+test("lines that were joined, changed or left out are counted as what became of them", async () => {
+  const { add, texts, batches, events } = bench(10_000);
+  const text = "a\r\n  b\nsecret\nplain\nx\nrate\nrate\nsample\n????\npart";
+  const at = (what: string): { from: number; to: number } => {
+    const from = text.indexOf(what);
+    return { from, to: from + what.length };
+  };
+  const part = { kind: "part", ...at("part"), number: 1, lineStart: 0, last: false } as const;
+  const event = { kind: "event", from: 0, to: 7, lines: 2 } as const;
+  add("/a.log", text, [
+    event,
+    { kind: "replaced", ...at("secret\n"), text: Buffer.from("***é"), of: undefined },
+    { kind: "lines", ...at("plain\n") },
+    { kind: "excluded", ...at("x\n"), lines: 1, reason: "rule" },
+    { kind: "note", from: 0, to: 0, text: "[2 dropped]", offset: 30, lines: 2 },
+    { kind: "excluded", ...at("rate\nrate\n"), lines: 2, reason: "rate" },
+    { kind: "excluded", ...at("sample\n"), lines: 1, reason: "sample" },
+    { kind: "excluded", ...at("????\n"), lines: 1, reason: "undecided" },
+    { kind: "replaced", from: part.from, to: part.to, text: Buffer.from("p\nq"), of: part },
+  ]);
+  assert.deepEqual(await texts(), ["a\n  b", "***é", "plain", "[2 dropped]", "p\nq"]);
+  const [batch] = batches;
+  assert.deepEqual(batch?.bytes, { shipped: 24, empty: 0, excluded: 2, dropped: 22 });
+  assert.equal(24 + 2 + 22, text.length);
+  assert.deepEqual(batch.leftOut, {
+    linesExcluded: 1,
+    linesOverRate: 2,
+    bytesOverRate: 10,
+    linesNotSampled: 1,
+    bytesNotSampled: 7,
+  });
+  assert.equal(batch.lines, 5);
+  assert.deepEqual(events, [{ name: "line_cut", path: "/a.log", bytes: 4 }]);
+  const body: { lines: { meta?: unknown }[] } = JSON.parse((await batch.body).bytes.toString());
+  assert.deepEqual(
+    body.lines.map(({ meta }) => meta),
+    [undefined, undefined, undefined, { lines_dropped: 2 }, { line_part: 1, line_offset: 0, line_end: false }],
+  );
+});
+
+test("a note with nothing of its file goes out alone, and a changed line that fits no body is dropped", async () => {
+  const { add, texts, batches, events } = bench(200);
+  add("/a.log", "", [{ kind: "note", from: 0, to: 0, text: "[1 dropped]", offset: 5, lines: 1 }]);
+  assert.deepEqual(await texts(), ["[1 dropped]"]);
+  assert.deepEqual([batches[0]?.lines, batches[0]?.ranges.length], [1, 0]);
+  add("/a.log", "one\n", [{ kind: "replaced", from: 0, to: 4, text: Buffer.from("x".repeat(300)), of: undefined }]);
+  assert.deepEqual(await texts(), ["[1 dropped]"]);
+  assert.deepEqual(batches[1]?.bytes, { shipped: 0, empty: 0, excluded: 0, dropped: 4 });
+  assert.deepEqual(events, [{ name: "line_too_large", path: "/a.log", bytes: 300 }]);
+});
+
+test("a source is told once for all pieces of a chunk, and where a body becomes full in between", () => {
+  const batches: Batch[] = [];
+  const batcher = new Batcher({
+    encoder: new JsonEncoder({ maxBody: 200, gzipLevel: 0 }),
+    nextId: () => `id-${batches.length}`,
+    onBatch: (batch) => batches.push(batch),
+    emit: () => undefined,
+  });
+  const source = new TailedFile({
+    ...{ dev: 1n, ino: 1n, path: "/a", head: EMPTY_HEAD, position: BEGINNING },
+    onAcknowledged: () => undefined,
+  });
+  const asked: number[] = [];
+  batcher.add({
+    ...{ bytes: Buffer.from("abc\n".repeat(6)), start: 0, file: "/a", readAt: 1, source },
+    pieces: [0, 4, 8, 12, 16, 20].map((from) => ({ kind: "event", from, to: from + 4, lines: 1 })),
+    positionAfter: (length) => {
+      asked.push(length);
+      return { ...BEGINNING, offset: length, lineStart: length };
+    },
+  });
+  batcher.flush();
+  const ranges = batches.flatMap((batch) => batch.ranges.map(({ start, end }) => [start, end]));
+  assert.ok(ranges.length > 1 && ranges.length < 6, JSON.stringify(ranges));
+  assert.deepEqual(
+    asked,
+    ranges.map(([, end]) => end),
+  );
+  assert.equal(ranges.at(-1)?.[1], 24);
+});

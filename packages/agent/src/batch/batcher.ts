@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import type { Chunk, ChunkSource, SentRange } from "../chunk.ts";
 import type { LineFields } from "../lines/fields/line_fields.ts";
-import type { PartPiece, Piece } from "../lines/pieces.ts";
+import type { ExcludedPiece, NotePiece, PartPiece, Piece } from "../lines/pieces.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
 import type { BodyEncoder, EncodedBody, LineContext } from "./encoder.ts";
 
@@ -14,6 +14,7 @@ export interface Batch {
   readonly lines: number;
   /** Bytes of the sources that the ranges cover, by what became of them. */
   readonly bytes: BatchBytes;
+  readonly leftOut: LeftOut;
   readonly body: Promise<EncodedBody>;
 }
 
@@ -23,9 +24,27 @@ export interface BatchBytes {
   readonly empty: number;
   /** Lines that the rules leave out. */
   readonly excluded: number;
-  /** Beyond the limit on a line, or too large for a body. */
+  /** Beyond the limit on a line, too large for a body, beyond the rate or the share that is shipped, or undecided. */
   readonly dropped: number;
 }
+
+/** What the rules for lines left out, by reason. Its bytes are among those of the batch. */
+export interface LeftOut {
+  /** By a rule on their text. */
+  readonly linesExcluded: number;
+  readonly linesOverRate: number;
+  readonly bytesOverRate: number;
+  readonly linesNotSampled: number;
+  readonly bytesNotSampled: number;
+}
+
+export const NOTHING_LEFT_OUT: LeftOut = {
+  linesExcluded: 0,
+  linesOverRate: 0,
+  bytesOverRate: 0,
+  linesNotSampled: 0,
+  bytesNotSampled: 0,
+};
 
 export interface BatcherOptions {
   readonly encoder: BodyEncoder;
@@ -50,6 +69,9 @@ export class Batcher {
   #empty = 0;
   #excluded = 0;
   #dropped = 0;
+  #leftOut = NOTHING_LEFT_OUT;
+  /** What was dealt with of the chunk at hand, and is in no range yet. */
+  #covered: { readonly chunk: Chunk; readonly from: number; to: number } | undefined;
 
   constructor(options: BatcherOptions) {
     this.#options = options;
@@ -57,7 +79,7 @@ export class Batcher {
 
   /** True when nothing waits to be flushed. */
   get empty(): boolean {
-    return this.#ranges.size === 0;
+    return this.#ranges.size === 0 && this.#lines === 0 && this.#covered === undefined;
   }
 
   /** Bytes of the sources that wait to be flushed. */
@@ -69,18 +91,21 @@ export class Batcher {
   add(chunk: Chunk): void {
     // A range has no gaps: what is repeated after a crash is read as one.
     const range = this.#ranges.get(chunk.source);
-    if (range !== undefined && range.end !== chunk.start) this.flush();
+    if (range !== undefined && range.end !== chunk.start && chunk.bytes.length > 0) this.flush();
     for (const piece of chunk.pieces) this.#addPiece(chunk, piece);
+    this.#moveRange();
   }
 
   /** Gives out what is in hand; nothing when there is nothing. */
   flush(id = this.#options.nextId()): void {
     if (this.empty) return;
+    this.#moveRange();
     const batch: Batch = {
       id,
       ranges: [...this.#ranges.values()],
       lines: this.#lines,
       bytes: { shipped: this.#shipped, empty: this.#empty, excluded: this.#excluded, dropped: this.#dropped },
+      leftOut: this.#leftOut,
       body: this.#options.encoder.finish(id),
     };
     this.#ranges = new Map();
@@ -89,6 +114,7 @@ export class Batcher {
     this.#empty = 0;
     this.#excluded = 0;
     this.#dropped = 0;
+    this.#leftOut = NOTHING_LEFT_OUT;
     this.#options.onBatch(batch);
   }
 
@@ -107,11 +133,44 @@ export class Batcher {
         return this.#addSingle(chunk, piece, piece.text, part);
       }
       case "excluded":
-        this.#excluded += piece.to - piece.from;
-        return this.#cover(chunk, piece.from, piece.to);
+        return this.#leaveOut(chunk, piece);
+      case "note":
+        return this.#addNote(chunk, piece);
       case "dropped":
         return this.#addDropped(chunk, piece);
     }
+  }
+
+  #leaveOut(chunk: Chunk, { from, to, lines, reason }: ExcludedPiece): void {
+    const bytes = to - from;
+    const so = this.#leftOut;
+    if (reason === "rule") this.#leftOut = { ...so, linesExcluded: so.linesExcluded + lines };
+    else if (reason === "rate")
+      this.#leftOut = { ...so, linesOverRate: so.linesOverRate + lines, bytesOverRate: so.bytesOverRate + bytes };
+    else if (reason === "sample")
+      this.#leftOut = {
+        ...so,
+        linesNotSampled: so.linesNotSampled + lines,
+        bytesNotSampled: so.bytesNotSampled + bytes,
+      };
+    if (reason === "rule") this.#excluded += bytes;
+    else this.#dropped += bytes;
+    this.#cover(chunk, from, to);
+  }
+
+  /** A line of the agent's own. */
+  #addNote(chunk: Chunk, { text, offset, lines }: NotePiece): void {
+    this.#addOwnLine(text, this.#contextOf(chunk, { lines_dropped: lines }), offset);
+  }
+
+  #addOwnLine(text: string, context: LineContext, offset: number): void {
+    const line = Buffer.from(`${text}\n`);
+    let added = this.#options.encoder.add(line, context, offset);
+    if (added === undefined) {
+      this.flush();
+      added = this.#options.encoder.add(line, context, offset);
+    }
+    this.#lines += added?.lines ?? 0;
   }
 
   #tellCut(chunk: Chunk, { number, from, to }: PartPiece): void {
@@ -180,20 +239,14 @@ export class Batcher {
         line_end: true,
         line_dropped_bytes: piece.total,
       });
-      const note = Buffer.from(`[${piece.total} more bytes of this line were dropped]\n`);
-      const offset = chunk.start + piece.from;
-      let added = this.#options.encoder.add(note, context, offset);
-      if (added === undefined) {
-        this.flush();
-        added = this.#options.encoder.add(note, context, offset);
-      }
-      this.#lines += added?.lines ?? 0;
+      const note = `[${piece.total} more bytes of this line were dropped]`;
+      this.#addOwnLine(note, context, chunk.start + piece.from);
     }
     this.#dropped += piece.to - piece.from;
     this.#cover(chunk, piece.from, piece.to);
   }
 
-  #contextOf(chunk: Chunk, mark: PartMark | undefined): LineContext {
+  #contextOf(chunk: Chunk, mark: PartMark | NoteMark | undefined): LineContext {
     const fields = this.#fieldsOf(chunk);
     const context = { file: chunk.file, fields, timestamp: chunk.readAt, source: chunk.source.id };
     return mark === undefined ? context : { ...context, meta: JSON.stringify({ ...fields?.meta, ...mark }) };
@@ -211,6 +264,15 @@ export class Batcher {
   }
 
   #cover(chunk: Chunk, from: number, to: number): void {
+    if (this.#covered === undefined) this.#covered = { chunk, from, to };
+    else this.#covered.to = to;
+  }
+
+  /** Once for all that a batch takes of a chunk: a position costs more than a short line. */
+  #moveRange(): void {
+    if (this.#covered === undefined) return;
+    const { chunk, from, to } = this.#covered;
+    this.#covered = undefined;
     const end = chunk.positionAfter(to);
     const range = this.#ranges.get(chunk.source);
     if (range === undefined) this.#ranges.set(chunk.source, chunk.source.sent(chunk.start + from, end));
@@ -235,6 +297,11 @@ interface PartMark {
 
 function markOf({ number, lineStart, last }: PartPiece): PartMark {
   return { line_part: number, line_offset: lineStart, line_end: last };
+}
+
+/** What a line of the agent's own says in `meta` of the lines that it stands for. */
+interface NoteMark {
+  readonly lines_dropped: number;
 }
 
 /** Where to cut a run of lines in two; undefined when it is one line. */

@@ -110,3 +110,15 @@ test("a body that waits does not change when the next is filled", async () => {
   assert.match(plain(await second), /second/);
   assert.doesNotMatch(plain(await first), /second/);
 });
+
+test("a run that is one line keeps the newlines within", async () => {
+  const encoder = new JsonEncoder({ maxBody: 4096, gzipLevel: 0 });
+  const single = { ...context, single: true };
+  assert.deepEqual(encoder.add(Buffer.from('é "1"\r\n\n\x7f2\n'), single), { lines: 1, emptyBytes: 0 });
+  assert.deepEqual(encoder.add(Buffer.from("\n"), single), { lines: 0, emptyBytes: 1 });
+  assert.deepEqual(encoder.add(Buffer.from("x\ny\n"), context), { lines: 2, emptyBytes: 0 });
+  assert.deepEqual(
+    (await linesOf(encoder)).map(({ line }) => line),
+    ['é "1"\n\n\x7f2', "x", "y"],
+  );
+});

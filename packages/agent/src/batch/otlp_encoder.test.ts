@@ -228,3 +228,15 @@ test("the definitions that bodies are checked against take no field that they do
   ])
     assert.throws(() => readExport(record(fields)), fields);
 });
+
+test("a run that is one line is one record, which keeps the newlines within", async () => {
+  const target = encoder();
+  const single = { ...CONTEXT, single: true };
+  assert.deepEqual(target.add(Buffer.from('é "1"\r\n\n\x7f2\n'), single, 5), { lines: 1, emptyBytes: 0 });
+  assert.deepEqual(target.add(Buffer.from("\n"), single, 16), { lines: 0, emptyBytes: 1 });
+  const records = await recordsOf(target);
+  assert.deepEqual(
+    records.map(({ text, attributes }) => [text, attributes["log.record.uid"]]),
+    [['é "1"\n\n\x7f2', `${ID}-7-5`]],
+  );
+});

@@ -68,6 +68,11 @@ export interface Config extends LineOptions {
   /** Values of the environment's variables that the options of fields name. */
   readonly fieldEnvironment: Readonly<Record<string, string | undefined>>;
 
+  /** Regular expressions; see `LineRules`. */
+  readonly lineExclusion: readonly string[];
+  readonly lineInclusion: readonly string[];
+  readonly lineRedact: readonly string[];
+
   readonly confinement: ConfinementMode;
   /** No capability is kept. */
   readonly noCap: boolean;

@@ -14,6 +14,8 @@ export interface LineLimits {
   readonly maxPart: number;
   /** Bytes of a line beyond this are dropped and counted. */
   readonly maxLine: number;
+  /** Where it is set, nothing of a line is given out before it has ended or so many bytes of it are there. */
+  readonly whole?: number;
 }
 
 /**
@@ -25,8 +27,9 @@ export interface LineLimits {
  * - `event`: several lines that are shipped as one.
  * - `replaced`: one line, event or part of a line, with the text that is shipped in its place.
  * - `excluded`: lines that are not shipped.
+ * - `note`: a line of the agent's own, which takes no bytes.
  */
-export type Piece = SplitPiece | EventPiece | ReplacedPiece | ExcludedPiece;
+export type Piece = SplitPiece | EventPiece | ReplacedPiece | ExcludedPiece | NotePiece;
 
 /** What the bytes of a file are split into. */
 export type SplitPiece =
@@ -72,8 +75,22 @@ export interface ExcludedPiece {
   readonly kind: "excluded";
   readonly from: number;
   readonly to: number;
+  /** Those that begin in it. */
   readonly lines: number;
-  readonly reason: "rule" | "rate" | "sample";
+  /** A rule on its text, the limit on the rate, the share that is shipped; or no rule could say whether it may be shipped. */
+  readonly reason: "rule" | "rate" | "sample" | "undecided";
+}
+
+export interface NotePiece {
+  readonly kind: "note";
+  readonly from: number;
+  /** The same. */
+  readonly to: number;
+  readonly text: string;
+  /** Offset in the file of a line that was left out and that it stands for: no other line has that place. */
+  readonly offset: number;
+  /** How many it stands for. */
+  readonly lines: number;
 }
 
 /** The pieces of a chunk, and the position after the last of them. */
@@ -134,6 +151,8 @@ export function splitPieces(
         continue;
       }
     }
+    const isHeld = part === 0 && limits.whole !== undefined && bytes.length - at < limits.whole;
+    if (isHeld && !complete && !bytes.subarray(at).includes(NEWLINE)) break;
     closeLines();
     const keep = limits.maxLine - (offset + at - lineStart);
     if (keep <= 0) {

@@ -20,6 +20,8 @@ export interface SetPattern extends Measured {
   readonly flags: string;
   /** The character, where the set is that one alone. */
   readonly character: string | undefined;
+  /** The character, where the set is that one in every case that it has. */
+  readonly folded?: string | undefined;
 }
 
 /** What can hold between two characters. `not` and `half` as in docs.rs/regex, "Empty matches". */
@@ -52,7 +54,7 @@ interface ChoicePattern extends Measured {
   readonly parts: readonly Pattern[];
 }
 
-interface RepeatPattern extends Measured {
+export interface RepeatPattern extends Measured {
   readonly kind: "repeat";
   readonly body: Pattern;
   readonly min: number;
@@ -70,8 +72,8 @@ export const MAX_SIZE = 20_000;
 /** Most nodes above each other, so that what walks a tree does not run out of stack. */
 export const MAX_HEIGHT = 1000;
 
-export function setOf(source: string, flags: string, character?: string): SetPattern {
-  return { kind: "set", source, flags, character, size: 1, height: 1 };
+export function setOf(source: string, flags: string, character?: string, folded?: string): SetPattern {
+  return { kind: "set", source, flags, character, folded, size: 1, height: 1 };
 }
 
 export function assertionOf(assertion: Assertion): Pattern {
@@ -105,4 +107,21 @@ function sizeOf(parts: readonly Pattern[]): number {
 
 function heightOf(parts: readonly Pattern[]): number {
   return parts.reduce((height, part) => Math.max(height, part.height), 0) + 1;
+}
+
+/** Whether a pattern may match without taking a character. */
+export function mayBeEmpty(pattern: Pattern): boolean {
+  switch (pattern.kind) {
+    case "set":
+      return false;
+    case "assertion":
+    case "ahead":
+      return true;
+    case "sequence":
+      return pattern.parts.every(mayBeEmpty);
+    case "choice":
+      return pattern.parts.some(mayBeEmpty);
+    case "repeat":
+      return pattern.min === 0 || mayBeEmpty(pattern.body);
+  }
 }

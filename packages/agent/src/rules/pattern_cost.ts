@@ -17,10 +17,18 @@ const MAX_STEPS = 100;
  * best. A false answer says nothing.
  */
 export function isCheapToBacktrack(pattern: Pattern): boolean {
-  return costOf(pattern).steps <= MAX_STEPS;
+  return backtrackingSteps(pattern) <= MAX_STEPS;
 }
 
-function costOf(pattern: Pattern): Cost {
+/** Steps that backtracking takes at each place of a text at most; infinite where that depends on the text. */
+export function backtrackingSteps(pattern: Pattern): number {
+  return costOf(pattern, []).steps;
+}
+
+/** Characters one of which comes next unless the pattern ends; undefined where others can. */
+type Following = readonly string[] | undefined;
+
+function costOf(pattern: Pattern, following: Following): Cost {
   switch (pattern.kind) {
     case "set":
       return { steps: 1, ways: 1 };
@@ -28,13 +36,47 @@ function costOf(pattern: Pattern): Cost {
       // Word boundaries look at both sides, in two ways.
       return { steps: 4, ways: 1 };
     case "ahead":
-      return { steps: costOf(pattern.body).steps, ways: 1 };
-    case "sequence":
-      return pattern.parts.map(costOf).reduce(followed, { steps: 0, ways: 1 });
+      return { steps: costOf(pattern.body, undefined).steps, ways: 1 };
+    case "sequence": {
+      const { parts } = pattern;
+      const costs = parts.map((part, at) => costOf(part, at + 1 < parts.length ? firstsOf(parts[at + 1]) : following));
+      return costs.reduce(followed, { steps: 0, ways: 1 });
+    }
     case "choice":
-      return pattern.parts.map(costOf).reduce(either, { steps: 0, ways: 0 });
+      return pattern.parts.map((part) => costOf(part, following)).reduce(either, { steps: 0, ways: 0 });
+    case "repeat": {
+      const { body, min, max } = pattern;
+      // What was taken is not what must follow: with less of it there is no way on, which one step shows.
+      if (max <= MAX_STEPS && isApart(body, following)) return { steps: 2 * max + 1, ways: 1 };
+      const again = firstsOf(body);
+      const next = max <= 1 ? following : again && following && [...again, ...following];
+      return repeated(costOf(body, next), min, max);
+    }
+  }
+}
+
+/** Whether a pattern is one character out of a set that has none of those that follow. */
+function isApart(pattern: Pattern, following: Following): boolean {
+  if (pattern.kind !== "set" || following === undefined || following.length === 0) return false;
+  const set = new RegExp(`^(?:${pattern.source})$`, pattern.flags);
+  return !following.some((character) => set.test(character));
+}
+
+/** The characters that a pattern can begin with, where it takes any and they are few. */
+function firstsOf(pattern: Pattern | undefined): Following {
+  switch (pattern?.kind) {
+    case "set":
+      return pattern.character === undefined ? undefined : [pattern.character];
+    case "sequence":
+      return firstsOf(pattern.parts[0]);
     case "repeat":
-      return repeated(costOf(pattern.body), pattern.min, pattern.max);
+      return pattern.min > 0 ? firstsOf(pattern.body) : undefined;
+    case "choice": {
+      const firsts = pattern.parts.map(firstsOf);
+      return firsts.every((first) => first !== undefined) ? firsts.flat() : undefined;
+    }
+    default:
+      return undefined;
   }
 }
 

@@ -45,7 +45,7 @@ function patternSource(pattern: Pattern): string {
   }
 }
 
-function assertionSource(assertion: Assertion): string {
+export function assertionSource(assertion: Assertion): string {
   if (assertion === "textStart") return "^";
   if (assertion === "textEnd") return "$";
   if (assertion === "lineStart") return "(?<![^\\n])";

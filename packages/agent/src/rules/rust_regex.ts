@@ -237,10 +237,11 @@ function skipBlanks(scanner: Scanner, flags: Flags): void {
 }
 
 function setPattern(scanner: Scanner, start: number, set: CharacterSet, flags: Flags): Pattern {
-  const character = set.kind === "literal" && !flags.ignoreCase ? set.character : undefined;
+  const literal = set.kind === "literal" ? set.character : undefined;
+  const character = flags.ignoreCase ? undefined : literal;
   const source = classSource(set);
   if (flags.unicode || (set.kind === "literal" && !/^[A-Za-z]$/.test(set.character)))
-    return setOf(source, setFlags(flags), character);
+    return setOf(source, setFlags(flags), character, flags.ignoreCase ? literal : undefined);
   const ascii = asciiSource(source, setFlags(flags));
   if (ascii === undefined)
     throw scanner.error('without Unicode ("(?-u)") this would match a part of a character, which no text has', start);

@@ -359,6 +359,13 @@ export const EVENTS = {
       `A line of ${e.path} is over the limit (LINE_MAX): its last ${plural(e.bytes, "byte")} are dropped.`,
     key: byPath,
   }),
+  line_undecided: event<{ path: string; reason: string }>({
+    level: "warn",
+    message: (e) =>
+      `The rules for lines cannot be applied to a line of ${e.path} (${e.reason}): it is not shipped, or nothing of its text.`,
+    count: (_, counting) => counting.add("lines_undecided", 1),
+    key: byPath,
+  }),
   line_too_large: event<{ path: string; bytes: number }>({
     level: "warn",
     message: (e) =>
@@ -435,6 +442,11 @@ export const EVENTS = {
     dropped: number;
     lines: number;
     refused: number;
+    linesExcluded: number;
+    linesOverRate: number;
+    bytesOverRate: number;
+    linesNotSampled: number;
+    bytesNotSampled: number;
   }>({
     level: "trace",
     message: (e) => `${plural(e.lines, "line")} acknowledged, ${e.refused} refused.`,
@@ -445,6 +457,11 @@ export const EVENTS = {
       counting.add("bytes_dropped", e.dropped);
       counting.add("lines_shipped", e.lines);
       counting.add("lines_refused", e.refused);
+      counting.add("lines_excluded", e.linesExcluded);
+      counting.add("lines_dropped_over_rate", e.linesOverRate);
+      counting.add("bytes_dropped_over_rate", e.bytesOverRate);
+      counting.add("lines_dropped_by_sampling", e.linesNotSampled);
+      counting.add("bytes_dropped_by_sampling", e.bytesNotSampled);
     },
   }),
   batch_refused: event<{ batch: string; status: number; detail: string }>({

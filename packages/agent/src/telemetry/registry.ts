@@ -4,7 +4,11 @@ export const COUNTERS = {
   bytes_shipped: "Bytes of log files whose lines the server has acknowledged.",
   bytes_empty: "Bytes of line ends and empty lines, which are not shipped.",
   bytes_excluded: "Bytes of log files that were read and left out by the rules for lines.",
-  bytes_dropped: "Bytes of log files that were read and given up: beyond the longest line, or refused by the server.",
+  bytes_dropped:
+    "Bytes of log files that were read and given up: beyond the longest line, refused by the server, or for one of the reasons below.",
+  bytes_dropped_over_rate:
+    "Bytes of lines that were dropped because their file had more of them than the limit on its rate.",
+  bytes_dropped_by_sampling: "Bytes of lines that are not in the share of lines that is shipped.",
   bytes_given_back: "Bytes that were read and not acknowledged when an agent ended; they are read again.",
   bytes_lost: "Bytes of log files that vanished before they were read, those in the next line included.",
   bytes_lost_to_limit: "Bytes of deleted files that were dropped because RETRY_DISK_LIMIT was reached.",
@@ -13,6 +17,10 @@ export const COUNTERS = {
   lines_quarantined: "Lines that the server refuses for good and that were written to the quarantine.",
   quarantined_lines_removed: "Lines that left the quarantine because it was full.",
   quarantine_failures: "Times that refused lines could not be written to the quarantine.",
+  lines_excluded: "Lines that were left out by the rules for lines.",
+  lines_dropped_over_rate: "Lines that were dropped because their file had more of them than the limit on its rate.",
+  lines_dropped_by_sampling: "Lines that are not in the share of lines that is shipped.",
+  lines_undecided: "Lines that the rules for lines could not be applied to: not shipped, or nothing of their text.",
   lines_cut: "Lines that were shipped in parts because they are longer than one part.",
   lines_too_large: "Lines, or parts of long ones, that were dropped because they do not fit a request.",
   files_found: "Files that began to be followed.",

@@ -12,6 +12,11 @@ const FIRST_ROWS = 16;
 const FREE_WORK = 100_000;
 const WORK_PER_CHARACTER = 4;
 
+/** A text takes more work than it was given. */
+export class WorkLimitError extends Error {
+  override readonly name = "WorkLimitError";
+}
+
 /** What the instructions that wait for the next character are, and what is known of the character before. */
 interface State {
   readonly waiting: Int32Array;
@@ -41,6 +46,10 @@ export class Automaton {
   #rows = new Map<string, number>();
   #entries = 0;
   #work = 0;
+  /** Instructions that were looked at since it was made. */
+  steps = 0;
+  /** Instructions after which a run is given up. */
+  #mostSteps = Number.POSITIVE_INFINITY;
   /** Instructions that were reached in the step of this number. */
   readonly #reached: Int32Array;
   readonly #kept: Int32Array;
@@ -62,8 +71,13 @@ export class Automaton {
     this.#anchored = !canStartLater(program);
   }
 
-  /** Whether the program matches in a text; `wide` where characters are code points. */
-  search(text: string, wide: boolean): boolean {
+  /**
+   * Whether the program matches in a text; `wide` where characters are code points.
+   * @param allowed instructions that may be looked at. What is known from before takes none.
+   * @throws {WorkLimitError} when it takes more.
+   */
+  search(text: string, wide: boolean, allowed = Number.POSITIVE_INFINITY): boolean {
+    this.#mostSteps = this.steps + allowed;
     const latin = this.#alphabet.latin;
     const length = text.length;
     let row = this.#begin();
@@ -102,6 +116,7 @@ export class Automaton {
    * @param found is told at each place whether the program matches there; true ends the run.
    */
   sweep(symbols: Int32Array, found: (at: number, matches: boolean) => boolean): void {
+    this.#mostSteps = Number.POSITIVE_INFINITY;
     let row = this.#begin();
     for (const [at, symbol] of symbols.entries()) {
       let move = this.#moves[row + symbol] ?? 0;
@@ -223,6 +238,7 @@ export class Automaton {
     const step = this.#nextStep();
     let matches = false;
     let outCount = 0;
+    let visited = 0;
     // The start comes once more at each place, unless it is known to lead nowhere.
     for (let from = this.#anchored ? 0 : -1; from < count; from++) {
       const entry = from < 0 ? start : (waiting[from] ?? 0);
@@ -231,6 +247,7 @@ export class Automaton {
       stack[0] = entry;
       let depth = 1;
       while (depth > 0) {
+        visited++;
         const at = stack[--depth] ?? 0;
         const given = argument[at] ?? 0;
         const then = next[at] ?? 0;
@@ -261,6 +278,8 @@ export class Automaton {
       }
     }
     this.#waitingCount = outCount;
+    this.steps += visited;
+    if (this.steps > this.#mostSteps) throw new WorkLimitError();
     return matches;
   }
 

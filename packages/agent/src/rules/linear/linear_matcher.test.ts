@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { patternRegExp } from "../pattern_source.ts";
 import { readRustRegex, rustMatcher } from "../rust_regex.ts";
+import { WorkLimitError } from "./automaton.ts";
 import { LinearMatcher } from "./linear_matcher.ts";
 
 /** Expressions that take one character or two. */
@@ -136,6 +137,28 @@ for (const [given, repeated, end] of CATASTROPHES) {
   });
 }
 
+test("what is looked at does not grow with a text that was made for an expression, once all sets were met", () => {
+  for (const [given, repeated, end] of CATASTROPHES) {
+    const stepsOf = (length: number): number => {
+      const matcher = new LinearMatcher(readRustRegex(given), true);
+      assert.equal(matcher.test(repeated.repeat(length / repeated.length) + end), false);
+      return matcher.steps;
+    };
+    assert.equal(stepsOf(1 << 20), stepsOf(1 << 14), given);
+  }
+});
+
+test("a text that takes more than is allowed is given up, and the next one is read", () => {
+  const matcher = new LinearMatcher(readRustRegex("[ab]*a[ab]{14}c"), true);
+  let seed = 1;
+  const letters = Array.from({ length: 20_000 }, () => {
+    seed = (seed * 48_271) % 0x7fffffff;
+    return seed % 2 === 0 ? "a" : "b";
+  }).join("");
+  assert.throws(() => matcher.test(letters, 1000), WorkLimitError);
+  assert.equal(matcher.test(`${letters}a${"b".repeat(14)}c`), true);
+});
+
 test("an expression that can match only at the start does not read a text to its end", () => {
   const matcher = new LinearMatcher(readRustRegex("^/var/[^/]*/x"), true);
   const long = "b".repeat(1 << 24);
@@ -145,8 +168,26 @@ test("an expression that can match only at the start does not read a text to its
 });
 
 test("what V8 is trusted with is bounded at each place of a text", () => {
-  for (const cheap of ["error|warn", "(?i)timeout", "^/var/log/", "\\bfatal\\b", "\\d{3}-\\d{4}"])
+  for (const cheap of [
+    "error|warn",
+    "(?i)timeout",
+    "^/var/log/",
+    "\\bfatal\\b",
+    "\\d{3}-\\d{4}",
+    "(?:\\d{1,3}\\.){3}\\d{1,3}\\b",
+  ])
     assert.ok(rustMatcher(cheap) instanceof RegExp, cheap);
-  for (const given of ["a(?i)b", "a*", "x+y", "(a|a){20}b", "(a?){30}a{30}", "a{101}", "(?:a|b|c){1,5}x", ".*x"])
+  for (const given of [
+    "a(?i)b",
+    "a*",
+    "x+y",
+    "(a|a){20}b",
+    "(a?){30}a{30}",
+    "a{101}",
+    "(?:a|b|c){1,5}x",
+    ".*x",
+    "(?:\\d{1,5}1){5}x",
+    "(?:\\w{1,9}\\d?){9}-",
+  ])
     assert.ok(!(rustMatcher(given) instanceof RegExp), given);
 });

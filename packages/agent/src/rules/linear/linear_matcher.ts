@@ -28,8 +28,17 @@ export class LinearMatcher {
     this.#machine = machineOf(this.#programs);
   }
 
-  test(text: string): boolean {
-    if (this.#programs.aheads.length === 0) return this.#machine.main.search(text, this.#wide);
+  /** Instructions that were looked at since it was made; what is known from an earlier text takes none. */
+  get steps(): number {
+    return this.#machine.main.steps;
+  }
+
+  /**
+   * @param allowed instructions that may be looked at, where the pattern has no look-ahead.
+   * @throws {WorkLimitError} when it takes more.
+   */
+  test(text: string, allowed = Number.POSITIVE_INFINITY): boolean {
+    if (this.#programs.aheads.length === 0) return this.#machine.main.search(text, this.#wide, allowed);
     if (this.#machine.alphabet.size > MAX_SYMBOLS) this.#machine = machineOf(this.#programs);
     return this.#testWithAheads(text);
   }

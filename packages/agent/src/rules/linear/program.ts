@@ -1,7 +1,7 @@
-import type { Assertion, Pattern, SetPattern } from "../pattern.ts";
+import { type Assertion, mayBeEmpty, type Pattern, type RepeatPattern, type SetPattern } from "../pattern.ts";
 import { FLAG } from "./alphabet.ts";
 
-/** What an instruction does. All but `match` go on at `next`; `split` also at its argument. */
+/** What an instruction does. All but `match` go on at `next`; `split` also at its argument, which it prefers less. */
 export const OP = { match: 0, split: 1, assert: 2, character: 3, set: 4, ahead: 5, notAhead: 6 } as const;
 
 /** A pattern as a nondeterministic automaton (K. Thompson, "Regular Expression Search Algorithm", 1968). */
@@ -178,21 +178,24 @@ function write(
           .map((part) => before(part, then))
           .reduceRight((other, first) => add(OP.split, other, first));
       case "repeat":
-        return repeated(pattern.body, pattern.min, pattern.max, then);
+        return repeated(pattern, then);
     }
   };
 
-  const repeated = (body: Pattern, min: number, max: number, then: number): number => {
+  const repeated = ({ body, min, max, lazy }: RepeatPattern, then: number): number => {
+    const fork = (into: number): number => (lazy ? add(OP.split, into, then) : add(OP.split, then, into));
     let begin = then;
     let copies = min;
     if (max === Number.POSITIVE_INFINITY) {
-      const loop = add(OP.split, then, 0);
+      const loop = fork(0);
       const first = before(body, loop);
-      next[loop] = first;
-      begin = min === 0 ? loop : first;
+      if (lazy) argument[loop] = first;
+      else next[loop] = first;
+      // As in Rust's crate: what may be empty is entered once, and does not prefer to go round again.
+      begin = min > 0 ? first : mayBeEmpty(body) ? fork(first) : loop;
       copies = Math.max(min - 1, 0);
     } else {
-      for (let count = min; count < max; count++) begin = add(OP.split, then, before(body, begin));
+      for (let count = min; count < max; count++) begin = fork(before(body, begin));
     }
     for (let count = 0; count < copies; count++) begin = before(body, begin);
     return begin;

@@ -26,6 +26,11 @@ export interface Redactor {
    * @param text bytes of UTF-8 as characters of latin1 (see `runText`), and so is what is returned.
    */
   redact(text: string): string | undefined;
+  /**
+   * Where regions begin, for whoever looks at a text of many lines: to be asked from left to right, and searches nothing twice.
+   * @returns the first place that is not before the given one, or Infinity.
+   */
+  places(text: string): (from: number) => number;
 }
 
 /**
@@ -71,6 +76,17 @@ export function createRedactor({ presets, style, salt }: RedactorOptions): Redac
         if (!replaced.joined) break;
       }
       return redacted === text ? undefined : redacted;
+    },
+    places(text) {
+      const next = kinds.map(({ finder }) => ({ finder, at: -1 }));
+      return (from) => {
+        let first = Number.POSITIVE_INFINITY;
+        for (const one of next) {
+          if (one.at < from) one.at = one.finder.find(text, from)?.start ?? Number.POSITIVE_INFINITY;
+          first = Math.min(first, one.at);
+        }
+        return first;
+      };
     },
   };
 }

@@ -9,6 +9,8 @@ import { HEAD_BYTES, hasHead, readHead, type TailedFile } from "./tailed_file.ts
 
 interface ChunkQueueOptions {
   readonly limits: LineLimits;
+  /** The limits for files of a path, where they are others. */
+  readonly limitsFor?: ((path: string) => LineLimits) | undefined;
   readonly ready: ReadyQueue;
   readonly hot: HotFiles;
   readonly emit: (event: AgentEvent) => void;
@@ -34,7 +36,7 @@ export class ChunkQueue {
 
   constructor(options: ChunkQueueOptions) {
     this.#options = options;
-    this.#reader = new ChunkReader(options.limits, options.wallClock);
+    this.#reader = new ChunkReader(options.limits, options.wallClock, options.limitsFor);
   }
 
   /**

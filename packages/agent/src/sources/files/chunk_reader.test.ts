@@ -83,3 +83,54 @@ test("a range that was cut at any piece is read again as the pieces that it was 
       assert.deepEqual(file.position, end);
     }
 });
+
+test("a line that is held comes whole, or once as much of it is there as is looked at", (t) => {
+  const { path, file } = opened(t, `short\n${"x".repeat(30)}`);
+  const held = { maxPart: 8, maxLine: 40, whole: 50 };
+  const reader = new ChunkReader(limits, Date.now, (given) => (given === path ? held : limits));
+  assert.deepEqual(shown(reader.read(file, false)), ['0 lines "short\\n"']);
+  assert.equal(reader.read(file, false).kind, "nothing");
+  writeFileSync(path, "yyy\nnext\n", { flag: "a" });
+  assert.deepEqual(shown(reader.read(file, false)), [
+    '6 part 1 "xxxxxxxx"',
+    '14 part 2 "xxxxxxxx"',
+    '22 part 3 "xxxxxxxx"',
+    '30 part 4 "xxxxxxyy"',
+    '38 part 5 last "y\\n"',
+    '40 lines "next\\n"',
+  ]);
+  writeFileSync(path, "z".repeat(49), { flag: "a" });
+  assert.equal(reader.read(file, false).kind, "nothing");
+  writeFileSync(path, "z", { flag: "a" });
+  assert.deepEqual(shown(reader.read(file, false)).slice(-2), ['77 part 5 "zzzzzzzz"', '85 dropped "zzzzzzzzzz"']);
+});
+
+test("a line that is held and larger than a usual read is read as one", (t) => {
+  const line = "x".repeat(900_000);
+  const { file } = opened(t, `first\n${line}\nlast\n`);
+  const sizes = { maxPart: 32_768, maxLine: 1 << 20 };
+  const reader = new ChunkReader(sizes, Date.now, () => ({ ...sizes, whole: 1_100_000 }));
+  assert.deepEqual(shown(reader.read(file, false)), ['0 lines "first\\n"']);
+  const chunk = chunkOf(reader.read(file, false));
+  assert.equal(chunk.bytes.length, line.length + 6);
+  assert.deepEqual(
+    chunk.pieces.map(({ kind }) => kind),
+    [...Array.from({ length: 28 }, () => "part"), "lines"],
+  );
+});
+
+test("from a chunk the bytes around it can be looked at, as far as they are there", (t) => {
+  const { path, file } = opened(t, "a\nbb\nccc\n");
+  const reader = new ChunkReader(limits);
+  const chunk = chunkOf(reader.read(file, false));
+  assert.equal(chunk.look?.(2, 4)?.toString(), "bb\nc");
+  assert.equal(chunk.look?.(5, 100)?.toString(), "ccc\n");
+  file.unpacked = "part";
+  file.unpackedFrom = 2;
+  assert.equal(chunk.look?.(2, 4)?.toString(), "bb\nc");
+  assert.equal(chunk.look?.(1, 4), undefined);
+  writeFileSync(path, "dd", { flag: "a" });
+  assert.equal(chunk.look?.(9, 100), undefined, "the line may go on");
+  file.unpacked = "end";
+  assert.equal(chunk.look?.(9, 100)?.toString(), "dd");
+});

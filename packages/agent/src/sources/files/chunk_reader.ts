@@ -5,6 +5,8 @@ import { type LineLimits, type Piece, splitPieces } from "../../lines/pieces.ts"
 import type { Checkpoint } from "../../state/state_store.ts";
 import { ANCHOR_BYTES, type TailedFile } from "./tailed_file.ts";
 
+const NEWLINE = 10;
+
 /** What one read of a file gave. */
 export type ReadOutcome =
   /** Bytes to hand on; the file's position has moved behind them. `more` when the read was full, so that there may be more. */
@@ -18,8 +20,8 @@ export type ReadOutcome =
 const READ_BYTES = 128 * 1024;
 
 /** Bytes that one read asks for at most: with so many a line that has not ended is handed on in parts. */
-export function readAhead({ maxPart }: LineLimits): number {
-  return ANCHOR_BYTES + Math.max(READ_BYTES, 2 * maxPart);
+export function readAhead({ maxPart, whole = 0 }: LineLimits): number {
+  return ANCHOR_BYTES + Math.max(READ_BYTES, 2 * maxPart, whole);
 }
 
 /**
@@ -29,14 +31,17 @@ export function readAhead({ maxPart }: LineLimits): number {
  * than the read itself, and notices a file that was truncated and has grown beyond the old position since.
  */
 export class ChunkReader {
-  readonly #limits: LineLimits;
-  readonly #buffer: Buffer;
+  readonly #limitsFor: (path: string) => LineLimits;
+  /** Of usual size; and one for lines that are held until they have ended, made when the first such line comes. */
+  readonly #usual: Buffer;
+  #large: Buffer | undefined;
   readonly #now: () => number;
 
-  constructor(limits: LineLimits, now: () => number = Date.now) {
-    this.#limits = limits;
+  /** @param limitsFor the limits for files of a path, where they are others. */
+  constructor(limits: LineLimits, now: () => number = Date.now, limitsFor?: (path: string) => LineLimits) {
+    this.#limitsFor = limitsFor ?? (() => limits);
     this.#now = now;
-    this.#buffer = Buffer.allocUnsafeSlow(readAhead(limits));
+    this.#usual = Buffer.allocUnsafeSlow(readAhead(limits));
   }
 
   /**
@@ -45,7 +50,7 @@ export class ChunkReader {
    * @throws a system error.
    */
   read(file: TailedFile, complete: boolean): ReadOutcome {
-    return this.#read(file, complete, this.#buffer.length, Number.POSITIVE_INFINITY);
+    return this.#read(file, complete, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
   }
 
   /**
@@ -58,34 +63,38 @@ export class ChunkReader {
     const { anchor, offset } = file.position;
     // A part of a line is told by what follows it; where a line ended, nothing that follows may count.
     if (lineStart === end) return this.#read(file, true, end - offset + anchor.length, end);
-    return this.#read(file, false, this.#buffer.length, end);
+    return this.#read(file, false, Number.POSITIVE_INFINITY, end);
   }
 
-  #read(file: TailedFile, complete: boolean, most: number, end: number): ReadOutcome {
+  #read(file: TailedFile, complete: boolean, most: number, end: number, buffer = this.#usual): ReadOutcome {
     const { anchor, offset } = file.position;
-    const buffer = this.#buffer;
+    const limits = this.#limitsFor(file.path);
     const want = Math.min(buffer.length, most);
     const size = readSync(file.fd, buffer, 0, want, offset - anchor.length);
     if (size < anchor.length || !buffer.subarray(0, anchor.length).equals(anchor)) return { kind: "rewritten" };
     const fresh = size - anchor.length;
-    if (fresh === 0 || (fresh === file.pending && !complete)) return { kind: "nothing", grown: false };
+    const isFull = size === buffer.length;
+    if (fresh === 0 || (fresh === file.pending && !complete && !isFull)) return { kind: "nothing", grown: false };
     const bytes = buffer.subarray(anchor.length, size);
-    const split = splitPieces(bytes, offset, file.position, this.#limits, complete && size < buffer.length);
+    const split = splitPieces(bytes, offset, file.position, limits, complete && !isFull);
+    if (split.consumed === 0 && isFull && buffer === this.#usual && limits.whole !== undefined) {
+      this.#large ??= Buffer.allocUnsafeSlow(readAhead(limits));
+      if (this.#large.length > buffer.length) return this.#read(file, complete, most, end, this.#large);
+    }
     const grown = fresh > file.pending;
     file.pending = fresh - split.consumed;
     if (split.consumed === 0) return { kind: "nothing", grown };
     const pieces = upTo(split.pieces, end - offset);
     const consumed = pieces.at(-1)?.to ?? 0;
     if (consumed < split.consumed) file.pending = 0;
-    const chunk = this.#chunk(file, bytes.subarray(0, consumed), pieces);
+    const chunk = this.#chunk(file, bytes.subarray(0, consumed), pieces, buffer);
     file.position = chunk.positionAfter(consumed);
-    return { kind: "chunk", chunk, more: size === buffer.length };
+    return { kind: "chunk", chunk, more: isFull };
   }
 
-  #chunk(file: TailedFile, bytes: Buffer, pieces: readonly Piece[]): Chunk {
+  #chunk(file: TailedFile, bytes: Buffer, pieces: readonly Piece[], buffer: Buffer): Chunk {
     const start = file.position.offset;
     const before = file.position.anchor.length;
-    const buffer = this.#buffer;
     return {
       bytes,
       pieces,
@@ -98,7 +107,20 @@ export class ChunkReader {
         const anchor = new Uint8Array(buffer.subarray(Math.max(0, end - ANCHOR_BYTES), end));
         return { offset: start + length, anchor, ...positionAt(pieces, start, length) };
       },
+      look: (from, length) => look(file, from, length),
     };
+  }
+}
+
+/** Reads around a chunk. Of a file in the spool not everything is unpacked: what a line goes on with may not be there. */
+function look(file: TailedFile, offset: number, length: number): Buffer | undefined {
+  if (file.fd < 0 || (file.unpacked !== undefined && offset < file.unpackedFrom)) return undefined;
+  const buffer = Buffer.allocUnsafe(length);
+  try {
+    const bytes = buffer.subarray(0, readSync(file.fd, buffer, 0, length, offset));
+    return file.unpacked === "part" && bytes.length < length && !bytes.includes(NEWLINE) ? undefined : bytes;
+  } catch {
+    return undefined;
   }
 }
 

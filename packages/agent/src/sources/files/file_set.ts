@@ -36,6 +36,8 @@ export interface FileSetOptions {
   readonly prunes: (directory: string) => boolean;
   readonly lookback: Lookback;
   readonly limits: LineLimits;
+  /** Where lines are looked at as a whole: the limits for files of a path, and the most of them. */
+  readonly held?: { readonly limits: LineLimits; readonly limitsFor: (path: string) => LineLimits } | undefined;
   /** Descriptors that may be open at once. */
   readonly maxOpenFiles: number;
   readonly state: StateStore;
@@ -128,7 +130,7 @@ export class FileSet implements WatchSink {
     this.#spool = new SpooledFiles({
       state,
       limit: options.spoolLimit ?? 0,
-      readAhead: readAhead(limits),
+      readAhead: readAhead({ ...limits, ...options.held?.limits }),
       records,
       names,
       hot,
@@ -188,6 +190,7 @@ export class FileSet implements WatchSink {
     this.#vanished = vanished;
     this.#chunks = new ChunkQueue({
       limits,
+      limitsFor: options.held?.limitsFor,
       ready,
       hot,
       emit,

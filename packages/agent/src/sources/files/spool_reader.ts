@@ -152,6 +152,7 @@ export class SpoolReader {
         this.forget(item);
         return undefined;
       }
+      file.unpackedFrom = first.start;
       const { offset, anchor } = file.position;
       await writeAsync(into, anchor, 0, anchor.length, offset - anchor.length);
       let end = offset;

@@ -91,6 +91,8 @@ export class TailedFile implements ChunkSource {
    * one that nothing follows on.
    */
   unpacked: "part" | "end" | undefined;
+  /** Offset from which on bytes were unpacked; what lies before it is not there. */
+  unpackedFrom = 0;
   /** It was restored from a compressed form of it, but for what lies before the position at that time. */
   restored = false;
   readonly #sent: Range[] = [];

@@ -1,0 +1,198 @@
+import type { Pattern } from "../pattern.ts";
+import { Alphabet, EDGE } from "./alphabet.ts";
+import { Backward, type Place } from "./backward.ts";
+import { compile, holds, OP, type Program } from "./program.ts";
+
+/** Places of which it is kept how they go on, while a match is followed. */
+const BLOCK = 4096;
+/** Symbols and starts of a text up to this length are written where those of the one before it were. */
+const SHORT = 4096;
+/** Stands for the end of a match among instructions. */
+const MATCH = -1;
+
+/**
+ * Finds all matches of a pattern in a text: those that Rust's `find_iter` finds, but in time that is linear in the text's
+ * length, whatever it holds. The text is read from right to left first, which tells at each place whether a match begins
+ * there and which ways lead to its end; then each match is followed on the way that is preferred among those, without
+ * going back (A. Frisch, L. Cardelli, "Greedy Regular Expression Matching", ICALP 2004).
+ */
+export class LinearFinder {
+  readonly #program: Program;
+  readonly #alphabet: Alphabet;
+  readonly #backward: Backward;
+  readonly #visited: Int32Array;
+  #visit = 0;
+  readonly #shortSymbols = new Int32Array(SHORT + 1);
+  readonly #shortStarts = new Uint8Array(SHORT + 1);
+  /** The symbols of the text at hand, and the places where its blocks begin but for the first. */
+  #symbols: Int32Array = new Int32Array(0);
+  #begins: Place[] = [];
+  /** All places of one block, and its number. */
+  #places: Place[] = [];
+  #block = 0;
+
+  /** @param pattern without look-aheads. Characters are code points. */
+  constructor(pattern: Pattern) {
+    const { main, sets, literals } = compile(pattern);
+    this.#program = main;
+    this.#alphabet = new Alphabet(sets, literals, 0);
+    this.#backward = new Backward(main, this.#alphabet);
+    this.#visited = new Int32Array(main.op.length);
+  }
+
+  /** Instructions that were looked at since it was made; what is known from an earlier text takes none. */
+  get steps(): number {
+    return this.#backward.steps;
+  }
+
+  /**
+   * Where the matches begin and end, in turn, in UTF-16 units.
+   * @param allowed instructions that may be looked at.
+   * @throws {WorkLimitError} when it takes more.
+   */
+  spans(text: string, allowed = Number.POSITIVE_INFINITY): number[] {
+    this.#backward.mostSteps = this.#backward.steps + allowed;
+    const { symbols, offsets } = this.#read(text);
+    this.#symbols = symbols;
+    const starts = this.#readBackwards();
+    const spans: number[] = [];
+    let lastEnd = -1;
+    for (let at = starts?.indexOf(1) ?? -1; at >= 0 && starts !== undefined; ) {
+      const end = this.#follow(at);
+      // As `find_iter` has it: no empty match right behind another one.
+      if (end > at || end !== lastEnd) spans.push(at, end);
+      lastEnd = end;
+      at = starts.indexOf(1, Math.max(end, at + 1));
+    }
+    this.#begins = [];
+    this.#places = [];
+    return offsets === undefined ? spans : spans.map((place) => offsets[place] ?? 0);
+  }
+
+  #read(text: string): { symbols: Int32Array; offsets: Int32Array | undefined } {
+    const alphabet = this.#alphabet;
+    const symbols = text.length > SHORT ? new Int32Array(text.length + 1) : this.#shortSymbols;
+    let offsets: Int32Array | undefined;
+    let count = 0;
+    for (let at = 0; at < text.length; at++) {
+      let code = text.charCodeAt(at);
+      if (offsets !== undefined) offsets[count] = at;
+      if (code >= 0xd800 && code <= 0xdbff) {
+        code = text.codePointAt(at) ?? 0;
+        if (code > 0xffff) {
+          if (offsets === undefined) {
+            offsets = new Int32Array(text.length + 1);
+            for (let before = 0; before <= count; before++) offsets[before] = before;
+          }
+          at++;
+        }
+      }
+      symbols[count++] = (code < 256 ? alphabet.latin[code] : 0) || alphabet.symbolOf(code);
+    }
+    symbols[count] = EDGE;
+    if (offsets !== undefined) offsets[count] = text.length;
+    return { symbols: symbols.subarray(0, count + 1), offsets };
+  }
+
+  /** 1 at each place where a match begins; undefined where there is none. */
+  #readBackwards(): Uint8Array | undefined {
+    const symbols = this.#symbols;
+    const backward = this.#backward;
+    let starts: Uint8Array | undefined;
+    let place = backward.end();
+    for (let at = symbols.length - 1; at >= 0; at--) {
+      if (at % BLOCK === 0) this.#begins[at / BLOCK] = place;
+      if (at < BLOCK) this.#places[at] = place;
+      const symbol = at === 0 ? EDGE : (symbols[at - 1] as number);
+      const move = place.moves[symbol] ?? backward.move(place, symbol);
+      if (move.matches) {
+        starts ??= this.#noStarts(symbols.length);
+        starts[at] = 1;
+      }
+      place = move.place;
+    }
+    this.#block = 0;
+    return starts;
+  }
+
+  #noStarts(length: number): Uint8Array {
+    return length > SHORT + 1 ? new Uint8Array(length) : this.#shortStarts.subarray(0, length).fill(0);
+  }
+
+  /** A place of the text, which is found anew from the end of its block. */
+  #placeAt(at: number): Place {
+    const block = Math.floor(at / BLOCK);
+    const from = block * BLOCK;
+    if (block !== this.#block) {
+      const last = this.#symbols.length - 1;
+      let place = this.#begins[block + 1];
+      let next = from + BLOCK;
+      this.#places = [];
+      if (place === undefined) {
+        place = this.#backward.end();
+        next = last;
+        this.#places[next - from] = place;
+      }
+      while (next > from) {
+        next--;
+        place = this.#backward.move(place, this.#symbols[next] ?? EDGE).place;
+        this.#places[next - from] = place;
+      }
+      this.#block = block;
+    }
+    return this.#places[at - from] ?? this.#backward.end();
+  }
+
+  /** The end of the match that begins at a place. */
+  #follow(start: number): number {
+    let instruction = this.#program.start;
+    for (let at = start; ; at++) {
+      const before = this.#alphabet.facts[at === 0 ? EDGE : (this.#symbols[at - 1] ?? EDGE)]?.flags ?? 0;
+      const place = this.#placeAt(at);
+      const key = instruction * 16 + before;
+      let next = place.ways.get(key);
+      if (next === undefined) {
+        next = this.#wayFrom(instruction, at, before, place);
+        place.ways.set(key, next);
+      }
+      if (next === MATCH) return at;
+      instruction = next;
+    }
+  }
+
+  /** The preferred instruction that takes the character behind a place, among those that lead to a match; or `MATCH`. */
+  #wayFrom(instruction: number, at: number, before: number, { takers }: Place): number {
+    const { op, argument, next } = this.#program;
+    const after = this.#alphabet.facts[this.#symbols[at] ?? EDGE]?.flags ?? 0;
+    const visited = this.#visited;
+    const visit = ++this.#visit;
+    const open = [instruction];
+    for (let here = open.pop(); here !== undefined; here = open.pop()) {
+      if (visited[here] === visit) continue;
+      visited[here] = visit;
+      const operation = op[here];
+      const given = argument[here] ?? 0;
+      const then = next[here] ?? 0;
+      if (operation === OP.match) return MATCH;
+      if (operation === OP.split) open.push(given, then);
+      else if (operation === OP.assert) {
+        if (holds(given, before, after)) open.push(then);
+      } else if (isAmong(takers, here)) return then;
+    }
+    throw new Error("A match that begins has no end.");
+  }
+}
+
+/** Whether an ascending list has a number. */
+function isAmong(list: Int32Array, wanted: number): boolean {
+  let from = 0;
+  let to = list.length;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    const found = list[middle] ?? 0;
+    if (found === wanted) return true;
+    if (found < wanted) from = middle + 1;
+    else to = middle;
+  }
+  return false;
+}

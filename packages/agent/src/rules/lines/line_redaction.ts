@@ -1,0 +1,144 @@
+import { Buffer } from "node:buffer";
+import { LinearFinder } from "../linear/linear_finder.ts";
+import { LinearMatcher } from "../linear/linear_matcher.ts";
+import { mayBeEmpty, type Pattern } from "../pattern.ts";
+import { isCheapToBacktrack } from "../pattern_cost.ts";
+import { patternRegExp } from "../pattern_source.ts";
+import type { Redactor } from "../redaction/mod.ts";
+import { readRustRegex } from "../rust_regex.ts";
+import { type CandidateSearch, candidateSearch, NO_LINE } from "./candidates.ts";
+import { allowedSteps } from "./line_matcher.ts";
+
+/** What takes the place of what an expression matches, as in the existing agents. */
+export const REDACTED = "[REDACTED]";
+
+/** UTF-16 units from which on a line is asked for a match before all are looked for. */
+const LONG = 4096;
+
+/** Finds where the matches of one expression begin and end, in turn. */
+type Finder = (line: string) => readonly number[];
+
+/** Takes out of lines what must not be shipped: the matches of expressions first, then what the presets find in the rest. */
+export class LineRedaction {
+  /** Finds lines that may have something to redact; see `candidateSearch`. */
+  readonly candidates: CandidateSearch;
+  readonly #finders: readonly Finder[];
+  readonly #redactor: Redactor | undefined;
+
+  /** @throws {RegexSyntaxError} for an expression that `rustRegexProblem` tells a problem of. */
+  constructor(expressions: readonly string[], redactor: Redactor | undefined) {
+    const patterns = expressions.map(readRustRegex);
+    const matches = patterns.length === 0 ? NO_LINE : candidateSearch(patterns);
+    this.candidates = redactor === undefined ? matches : { ...matches, places: placesOf(redactor) };
+    this.#finders = patterns.map(finderOf);
+    this.#redactor = redactor;
+  }
+
+  /**
+   * @param line without its line end.
+   * @returns the UTF-8 that is shipped instead; undefined when nothing was found.
+   * @throws {WorkLimitError} when the line would take too long.
+   */
+  redact(line: string): Buffer | undefined {
+    const text = this.#withoutMatches(line);
+    if (this.#redactor !== undefined) {
+      const bytes = Buffer.from(text ?? line);
+      const redacted = this.#redactor.redact(bytes.toString("latin1"));
+      if (redacted !== undefined) return Buffer.from(redacted, "latin1");
+    }
+    return text === undefined ? undefined : Buffer.from(text);
+  }
+
+  /** Every expression sees the line as it was; what several match becomes one. */
+  #withoutMatches(line: string): string | undefined {
+    let spans: readonly number[] = [];
+    for (const find of this.#finders) {
+      const found = find(line);
+      if (found.length > 0) spans = spans.length === 0 ? found : united(spans, found);
+    }
+    if (spans.length === 0) return undefined;
+    let text = "";
+    let at = 0;
+    for (let next = 0; next < spans.length; next += 2) {
+      text += line.slice(at, spans[next]) + REDACTED;
+      at = spans[next + 1] ?? at;
+    }
+    return text + line.slice(at);
+  }
+}
+
+/** Where the presets may find something; where they fail every line is looked at, which tells it. */
+function placesOf(redactor: Redactor): CandidateSearch["places"] {
+  return (text) => {
+    const next = redactor.places(text);
+    return (from) => {
+      try {
+        return next(from);
+      } catch {
+        return from;
+      }
+    };
+  };
+}
+
+function finderOf(pattern: Pattern): Finder {
+  const matcher = new LinearMatcher(pattern, true);
+  const finder = new LinearFinder(pattern);
+  const linear: Finder = (line) => {
+    const allowed = allowedSteps(line);
+    // Whether there is anything is told much faster, which is worth to know of a line that is long.
+    return line.length < LONG || matcher.test(line, allowed) ? finder.spans(line, allowed) : [];
+  };
+  // What may be empty is not the same in JavaScript, in a repetition and as a whole.
+  const regex = isCheapToBacktrack(pattern) && isSolid(pattern) ? patternRegExp(pattern) : undefined;
+  if (regex === undefined) return linear;
+  const search = new RegExp(regex.source, `${regex.flags}g`);
+  // V8 looks for a place of no width in the middle of a character beyond the basic plane, too.
+  return (line) => (SURROGATES.test(line) ? linear(line) : backtracked(search, line));
+}
+
+const SURROGATES = /[\ud800-\udfff]/;
+
+function backtracked(search: RegExp, line: string): number[] {
+  const spans: number[] = [];
+  search.lastIndex = 0;
+  for (let match = search.exec(line); match !== null; match = search.exec(line))
+    spans.push(match.index, match.index + match[0].length);
+  return spans;
+}
+
+/** Whether neither a pattern nor what it repeats may be empty. */
+function isSolid(pattern: Pattern): boolean {
+  return !mayBeEmpty(pattern) && !repeatsEmpty(pattern);
+}
+
+function repeatsEmpty(pattern: Pattern): boolean {
+  switch (pattern.kind) {
+    case "set":
+    case "assertion":
+      return false;
+    case "ahead":
+      return true;
+    case "repeat":
+      return mayBeEmpty(pattern.body) || repeatsEmpty(pattern.body);
+    case "sequence":
+    case "choice":
+      return pattern.parts.some(repeatsEmpty);
+  }
+}
+
+/** The spans of two lists in ascending order, as one each where they overlap. */
+function united(one: readonly number[], other: readonly number[]): number[] {
+  const pairs: [from: number, to: number][] = [];
+  for (const spans of [one, other])
+    for (let at = 0; at < spans.length; at += 2) pairs.push([spans[at] ?? 0, spans[at + 1] ?? 0]);
+  pairs.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+  const all: number[] = [];
+  for (const [from, to] of pairs) {
+    const last = all.length - 1;
+    const lastTo = all[last] ?? -1;
+    if (from < lastTo || from === all[last - 1]) all[last] = Math.max(lastTo, to);
+    else all.push(from, to);
+  }
+  return all;
+}
