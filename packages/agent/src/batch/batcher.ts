@@ -64,7 +64,7 @@ export class Batcher {
   add(chunk: Chunk): void {
     // A range has no gaps: what is repeated after a crash is read as one.
     const range = this.#ranges.get(chunk.source);
-    if (range !== undefined && range.end !== chunk.start) this.flush();
+    if (range !== undefined && (range.end !== chunk.start || chunk.apart === true)) this.flush();
     for (const piece of chunk.pieces) this.#addPiece(chunk, piece);
   }
 

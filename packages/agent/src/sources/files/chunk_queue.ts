@@ -1,14 +1,16 @@
 import type { Chunk } from "../../chunk.ts";
+import type { JoinerFor } from "../../lines/multiline/mod.ts";
 import type { LineLimits } from "../../lines/pieces.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
 import { ChunkReader, type ReadOutcome } from "./chunk_reader.ts";
-import { isComplete } from "./draining.ts";
+import { isComplete, isOver } from "./draining.ts";
 import type { HotFiles } from "./hot_files.ts";
 import type { ReadyQueue } from "./ready_queue.ts";
 import { HEAD_BYTES, hasHead, readHead, type TailedFile } from "./tailed_file.ts";
 
 interface ChunkQueueOptions {
   readonly limits: LineLimits;
+  readonly joinerFor: JoinerFor;
   readonly ready: ReadyQueue;
   readonly hot: HotFiles;
   readonly emit: (event: AgentEvent) => void;
@@ -34,7 +36,7 @@ export class ChunkQueue {
 
   constructor(options: ChunkQueueOptions) {
     this.#options = options;
-    this.#reader = new ChunkReader(options.limits, options.wallClock);
+    this.#reader = new ChunkReader(options.limits, options.wallClock, options.joinerFor);
   }
 
   /**
@@ -74,10 +76,15 @@ export class ChunkQueue {
   }
 
   #read(file: TailedFile): Chunk | undefined {
-    const { hot, clock, onReady, onRewritten, onUnpackedRead } = this.#options;
-    const complete = isComplete(file, clock());
+    const { hot, clock, joinerFor, onReady, onRewritten, onUnpackedRead } = this.#options;
+    const now = clock();
+    const complete = isComplete(file, now);
     file.verified ||= hasHead(file.fd, file.head);
-    const outcome: ReadOutcome = file.verified ? this.#reader.read(file, complete) : { kind: "rewritten" };
+    const outcome: ReadOutcome = file.verified
+      ? this.#reader.read(file, complete, isOver(file, now))
+      : { kind: "rewritten" };
+    const isNew = outcome.kind === "chunk" || (outcome.kind === "nothing" && outcome.grown);
+    if (isNew && file.held) file.heldUntil = now + (joinerFor(file.path)?.timeout ?? 0);
     switch (outcome.kind) {
       case "rewritten":
         onRewritten(file);
@@ -94,7 +101,11 @@ export class ChunkQueue {
         file.activeAt = clock();
         if (outcome.more) onReady(file);
         else if (file.unpacked !== undefined) onUnpackedRead(file);
-        else if (hot.tooMany && file.presence === "present") hot.close(file);
+        else if (hot.tooMany && file.presence === "present") {
+          // What may go on is to be read in time, which no event would tell.
+          if (file.held) hot.putOff(file);
+          else hot.close(file);
+        }
     }
     return this.#chunkOf(outcome);
   }

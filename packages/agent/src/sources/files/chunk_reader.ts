@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { readSync } from "node:fs";
 import type { Chunk } from "../../chunk.ts";
+import type { JoinerFor } from "../../lines/multiline/mod.ts";
 import { type LineLimits, type Piece, splitPieces } from "../../lines/pieces.ts";
 import type { Checkpoint } from "../../state/state_store.ts";
 import { ANCHOR_BYTES, type TailedFile } from "./tailed_file.ts";
@@ -9,7 +10,7 @@ import { ANCHOR_BYTES, type TailedFile } from "./tailed_file.ts";
 export type ReadOutcome =
   /** Bytes to hand on; the file's position has moved behind them. `more` when the read was full, so that there may be more. */
   | { readonly kind: "chunk"; readonly chunk: Chunk; readonly more: boolean }
-  /** Nothing that can be handed on; `grown` when there are new bytes of a line that has not ended. */
+  /** Nothing that can be handed on; `grown` when there are new bytes of a line, or an event, that has not ended. */
   | { readonly kind: "nothing"; readonly grown: boolean }
   /** What lies before the position is not what was read: the file was truncated or written anew. */
   | { readonly kind: "rewritten" };
@@ -32,20 +33,23 @@ export class ChunkReader {
   readonly #limits: LineLimits;
   readonly #buffer: Buffer;
   readonly #now: () => number;
+  readonly #joinerFor: JoinerFor;
 
-  constructor(limits: LineLimits, now: () => number = Date.now) {
+  constructor(limits: LineLimits, now: () => number = Date.now, joinerFor: JoinerFor = () => undefined) {
     this.#limits = limits;
     this.#now = now;
+    this.#joinerFor = joinerFor;
     this.#buffer = Buffer.allocUnsafeSlow(readAhead(limits));
   }
 
   /**
    * Reads the next bytes of an open file.
    * @param complete the file will not grow: a last line without a newline is handed on too.
+   * @param over when the file has not grown, lines that may go on are handed on as they are.
    * @throws a system error.
    */
-  read(file: TailedFile, complete: boolean): ReadOutcome {
-    return this.#read(file, complete, this.#buffer.length, Number.POSITIVE_INFINITY);
+  read(file: TailedFile, complete: boolean, over = false): ReadOutcome {
+    return this.#read(file, complete, over, this.#buffer.length, Number.POSITIVE_INFINITY);
   }
 
   /**
@@ -57,28 +61,37 @@ export class ChunkReader {
   readAgain(file: TailedFile, end: number, lineStart: number): ReadOutcome {
     const { anchor, offset } = file.position;
     // A part of a line is told by what follows it; where a line ended, nothing that follows may count.
-    if (lineStart === end) return this.#read(file, true, end - offset + anchor.length, end);
-    return this.#read(file, false, this.#buffer.length, end);
+    if (lineStart === end) return this.#read(file, true, false, end - offset + anchor.length, end);
+    return this.#read(file, false, false, this.#buffer.length, end);
   }
 
-  #read(file: TailedFile, complete: boolean, most: number, end: number): ReadOutcome {
+  #read(file: TailedFile, complete: boolean, over: boolean, most: number, end: number): ReadOutcome {
     const { anchor, offset } = file.position;
     const buffer = this.#buffer;
     const want = Math.min(buffer.length, most);
     const size = readSync(file.fd, buffer, 0, want, offset - anchor.length);
     if (size < anchor.length || !buffer.subarray(0, anchor.length).equals(anchor)) return { kind: "rewritten" };
     const fresh = size - anchor.length;
-    if (fresh === 0 || (fresh === file.pending && !complete)) return { kind: "nothing", grown: false };
-    const bytes = buffer.subarray(anchor.length, size);
-    const split = splitPieces(bytes, offset, file.position, this.#limits, complete && size < buffer.length);
     const grown = fresh > file.pending;
-    file.pending = fresh - split.consumed;
-    if (split.consumed === 0) return { kind: "nothing", grown };
-    const pieces = upTo(split.pieces, end - offset);
+    if (fresh === 0 || (fresh === file.pending && !complete && !over)) return { kind: "nothing", grown: false };
+    const bytes = buffer.subarray(anchor.length, size);
+    const all = complete && size < buffer.length;
+    const split = splitPieces(bytes, offset, file.position, this.#limits, all);
+    const joiner = split.consumed === 0 ? undefined : this.#joinerFor(file.path);
+    const joined = joiner?.join(bytes, split, this.#limits.maxPart, all || (over && !grown));
+    const covered = joined?.consumed ?? split.consumed;
+    file.pending = fresh - covered;
+    file.held = joined?.held ?? false;
+    if (covered === 0) return { kind: "nothing", grown };
+    const pieces = upTo(joined?.pieces ?? split.pieces, end - offset);
     const consumed = pieces.at(-1)?.to ?? 0;
-    if (consumed < split.consumed) file.pending = 0;
+    if (consumed < covered) {
+      file.pending = 0;
+      file.held = false;
+    }
     const chunk = this.#chunk(file, bytes.subarray(0, consumed), pieces);
     file.position = chunk.positionAfter(consumed);
+    if (joined?.cut === true) file.cutAt = file.position.offset;
     return { kind: "chunk", chunk, more: size === buffer.length };
   }
 
@@ -93,6 +106,7 @@ export class ChunkReader {
       file: file.path,
       readAt: this.#now(),
       source: file,
+      apart: start === file.cutAt,
       positionAfter(length: number): Checkpoint {
         const end = before + length;
         const anchor = new Uint8Array(buffer.subarray(Math.max(0, end - ANCHOR_BYTES), end));
@@ -104,11 +118,24 @@ export class ChunkReader {
 
 /** Where in a line the end of a piece stands. */
 function positionAt(pieces: readonly Piece[], start: number, end: number): { lineStart: number; part: number } {
-  const piece = pieces.find((candidate) => candidate.to === end);
+  const piece = pieceThrough(pieces, end);
   if (piece?.kind === "part" && !piece.last) return { lineStart: piece.lineStart, part: piece.number };
   if (piece?.kind === "dropped" && piece.total === undefined)
     return { lineStart: piece.lineStart, part: piece.number - 1 };
   return { lineStart: start + end, part: 0 };
+}
+
+/** The piece that has the byte before a position, if it ends there. With many events there are many pieces. */
+function pieceThrough(pieces: readonly Piece[], end: number): Piece | undefined {
+  let low = 0;
+  let high = pieces.length - 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((pieces[middle]?.to ?? 0) < end) low = middle + 1;
+    else high = middle;
+  }
+  const piece = pieces[low];
+  return piece?.to === end ? piece : undefined;
 }
 
 /** The pieces up to a position; a run of whole lines may be cut there. */

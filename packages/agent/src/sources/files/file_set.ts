@@ -1,6 +1,7 @@
 import { fstatSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Chunk } from "../../chunk.ts";
+import type { JoinerFor } from "../../lines/multiline/mod.ts";
 import type { LineLimits } from "../../lines/pieces.ts";
 import type { StateStore, StoredBatch } from "../../state/state_store.ts";
 import type { Backlog } from "../../status/report.ts";
@@ -36,6 +37,8 @@ export interface FileSetOptions {
   readonly prunes: (directory: string) => boolean;
   readonly lookback: Lookback;
   readonly limits: LineLimits;
+  /** What joins the lines of a file; nothing by default. */
+  readonly joinerFor?: JoinerFor;
   /** Descriptors that may be open at once. */
   readonly maxOpenFiles: number;
   readonly state: StateStore;
@@ -185,6 +188,7 @@ export class FileSet implements WatchSink {
     this.#vanished = vanished;
     this.#chunks = new ChunkQueue({
       limits,
+      joinerFor: options.joinerFor ?? (() => undefined),
       ready,
       hot,
       emit,
