@@ -106,7 +106,7 @@ export class Grouping {
   #extent(text: string, from: number, { rest }: Following, { maxLines, maxBytes }: Bounds): Extent {
     const machines = this.#machines;
     const steps: (Step | undefined)[] = [];
-    /** Where the last lines begin, the newest first. */
+    /** Where the last lines begin, the newest first; -1 for one behind a line that was not certain: nothing is cut there. */
     let starts: number[] = [];
     let count = 0;
     let at = from;
@@ -130,13 +130,13 @@ export class Grouping {
         isCertain ||= step.certain;
       }
       if (!isAlive) return closed();
+      starts = [certain.lines === count ? at : -1, ...starts.slice(0, CUT_BACK)];
       count += 1;
-      if (count > maxLines) return isCertain ? this.#cut(text, from, [at, ...starts], maxLines) : closed();
+      if (count > maxLines) return (isCertain ? this.#cut(text, from, starts, maxLines) : undefined) ?? closed();
       if (isCertain) {
         certain = { to, lines: count };
         for (const [n, machine] of machines.entries()) steps[n] ??= machine.begin(line);
       } else if (count - certain.lines >= LOOK_BACK) return closed();
-      starts = [at, ...starts.slice(0, CUT_BACK - 1)];
       at = to;
     }
     // The next line would not fit: what it is need not be known.
@@ -145,16 +145,18 @@ export class Grouping {
   }
 
   /**
-   * Cuts an event that has as many lines as it may have.
+   * Cuts an event that has as many lines as it may have in front of a line that can begin one.
    * @param starts of the next line and of the last ones, backwards.
+   * @returns undefined when there is none.
    */
-  #cut(text: string, from: number, starts: readonly number[], maxLines: number): Extent {
-    let back = starts.findIndex((at) => {
+  #cut(text: string, from: number, starts: readonly number[], maxLines: number): Extent | undefined {
+    const back = starts.findIndex((at) => {
       const line = text.slice(at, contentEnd(text, at, endOf(text, at)));
       return at > from && line !== "" && this.#machines.some((machine) => machine.begin(line) !== undefined);
     });
-    if (back < 0) back = 0;
-    return { ...withoutEmptyEnd(text, from, { to: starts[back] ?? from, lines: maxLines - back }), open: false };
+    const to = starts[back];
+    if (to === undefined) return undefined;
+    return { ...withoutEmptyEnd(text, from, { to, lines: maxLines - back }), open: false };
   }
 }
 
