@@ -11,6 +11,7 @@ import { IngestionKey } from "./delivery/ingestion_key.ts";
 import { headerSecrets, otlpProtocol } from "./delivery/otlp_protocol.ts";
 import { Quarantine } from "./delivery/quarantine.ts";
 import { type Destination, Transport } from "./delivery/transport.ts";
+import { multilineFor } from "./lines/multiline/mod.ts";
 import { Pipeline, type PipelineOptions } from "./pipeline.ts";
 import { LogDirectory } from "./rules/log_directory.ts";
 import { createPathRules } from "./rules/path_rules.ts";
@@ -111,6 +112,7 @@ export class Agent {
       prunes: rules.prunes,
       lookback,
       limits: { maxPart: config.lineMaxPart, maxLine: config.lineMax },
+      joinerFor: multilineFor(config),
       maxOpenFiles: config.maxOpenFiles,
       state: this.#state,
       spoolLimit: config.retryDiskLimit ?? Number.POSITIVE_INFINITY,

@@ -1,5 +1,6 @@
 import type { ConfinementMode } from "@logdna-agent/confinement";
 import type { LogLevel } from "../telemetry/mod.ts";
+import type { MultilineRule, PathRule } from "./line_options.ts";
 import type { LOOKBACKS, OUTPUTS } from "./options.ts";
 import type { HttpProxy } from "./proxy.ts";
 import type { Secret } from "./secret.ts";
@@ -62,6 +63,9 @@ export interface Config {
   readonly lineMaxPart: number;
   /** Bytes of a line beyond which the rest is dropped. */
   readonly lineMax: number;
+  /** Which lines are joined into one, for all files and for some. */
+  readonly multiline: MultilineRule | undefined;
+  readonly pathRules: readonly PathRule[];
 
   readonly confinement: ConfinementMode;
   /** No capability is kept. */

@@ -1,6 +1,7 @@
 import { isIP, isIPv6 } from "node:net";
 import { globWarning } from "../rules/path_rules.ts";
 import type { Config } from "./config.ts";
+import type { MultilineRule } from "./line_options.ts";
 import type { Merged } from "./merge.ts";
 import { isLoopback } from "./no_proxy.ts";
 import { longFlag, OPTIONS, type OptionName, type Settings } from "./options.ts";
@@ -134,6 +135,8 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
       dbPath: settings.dbPath,
       lineMaxPart,
       lineMax: settings.lineMax,
+      multiline: multilineOf(settings, lineMaxPart),
+      pathRules: [],
       confinement: settings.confinement,
       noCap: settings.noCap,
       logLevel: settings.logLevel,
@@ -143,6 +146,19 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
     },
     problems,
     warnings,
+  };
+}
+
+function multilineOf(settings: Settings, lineMaxPart: number): MultilineRule | undefined {
+  const { multiline: presets, multilineStart: start, multilineContinuation: continuation } = settings;
+  if (presets.length === 0 && start === undefined && continuation === undefined) return undefined;
+  return {
+    presets,
+    start,
+    continuation,
+    timeout: settings.multilineTimeout,
+    maxLines: settings.multilineMaxLines,
+    maxBytes: Math.min(settings.multilineMaxBytes ?? lineMaxPart, lineMaxPart),
   };
 }
 

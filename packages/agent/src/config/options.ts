@@ -19,6 +19,7 @@ import {
   text,
   textLike,
 } from "./kinds.ts";
+import { MULTILINE_PRESETS } from "./line_options.ts";
 
 /** How an option is named in each place, and what it means. */
 interface Naming {
@@ -525,6 +526,49 @@ export const OPTIONS = {
     kind: bytes(256, 1024 * MiB),
     default: 10 * MiB,
     description: "Bytes of a line beyond which the rest of it is dropped and counted.",
+  }),
+  multiline: list({
+    group: "Lines",
+    env: "MULTILINE",
+    kind: choice(MULTILINE_PRESETS),
+    default: [],
+    description: "Languages whose stack traces are shipped as one line each.",
+  }),
+  multilineStart: scalar({
+    group: "Lines",
+    env: "MULTILINE_START",
+    kind: regex(),
+    default: undefined,
+    description: "Lines that match begin a new one; all others continue it.",
+  }),
+  multilineContinuation: scalar({
+    group: "Lines",
+    env: "MULTILINE_CONTINUATION",
+    kind: regex(),
+    default: undefined,
+    description: "Lines that match continue the line before.",
+  }),
+  multilineTimeout: scalar({
+    group: "Lines",
+    env: "MULTILINE_TIMEOUT",
+    kind: milliseconds(10, 60_000),
+    default: 1000,
+    description: "Milliseconds without growth of a file after which its last lines are taken to be whole.",
+  }),
+  multilineMaxLines: scalar({
+    group: "Lines",
+    env: "MULTILINE_MAX_LINES",
+    kind: integer(2, 1_000_000, "LINES"),
+    default: 1000,
+    description: "Lines that are joined into one, at most.",
+  }),
+  multilineMaxBytes: scalar({
+    group: "Lines",
+    env: "MULTILINE_MAX_BYTES",
+    kind: bytes(256, 10 * MiB),
+    default: undefined,
+    defaultText: "LINE_MAX_PART",
+    description: "Bytes of a joined line, at most.",
   }),
 
   confinement: scalar({
