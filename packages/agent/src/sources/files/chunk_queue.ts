@@ -76,7 +76,7 @@ export class ChunkQueue {
   }
 
   #read(file: TailedFile): Chunk | undefined {
-    const { hot, clock, joinerFor, onReady, onRewritten, onUnpackedRead } = this.#options;
+    const { clock, joinerFor, onReady, onRewritten, onUnpackedRead } = this.#options;
     const now = clock();
     const complete = isComplete(file, now);
     file.verified ||= hasHead(file.fd, file.head);
@@ -92,6 +92,7 @@ export class ChunkQueue {
       case "nothing":
         if (outcome.grown) file.activeAt = clock();
         if (file.unpacked !== undefined) onUnpackedRead(file);
+        else if (file.held) this.#makeRoom(file);
         break;
       case "chunk":
         if (file.head.length < HEAD_BYTES && file.unpacked === undefined) {
@@ -101,13 +102,17 @@ export class ChunkQueue {
         file.activeAt = clock();
         if (outcome.more) onReady(file);
         else if (file.unpacked !== undefined) onUnpackedRead(file);
-        else if (hot.tooMany && file.presence === "present") {
-          // What may go on is to be read in time, which no event would tell.
-          if (file.held) hot.putOff(file);
-          else hot.close(file);
-        }
+        else this.#makeRoom(file);
     }
     return this.#chunkOf(outcome);
+  }
+
+  /** Closes a file that was read, when too many are open. What may go on is to be read in time, which no event would tell. */
+  #makeRoom(file: TailedFile): void {
+    const { hot } = this.#options;
+    if (!hot.tooMany || file.presence !== "present") return;
+    if (file.held) hot.putOff(file);
+    else hot.close(file);
   }
 
   #chunkOf(outcome: ReadOutcome): Chunk | undefined {

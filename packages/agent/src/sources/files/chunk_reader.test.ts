@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { Chunk } from "../../chunk.ts";
+import { Joiner } from "../../lines/multiline/joiner.ts";
 import type { Checkpoint } from "../../state/state_store.ts";
 import { ChunkReader, type ReadOutcome } from "./chunk_reader.ts";
 import { BEGINNING, EMPTY_HEAD, TailedFile } from "./tailed_file.ts";
@@ -72,6 +73,79 @@ test("a range that was cut at any piece is read again as the pieces that it was 
   const ends: Checkpoint[] = chunk.pieces.map(({ to }) => chunk.positionAfter(to));
   assert.equal(ends.at(-1)?.offset, text.length);
   // It has grown since: a last line that was handed on as it stood is handed on so again.
+  writeFileSync(path, " that came later\nmore\n", { flag: "a" });
+  for (const [from, begin] of [BEGINNING, ...ends].entries())
+    for (const [n, end] of ends.entries()) {
+      if (n < from) continue;
+      file.position = begin;
+      file.pending = 0;
+      const again = shown(reader.readAgain(file, end.offset, end.lineStart));
+      assert.deepEqual(again, first.slice(from, n + 1), `from ${begin.offset} to ${end.offset}`);
+      assert.deepEqual(file.position, end);
+    }
+});
+
+const joiner = new Joiner({
+  presets: [],
+  start: "^>",
+  continuation: undefined,
+  timeout: 1000,
+  maxLines: 3,
+  maxBytes: 8,
+});
+
+test("lines that may go on wait in the file until another begins, the file has not grown for a time, or never will", (t) => {
+  const { path, file } = opened(t, ">a\nb\n>c\nd\n");
+  const reader = new ChunkReader(limits, undefined, () => joiner);
+  assert.deepEqual(shown(reader.read(file, false)), ['0 event ">a\\nb\\n"']);
+  assert.deepEqual([file.position.offset, file.pending, file.held], [5, 5, true]);
+  assert.deepEqual(reader.read(file, false), { kind: "nothing", grown: false });
+  writeFileSync(path, "e", { flag: "a" });
+  assert.deepEqual(reader.read(file, false, true), { kind: "nothing", grown: true });
+  assert.deepEqual(shown(reader.read(file, false, true)), ['5 event ">c\\nd\\n"']);
+  assert.deepEqual([file.position.offset, file.pending, file.held], [10, 1, false]);
+  writeFileSync(path, "\nf\n", { flag: "a" });
+  assert.equal(reader.read(file, false).kind, "nothing");
+  const last = reader.read(file, true);
+  assert.deepEqual(shown(last), ['10 event "e\\nf\\n"']);
+  assert.equal(chunkOf(last).apart, true);
+});
+
+test("a buffer that is full of one event gives it, whatever the line behind it is", (t) => {
+  // The buffer has room for 128 KiB at least: parts are larger here.
+  const maxPart = 100_000;
+  const large = new Joiner({
+    presets: [],
+    start: "^>",
+    continuation: undefined,
+    timeout: 1000,
+    maxLines: 9,
+    maxBytes: maxPart,
+  });
+  for (const [event, behind] of [
+    [maxPart, maxPart],
+    [maxPart, maxPart + 1],
+    [maxPart - 5, maxPart + 5],
+    [maxPart, 3 * maxPart],
+    [maxPart + 1, maxPart - 1],
+  ] as const) {
+    const { file } = opened(t, `>\n${"e".repeat(event - 3)}\n${"b".repeat(behind)}\n`);
+    const reader = new ChunkReader({ maxPart, maxLine: 10 * maxPart }, undefined, () => large);
+    const first = chunkOf(reader.read(file, false));
+    const { kind, to } = first.pieces[0] ?? assert.fail();
+    // What is too large are two lines.
+    assert.deepEqual([kind, to], [event > maxPart ? "lines" : "event", event], `${event} and ${behind}`);
+  }
+});
+
+test("a range that ends with any event, or within a longer line, is read again as the events that it was read as", (t) => {
+  const text = `>a\nb\n>c\n>d\n1\n2\n3\n4\n>${"p".repeat(18)}\nx\n>${"d".repeat(40)}\n>e\nf`;
+  const { path, file } = opened(t, text);
+  const reader = new ChunkReader(limits, undefined, () => joiner);
+  const chunk = chunkOf(reader.read(file, true));
+  const first = shown({ kind: "chunk", chunk, more: false });
+  assert.ok(first.includes('8 event ">d\\n1\\n2\\n"') && first.includes('15 event "3\\n4\\n"'), String(first));
+  const ends: Checkpoint[] = chunk.pieces.map(({ to }) => chunk.positionAfter(to));
   writeFileSync(path, " that came later\nmore\n", { flag: "a" });
   for (const [from, begin] of [BEGINNING, ...ends].entries())
     for (const [n, end] of ends.entries()) {
