@@ -49,9 +49,12 @@ const CUT_BACK = 3;
 export class Grouping {
   readonly #machines: readonly Machine[];
   readonly #trigger: RegExp | undefined;
+  readonly #isMixed: boolean;
 
-  constructor(machines: readonly Machine[]) {
+  /** @param isMixed within what one machine joins, each line may begin what another does. */
+  constructor(machines: readonly Machine[], isMixed: boolean) {
     this.#machines = machines;
+    this.#isMixed = isMixed;
     const triggers = machines.map(({ trigger }) => trigger);
     if (triggers.every((trigger) => trigger !== undefined)) this.#trigger = new RegExp(triggers.join("|"), "g");
   }
@@ -106,14 +109,15 @@ export class Grouping {
   #extent(text: string, from: number, { rest }: Following, { maxLines, maxBytes }: Bounds): Extent {
     const machines = this.#machines;
     const steps: (Step | undefined)[] = [];
-    /** Where the last lines begin, the newest first; -1 for one behind a line that was not certain: nothing is cut there. */
-    let starts: number[] = [];
     let count = 0;
     let at = from;
-    let certain = { to: 0, lines: 0 };
-    const closed = (): Extent => {
-      if (certain.lines === 0) return { to: endOf(text, from), lines: 1, open: false };
-      return { ...withoutEmptyEnd(text, from, certain), open: false };
+    let certainTo = 0;
+    let certainLines = 0;
+    /** For each of the last lines a bit that tells whether it was certain, the newest first. */
+    let certainties = 0;
+    const closed = (open = false): Extent => {
+      if (certainLines === 0) return { to: endOf(text, from), lines: 1, open };
+      return withoutEmptyEnd(text, from, certainTo, certainLines, open);
     };
     while (at < text.length) {
       const to = endOf(text, at);
@@ -121,42 +125,46 @@ export class Grouping {
       const line = text.slice(at, contentEnd(text, at, to));
       let isAlive = false;
       let isCertain = false;
-      for (const [n, machine] of machines.entries()) {
+      for (let n = 0; n < machines.length; n += 1) {
         // An empty line ends up alone, where it counts as one.
-        const step = count > 0 ? steps[n]?.next(line) : line === "" ? undefined : machine.begin(line);
+        const step = count > 0 ? steps[n]?.next(line) : line === "" ? undefined : machines[n]?.begin(line);
         steps[n] = step;
         if (step === undefined) continue;
         isAlive = true;
         isCertain ||= step.certain;
       }
       if (!isAlive) return closed();
-      starts = [certain.lines === count ? at : -1, ...starts.slice(0, CUT_BACK)];
       count += 1;
-      if (count > maxLines) return (isCertain ? this.#cut(text, from, starts, maxLines) : undefined) ?? closed();
+      if (count > maxLines)
+        return (isCertain ? this.#cut(text, from, at, certainties, maxLines) : undefined) ?? closed();
+      certainties = (certainties << 1) | (isCertain ? 1 : 0);
       if (isCertain) {
-        certain = { to, lines: count };
-        for (const [n, machine] of machines.entries()) steps[n] ??= machine.begin(line);
-      } else if (count - certain.lines >= LOOK_BACK) return closed();
+        certainTo = to;
+        certainLines = count;
+        if (this.#isMixed) for (const [n, machine] of machines.entries()) steps[n] ??= machine.begin(line);
+      } else if (count - certainLines >= LOOK_BACK) return closed();
       at = to;
     }
     // The next line would not fit: what it is need not be known.
-    if (at - from + rest > maxBytes) return closed();
-    return { ...closed(), open: true };
+    return closed(at - from + rest <= maxBytes);
   }
 
   /**
-   * Cuts an event that has as many lines as it may have in front of a line that can begin one.
-   * @param starts of the next line and of the last ones, backwards.
+   * Cuts an event that has as many lines as it may have in front of a line that can begin one. What is before that must be
+   * certain without it.
+   * @param next where the line begins that is one too many.
    * @returns undefined when there is none.
    */
-  #cut(text: string, from: number, starts: readonly number[], maxLines: number): Extent | undefined {
-    const back = starts.findIndex((at) => {
+  #cut(text: string, from: number, next: number, certainties: number, maxLines: number): Extent | undefined {
+    let at = next;
+    for (let back = 0; back <= CUT_BACK && at > from; back += 1) {
       const line = text.slice(at, contentEnd(text, at, endOf(text, at)));
-      return at > from && line !== "" && this.#machines.some((machine) => machine.begin(line) !== undefined);
-    });
-    const to = starts[back];
-    if (to === undefined) return undefined;
-    return { ...withoutEmptyEnd(text, from, { to, lines: maxLines - back }), open: false };
+      const isSafe = ((certainties >> back) & 1) === 1;
+      if (isSafe && line !== "" && this.#machines.some((machine) => machine.begin(line) !== undefined))
+        return withoutEmptyEnd(text, from, at, maxLines - back, false);
+      at = startOf(text, at);
+    }
+    return undefined;
   }
 }
 
@@ -189,11 +197,7 @@ function linesBefore(text: string, position: number): number {
 }
 
 /** An event without the empty lines at its end. */
-function withoutEmptyEnd(
-  text: string,
-  from: number,
-  { to, lines }: { readonly to: number; readonly lines: number },
-): { readonly to: number; readonly lines: number } {
+function withoutEmptyEnd(text: string, from: number, to: number, lines: number, open: boolean): Extent {
   let end = to;
   let left = lines;
   for (; left > 1; left -= 1) {
@@ -201,5 +205,5 @@ function withoutEmptyEnd(
     if (start <= from || contentEnd(text, start, end) > start) break;
     end = start;
   }
-  return { to: end, lines: left };
+  return { to: end, lines: left, open };
 }

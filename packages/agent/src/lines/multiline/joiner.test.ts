@@ -235,8 +235,8 @@ test("lines that are passed over as ordinary are those that would be found to be
       const bounds = { maxLines: 1000, maxBytes: 32_768 };
       const following = { final, rest: 0 };
       assert.deepEqual(
-        new Grouping(machines).group(lines, following, bounds),
-        new Grouping(all).group(lines, following, bounds),
+        new Grouping(machines, false).group(lines, following, bounds),
+        new Grouping(all, false).group(lines, following, bounds),
       );
     }),
     { numRuns: Number(process.env.JOINER_RUNS ?? 500) },

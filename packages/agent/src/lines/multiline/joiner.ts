@@ -26,7 +26,7 @@ export class Joiner {
     this.#rule = rule;
     const patterns = patternMachine(rule);
     const presets = [...new Set(rule.presets)].map((preset) => PRESETS[preset]);
-    this.#grouping = new Grouping(patterns === undefined ? presets : [patterns, ...presets]);
+    this.#grouping = patterns === undefined ? new Grouping(presets, false) : new Grouping([patterns, ...presets], true);
   }
 
   /** Milliseconds without growth of a file after which its last lines do not go on. */
