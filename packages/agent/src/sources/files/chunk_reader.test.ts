@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -129,7 +130,10 @@ test("a buffer that is full of one event gives it, whatever the line behind it i
     [maxPart, 3 * maxPart],
     [maxPart + 1, maxPart - 1],
   ] as const) {
-    const { file } = opened(t, `>\n${"e".repeat(event - 3)}\n${"b".repeat(behind)}\n`);
+    const before = `${"a".repeat(99)}\n`;
+    const { file } = opened(t, `${before}>\n${"e".repeat(event - 3)}\n${"b".repeat(behind)}\n`);
+    // The bytes before it take room in the buffer, too.
+    file.position = { offset: 100, anchor: Buffer.from(before.slice(-64)), lineStart: 100, part: 0 };
     const reader = new ChunkReader({ maxPart, maxLine: 10 * maxPart }, undefined, () => large);
     const first = chunkOf(reader.read(file, false));
     const { kind, to } = first.pieces[0] ?? assert.fail();
