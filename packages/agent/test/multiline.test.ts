@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
-import { appendFileSync, copyFileSync, readFileSync, renameSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  copyFileSync,
+  readFileSync,
+  renameSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -252,6 +260,34 @@ test("a trace that waits while its file is copied and truncated is read from the
   await sink.until(() => sink.texts().length >= 3, "all");
   assert.deepEqual(sink.texts().toSorted(), ["begin", trace(1), "next"].toSorted());
   await accounted(agent);
+});
+
+test("traces of a deleted file that waits on disk are joined as those of any other", async (t) => {
+  const { sink, log, start, place } = await bench(t);
+  // Segments of 64 KiB: traces go over their ends.
+  const env = {
+    LOGDNA_MAX_IN_FLIGHT: "1",
+    LOGDNA_INGEST_BUFFER_SIZE: "300000",
+    LOGDNA_SHUTDOWN_TIMEOUT: "500",
+    LOGDNA_RETRY_DISK_LIMIT: "300K",
+  };
+  let isDown = true;
+  sink.behave((_, response) => {
+    if (isDown) response.writeHead(503).end();
+    return isDown;
+  });
+  const texts = Array.from({ length: 2000 }, (_, n) => (n % 2 === 0 ? trace(n, n % 50) : `ordinary ${n}`));
+  const first = await start(env);
+  writeFileSync(log, `${texts.join("\n")}\n${trace(2000)}`);
+  await eventually(() => openFiles(first.pid, place.logs).includes(log), "the file read");
+  unlinkSync(log);
+  const size = texts.join("\n").length + 1 + trace(2000).length;
+  await first.logged((line) => line.event === "segment_written" && line.end === size, "all of it copied");
+  assert.equal(await first.stop("SIGKILL"), "SIGKILL");
+  isDown = false;
+  const second = await start(env);
+  await arrives(sink, ...texts, trace(2000));
+  await accounted(second);
 });
 
 test("a trace of 10,000 lines comes as several lines, one after the other, with nothing missing", async (t) => {

@@ -2,8 +2,6 @@ import type { LineOptions, MultilineRule } from "../../config/line_options.ts";
 import { globMatcher } from "../../rules/glob.ts";
 import { Joiner } from "./joiner.ts";
 
-export type { Joiner } from "./joiner.ts";
-
 /** What joins the lines of the file with a path; undefined where they are shipped as they are. */
 export type JoinerFor = (path: string) => Joiner | undefined;
 
