@@ -8,6 +8,8 @@ import { certainly, messageStep } from "./message.ts";
 
 const HEAD =
   /(?:^|[\s"'({[:>])(?:[\w$]+\.)*[\w$]*(?:Error|Exception|Warning)(?: \[[\w.]+\])?(?=$|:)|(?:^|\s)Trace(?=$|: )|^error: /;
+/** What is in each of these, and is looked for in a tenth of the time. */
+const HINT = /[Ee]rror|Exception|Warning|Trace/;
 const PLACE = /^(?:(?:file:\/\/)?(?:\/|[A-Za-z]:\\)\S.*|node:\S+|\[eval\]|\S+\.[cm]?[jt]sx?):\d+$/;
 const FRAME = /^[ \t]+at (?:[^(]*\(.*\)|.*:\d+(?::\d+)?|<anonymous>|native)(?: \{|,)?$/;
 /** A frame without anything before it. */
@@ -18,6 +20,10 @@ const CAUSE = /^[ \t]*(?:\[cause\]|[Cc]aused by): /;
 const VERSION = /^Node\.js v\d/;
 /** Lines of code that are shown, at most. */
 const CODE_LINES = 12;
+
+function isHead(line: string): boolean {
+  return HINT.test(line) && HEAD.test(line);
+}
 
 const end: Step = { certain: true, next: () => undefined };
 const gap: Step = { certain: false, next: (line) => (VERSION.test(line) ? end : undefined) };
@@ -41,7 +47,7 @@ function proof(line: string): Step | undefined {
   return step?.certain === true ? step : undefined;
 }
 
-const isBeginning = (line: string): boolean => HEAD.test(line) || PLACE.test(line);
+const isBeginning = (line: string): boolean => isHead(line) || PLACE.test(line);
 const message = messageStep(proof, isBeginning);
 const cause = certainly(message);
 
@@ -51,7 +57,7 @@ function code(lines: number): Step {
     certain: false,
     next(line) {
       if (VERSION.test(line)) return end;
-      if (HEAD.test(line)) return message;
+      if (isHead(line)) return message;
       return PLACE.test(line) || lines === CODE_LINES ? undefined : code(lines + 1);
     },
   };
@@ -67,7 +73,7 @@ export const node: Machine = {
   trigger: String.raw`\n[ \t]+(?:at |\.\.\. \d+ lines)|\n[ \t]*(?:\[cause\]|[Cc]aused by): |\n(?:Node\.js v\d|Thrown at:|From prev)`,
   begin(line) {
     if (LONE_FRAME.test(line)) return line.endsWith("{") ? properties : frames;
-    if (HEAD.test(line)) return line.endsWith("] {") ? hidden : message;
+    if (isHead(line)) return line.endsWith("] {") ? hidden : message;
     return PLACE.test(line) ? code(0) : undefined;
   },
 };

@@ -19,7 +19,7 @@ const CHAINED =
 const MESSAGE_LINE = /^(?:[ \t]|\[SQL: |\[parameters: |\(Background on this error at: |"""$)/;
 
 function traceback(line: string): Step | undefined {
-  const found = TRACEBACK.exec(line);
+  const found = line.endsWith("(most recent call last):") ? TRACEBACK.exec(line) : null;
   return found === null ? undefined : found[1] === undefined ? frames : group;
 }
 

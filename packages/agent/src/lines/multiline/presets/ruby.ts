@@ -22,12 +22,16 @@ const RAILS = { begin: /(?:^|\s)[A-Z]\w*(?:::[A-Z]\w*)* \(/, end: /\):?[ \t]*$/ 
 /** What the interpreter adds to a message. */
 const HINT = /^[ \t]*\^+[ \t]*$|^Did you mean\?/;
 
+function isHead(line: string): boolean {
+  return line.includes(":in ") && HEAD.test(line);
+}
+
 function isLogged(line: string): boolean {
   return LOGGED.test(line) || (RAILS.end.test(line) && RAILS.begin.test(line));
 }
 
 function isLoggedFrame(line: string): boolean {
-  return line.endsWith("'") && LOGGED_FRAME.test(line);
+  return line.endsWith("'") && line.includes(":in ") && LOGGED_FRAME.test(line);
 }
 
 function afterHead(line: string): Step | undefined {
@@ -38,10 +42,10 @@ function afterHead(line: string): Step | undefined {
 /** Frames of the interpreter; its cause comes behind them, as an error of its own. */
 const from: Step = {
   certain: true,
-  next: (line) => afterHead(line) ?? (/^\S+:\d+:in /.test(line) && HEAD.test(line) ? head : undefined),
+  next: (line) => afterHead(line) ?? (/^\S+:\d+:in /.test(line) && isHead(line) ? head : undefined),
 };
 
-const message = messageStep(afterHead, (line) => HEAD.test(line) || isLoggedFrame(line));
+const message = messageStep(afterHead, (line) => isHead(line) || isLoggedFrame(line));
 const head: Step = { certain: true, next: (line) => message.next(line) };
 const hinted: Step = { certain: true, next: (line) => (line === "" ? beforeFrames : afterHead(line)) };
 const beforeFrames: Step = { certain: false, next: afterHead };
@@ -49,23 +53,23 @@ const beforeFrames: Step = { certain: false, next: afterHead };
 /** The last line is the error. */
 const reversed: Step = {
   certain: true,
-  next: (line) => (FROM.test(line) || LEVELS.test(line) ? reversed : HEAD.test(line) ? head : undefined),
+  next: (line) => (FROM.test(line) || LEVELS.test(line) ? reversed : isHead(line) ? head : undefined),
 };
 const traceback: Step = { certain: false, next: (line) => (FROM.test(line) ? reversed : undefined) };
 
 const bare: Step = { certain: true, next: (line) => (FRAME.test(line) ? bare : undefined) };
 const logged = messageStep(
   (line) => (FRAME.test(line) ? bare : undefined),
-  (line) => isLogged(line) || HEAD.test(line),
+  (line) => isLogged(line) || isHead(line),
 );
 
 export const ruby: Machine = {
   trigger: String.raw`:\d+:in [${"`"}']|\n[ \t]+(?:\d+: )?from `,
   begin(line) {
-    if (HEAD.test(line)) return head;
+    if (isHead(line)) return head;
     if (isLoggedFrame(line)) return bare;
     if (FROM.test(line)) return from;
-    if (REVERSED.test(line)) return traceback;
+    if (line.endsWith("(most recent call last):") && REVERSED.test(line)) return traceback;
     return isLogged(line) ? logged : undefined;
   },
 };
