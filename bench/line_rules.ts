@@ -12,6 +12,7 @@ import { splitPieces } from "../packages/agent/src/lines/pieces.ts";
 import { LineMatcher } from "../packages/agent/src/rules/lines/line_matcher.ts";
 import { LineRedaction } from "../packages/agent/src/rules/lines/line_redaction.ts";
 import { type CompiledLineRules, compileLineRules } from "../packages/agent/src/rules/lines/line_rules.ts";
+import { createRedactor } from "../packages/agent/src/rules/redaction/mod.ts";
 
 const RUNS = 7;
 const CHUNK_BYTES = 128 * 1024;

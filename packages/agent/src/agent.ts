@@ -13,6 +13,7 @@ import { headerSecrets, otlpProtocol } from "./delivery/otlp_protocol.ts";
 import { Quarantine } from "./delivery/quarantine.ts";
 import { type Destination, Transport } from "./delivery/transport.ts";
 import { lineFields } from "./lines/fields/line_fields.ts";
+import { multilineFor } from "./lines/multiline/mod.ts";
 import { Pipeline, type PipelineOptions } from "./pipeline.ts";
 import { compileLineRules, type LineRuleOptions } from "./rules/lines/line_rules.ts";
 import { LogDirectory } from "./rules/log_directory.ts";
@@ -122,6 +123,7 @@ export class Agent {
       lookback,
       limits,
       held: lineRules,
+      joinerFor: multilineFor(config),
       maxOpenFiles: config.maxOpenFiles,
       state: this.#state,
       spoolLimit: config.retryDiskLimit ?? Number.POSITIVE_INFINITY,

@@ -18,6 +18,11 @@ export interface Chunk {
   /** When it was read, in milliseconds since the epoch: the `timestamp` of its lines. */
   readonly readAt: number;
   readonly source: ChunkSource;
+  /**
+   * What comes before it in its source was cut off without waiting for it: in one batch, both would be joined when they are
+   * read again.
+   */
+  readonly apart?: boolean;
   /** The position of the source after the first `length` bytes of this chunk, at the end of a piece. */
   positionAfter(length: number): Checkpoint;
   /** Reads bytes of the source at an offset, fewer where there are no more; undefined where it cannot be read any more. */

@@ -264,3 +264,37 @@ test("a source is told once for all pieces of a chunk, and where a body becomes 
   );
   assert.equal(ranges.at(-1)?.[1], 24);
 });
+
+test("what was cut off from what is before it goes into another batch: read again, both would be joined", () => {
+  const batches: Batch[] = [];
+  const batcher = new Batcher({
+    encoder: new JsonEncoder({ maxBody: 1000, gzipLevel: 0 }),
+    nextId: () => `id-${batches.length}`,
+    onBatch: (batch) => batches.push(batch),
+    emit: () => undefined,
+  });
+  const init = { dev: 1n, ino: 1n, path: "/a", head: EMPTY_HEAD, position: BEGINNING, onAcknowledged: () => undefined };
+  const source = new TailedFile(init);
+  for (const [start, apart] of [
+    [0, false],
+    [10, false],
+    [20, true],
+    [30, false],
+  ] as const) {
+    batcher.add({
+      bytes: Buffer.from("123456789\n"),
+      pieces: [{ kind: "event", from: 0, to: 10, lines: 1 }],
+      start,
+      file: "/a",
+      readAt: 1,
+      source,
+      apart,
+      positionAfter: (length) => ({ ...BEGINNING, offset: start + length, lineStart: start + length }),
+    });
+  }
+  batcher.flush();
+  assert.deepEqual(
+    batches.map(({ ranges }) => ranges.map(({ start, end }) => [start, end])),
+    [[[0, 20]], [[20, 40]]],
+  );
+});

@@ -91,7 +91,8 @@ export class Batcher {
   add(chunk: Chunk): void {
     // A range has no gaps: what is repeated after a crash is read as one.
     const range = this.#ranges.get(chunk.source);
-    if (range !== undefined && range.end !== chunk.start && chunk.bytes.length > 0) this.flush();
+    if (range !== undefined && chunk.bytes.length > 0 && (range.end !== chunk.start || chunk.apart === true))
+      this.flush();
     for (const piece of chunk.pieces) this.#addPiece(chunk, piece);
     this.#moveRange();
   }

@@ -1,16 +1,17 @@
 import type { Chunk } from "../../chunk.ts";
+import type { JoinerFor } from "../../lines/multiline/mod.ts";
 import type { LineLimits } from "../../lines/pieces.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
-import { ChunkReader, type ReadOutcome } from "./chunk_reader.ts";
-import { isComplete } from "./draining.ts";
+import { ChunkReader, type PerPath, type ReadOutcome } from "./chunk_reader.ts";
+import { isComplete, isOver } from "./draining.ts";
 import type { HotFiles } from "./hot_files.ts";
 import type { ReadyQueue } from "./ready_queue.ts";
 import { HEAD_BYTES, hasHead, readHead, type TailedFile } from "./tailed_file.ts";
 
 interface ChunkQueueOptions {
   readonly limits: LineLimits;
-  /** The limits for files of a path, where they are others. */
-  readonly limitsFor?: ((path: string) => LineLimits) | undefined;
+  /** What counts for files of a path. */
+  readonly perPath?: PerPath;
   readonly ready: ReadyQueue;
   readonly hot: HotFiles;
   readonly emit: (event: AgentEvent) => void;
@@ -36,7 +37,7 @@ export class ChunkQueue {
 
   constructor(options: ChunkQueueOptions) {
     this.#options = options;
-    this.#reader = new ChunkReader(options.limits, options.wallClock, options.limitsFor);
+    this.#reader = new ChunkReader(options.limits, options.wallClock, options.perPath);
   }
 
   /**
@@ -76,10 +77,15 @@ export class ChunkQueue {
   }
 
   #read(file: TailedFile): Chunk | undefined {
-    const { hot, clock, onReady, onRewritten, onUnpackedRead } = this.#options;
-    const complete = isComplete(file, clock());
+    const { clock, perPath, onReady, onRewritten, onUnpackedRead } = this.#options;
+    const now = clock();
+    const complete = isComplete(file, now);
     file.verified ||= hasHead(file.fd, file.head);
-    const outcome: ReadOutcome = file.verified ? this.#reader.read(file, complete) : { kind: "rewritten" };
+    const outcome: ReadOutcome = file.verified
+      ? this.#reader.read(file, complete, isOver(file, now))
+      : { kind: "rewritten" };
+    const isNew = outcome.kind === "chunk" || (outcome.kind === "nothing" && outcome.grown);
+    if (isNew && file.held) file.heldUntil = now + (perPath?.joinerFor?.(file.path)?.timeout ?? 0);
     switch (outcome.kind) {
       case "rewritten":
         onRewritten(file);
@@ -87,6 +93,7 @@ export class ChunkQueue {
       case "nothing":
         if (outcome.grown) file.activeAt = clock();
         if (file.unpacked !== undefined) onUnpackedRead(file);
+        else if (file.held) this.#makeRoom(file);
         break;
       case "chunk":
         if (file.head.length < HEAD_BYTES && file.unpacked === undefined) {
@@ -96,9 +103,17 @@ export class ChunkQueue {
         file.activeAt = clock();
         if (outcome.more) onReady(file);
         else if (file.unpacked !== undefined) onUnpackedRead(file);
-        else if (hot.tooMany && file.presence === "present") hot.close(file);
+        else this.#makeRoom(file);
     }
     return this.#chunkOf(outcome);
+  }
+
+  /** Closes a file that was read, when too many are open. What may go on is to be read in time, which no event would tell. */
+  #makeRoom(file: TailedFile): void {
+    const { hot } = this.#options;
+    if (!hot.tooMany || file.presence !== "present") return;
+    if (file.held) hot.putOff(file);
+    else hot.close(file);
   }
 
   #chunkOf(outcome: ReadOutcome): Chunk | undefined {

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { Chunk } from "../../chunk.ts";
+import { Joiner } from "../../lines/multiline/joiner.ts";
 import type { Checkpoint } from "../../state/state_store.ts";
 import { ChunkReader, type ReadOutcome } from "./chunk_reader.ts";
 import { BEGINNING, EMPTY_HEAD, TailedFile } from "./tailed_file.ts";
@@ -87,7 +89,7 @@ test("a range that was cut at any piece is read again as the pieces that it was 
 test("a line that is held comes whole, or once as much of it is there as is looked at", (t) => {
   const { path, file } = opened(t, `short\n${"x".repeat(30)}`);
   const held = { maxPart: 8, maxLine: 40, whole: 50 };
-  const reader = new ChunkReader(limits, Date.now, (given) => (given === path ? held : limits));
+  const reader = new ChunkReader(limits, Date.now, { limitsFor: (given) => (given === path ? held : limits) });
   assert.deepEqual(shown(reader.read(file, false)), ['0 lines "short\\n"']);
   assert.equal(reader.read(file, false).kind, "nothing");
   writeFileSync(path, "yyy\nnext\n", { flag: "a" });
@@ -109,7 +111,7 @@ test("a line that is held and larger than a usual read is read as one", (t) => {
   const line = "x".repeat(900_000);
   const { file } = opened(t, `first\n${line}\nlast\n`);
   const sizes = { maxPart: 32_768, maxLine: 1 << 20 };
-  const reader = new ChunkReader(sizes, Date.now, () => ({ ...sizes, whole: 1_100_000 }));
+  const reader = new ChunkReader(sizes, Date.now, { limitsFor: () => ({ ...sizes, whole: 1_100_000 }) });
   assert.deepEqual(shown(reader.read(file, false)), ['0 lines "first\\n"']);
   const chunk = chunkOf(reader.read(file, false));
   assert.equal(chunk.bytes.length, line.length + 6);
@@ -133,4 +135,80 @@ test("from a chunk the bytes around it can be looked at, as far as they are ther
   assert.equal(chunk.look?.(9, 100), undefined, "the line may go on");
   file.unpacked = "end";
   assert.equal(chunk.look?.(9, 100)?.toString(), "dd");
+});
+
+const joiner = new Joiner({
+  presets: [],
+  start: "^>",
+  continuation: undefined,
+  timeout: 1000,
+  maxLines: 3,
+  maxBytes: 8,
+});
+
+test("lines that may go on wait in the file until another begins, the file has not grown for a time, or never will", (t) => {
+  const { path, file } = opened(t, ">a\nb\n>c\nd\n");
+  const reader = new ChunkReader(limits, undefined, { joinerFor: () => joiner });
+  assert.deepEqual(shown(reader.read(file, false)), ['0 event ">a\\nb\\n"']);
+  assert.deepEqual([file.position.offset, file.pending, file.held], [5, 5, true]);
+  assert.deepEqual(reader.read(file, false), { kind: "nothing", grown: false });
+  writeFileSync(path, "e", { flag: "a" });
+  assert.deepEqual(reader.read(file, false, true), { kind: "nothing", grown: true });
+  assert.deepEqual(shown(reader.read(file, false, true)), ['5 event ">c\\nd\\n"']);
+  assert.deepEqual([file.position.offset, file.pending, file.held], [10, 1, false]);
+  writeFileSync(path, "\nf\n", { flag: "a" });
+  assert.equal(reader.read(file, false).kind, "nothing");
+  const last = reader.read(file, true);
+  assert.deepEqual(shown(last), ['10 event "e\\nf\\n"']);
+  assert.equal(chunkOf(last).apart, true);
+});
+
+test("a buffer that is full of one event gives it, whatever the line behind it is", (t) => {
+  // The buffer has room for 128 KiB at least: parts are larger here.
+  const maxPart = 100_000;
+  const large = new Joiner({
+    presets: [],
+    start: "^>",
+    continuation: undefined,
+    timeout: 1000,
+    maxLines: 9,
+    maxBytes: maxPart,
+  });
+  for (const [event, behind] of [
+    [maxPart, maxPart],
+    [maxPart, maxPart + 1],
+    [maxPart - 5, maxPart + 5],
+    [maxPart, 3 * maxPart],
+    [maxPart + 1, maxPart - 1],
+  ] as const) {
+    const before = `${"a".repeat(99)}\n`;
+    const { file } = opened(t, `${before}>\n${"e".repeat(event - 3)}\n${"b".repeat(behind)}\n`);
+    // The bytes before it take room in the buffer, too.
+    file.position = { offset: 100, anchor: Buffer.from(before.slice(-64)), lineStart: 100, part: 0 };
+    const reader = new ChunkReader({ maxPart, maxLine: 10 * maxPart }, undefined, { joinerFor: () => large });
+    const first = chunkOf(reader.read(file, false));
+    const { kind, to } = first.pieces[0] ?? assert.fail();
+    // What is too large are two lines.
+    assert.deepEqual([kind, to], [event > maxPart ? "lines" : "event", event], `${event} and ${behind}`);
+  }
+});
+
+test("a range that ends with any event, or within a longer line, is read again as the events that it was read as", (t) => {
+  const text = `>a\nb\n>c\n>d\n1\n2\n3\n4\n>${"p".repeat(18)}\nx\n>${"d".repeat(40)}\n>e\nf`;
+  const { path, file } = opened(t, text);
+  const reader = new ChunkReader(limits, undefined, { joinerFor: () => joiner });
+  const chunk = chunkOf(reader.read(file, true));
+  const first = shown({ kind: "chunk", chunk, more: false });
+  assert.ok(first.includes('8 event ">d\\n1\\n2\\n"') && first.includes('15 event "3\\n4\\n"'), String(first));
+  const ends: Checkpoint[] = chunk.pieces.map(({ to }) => chunk.positionAfter(to));
+  writeFileSync(path, " that came later\nmore\n", { flag: "a" });
+  for (const [from, begin] of [BEGINNING, ...ends].entries())
+    for (const [n, end] of ends.entries()) {
+      if (n < from) continue;
+      file.position = begin;
+      file.pending = 0;
+      const again = shown(reader.readAgain(file, end.offset, end.lineStart));
+      assert.deepEqual(again, first.slice(from, n + 1), `from ${begin.offset} to ${end.offset}`);
+      assert.deepEqual(file.position, end);
+    }
 });

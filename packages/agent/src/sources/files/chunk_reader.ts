@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { readSync } from "node:fs";
 import type { Chunk } from "../../chunk.ts";
+import type { JoinerFor } from "../../lines/multiline/mod.ts";
 import { type LineLimits, type Piece, splitPieces } from "../../lines/pieces.ts";
 import type { Checkpoint } from "../../state/state_store.ts";
 import { ANCHOR_BYTES, type TailedFile } from "./tailed_file.ts";
@@ -11,7 +12,7 @@ const NEWLINE = 10;
 export type ReadOutcome =
   /** Bytes to hand on; the file's position has moved behind them. `more` when the read was full, so that there may be more. */
   | { readonly kind: "chunk"; readonly chunk: Chunk; readonly more: boolean }
-  /** Nothing that can be handed on; `grown` when there are new bytes of a line that has not ended. */
+  /** Nothing that can be handed on; `grown` when there are new bytes of a line, or an event, that has not ended. */
   | { readonly kind: "nothing"; readonly grown: boolean }
   /** What lies before the position is not what was read: the file was truncated or written anew. */
   | { readonly kind: "rewritten" };
@@ -22,6 +23,23 @@ const READ_BYTES = 128 * 1024;
 /** Bytes that one read asks for at most: with so many a line that has not ended is handed on in parts. */
 export function readAhead({ maxPart, whole = 0 }: LineLimits): number {
   return ANCHOR_BYTES + Math.max(READ_BYTES, 2 * maxPart, whole);
+}
+
+/** What counts for files of a path, where it is something else than for all. */
+export interface PerPath {
+  readonly limitsFor?: ((path: string) => LineLimits) | undefined;
+  readonly joinerFor?: JoinerFor | undefined;
+}
+
+interface Reading {
+  /** The file will not grow. */
+  readonly complete: boolean;
+  /** What may go on is not waited for. */
+  readonly over: boolean;
+  /** Bytes that are asked for at most. */
+  readonly most: number;
+  /** Where in the file it ends. */
+  readonly end: number;
 }
 
 /**
@@ -36,10 +54,12 @@ export class ChunkReader {
   readonly #usual: Buffer;
   #large: Buffer | undefined;
   readonly #now: () => number;
+  readonly #joinerFor: JoinerFor;
 
-  /** @param limitsFor the limits for files of a path, where they are others. */
-  constructor(limits: LineLimits, now: () => number = Date.now, limitsFor?: (path: string) => LineLimits) {
-    this.#limitsFor = limitsFor ?? (() => limits);
+  /** @param perPath what counts for files of a path. */
+  constructor(limits: LineLimits, now: () => number = Date.now, perPath: PerPath = {}) {
+    this.#limitsFor = perPath.limitsFor ?? (() => limits);
+    this.#joinerFor = perPath.joinerFor ?? (() => undefined);
     this.#now = now;
     this.#usual = Buffer.allocUnsafeSlow(readAhead(limits));
   }
@@ -47,10 +67,11 @@ export class ChunkReader {
   /**
    * Reads the next bytes of an open file.
    * @param complete the file will not grow: a last line without a newline is handed on too.
+   * @param over when the file has not grown, lines that may go on are handed on as they are.
    * @throws a system error.
    */
-  read(file: TailedFile, complete: boolean): ReadOutcome {
-    return this.#read(file, complete, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+  read(file: TailedFile, complete: boolean, over = false): ReadOutcome {
+    return this.#read(file, { complete, over, most: Number.POSITIVE_INFINITY, end: Number.POSITIVE_INFINITY });
   }
 
   /**
@@ -62,11 +83,13 @@ export class ChunkReader {
   readAgain(file: TailedFile, end: number, lineStart: number): ReadOutcome {
     const { anchor, offset } = file.position;
     // A part of a line is told by what follows it; where a line ended, nothing that follows may count.
-    if (lineStart === end) return this.#read(file, true, end - offset + anchor.length, end);
-    return this.#read(file, false, Number.POSITIVE_INFINITY, end);
+    if (lineStart === end)
+      return this.#read(file, { complete: true, over: false, most: end - offset + anchor.length, end });
+    return this.#read(file, { complete: false, over: false, most: Number.POSITIVE_INFINITY, end });
   }
 
-  #read(file: TailedFile, complete: boolean, most: number, end: number, buffer = this.#usual): ReadOutcome {
+  #read(file: TailedFile, how: Reading, buffer = this.#usual): ReadOutcome {
+    const { complete, over, most, end } = how;
     const { anchor, offset } = file.position;
     const limits = this.#limitsFor(file.path);
     const want = Math.min(buffer.length, most);
@@ -74,21 +97,31 @@ export class ChunkReader {
     if (size < anchor.length || !buffer.subarray(0, anchor.length).equals(anchor)) return { kind: "rewritten" };
     const fresh = size - anchor.length;
     const isFull = size === buffer.length;
-    if (fresh === 0 || (fresh === file.pending && !complete && !isFull)) return { kind: "nothing", grown: false };
+    const grown = fresh > file.pending;
+    if (fresh === 0 || (fresh === file.pending && !complete && !over && !isFull))
+      return { kind: "nothing", grown: false };
     const bytes = buffer.subarray(anchor.length, size);
-    const split = splitPieces(bytes, offset, file.position, limits, complete && !isFull);
+    const all = complete && !isFull;
+    const split = splitPieces(bytes, offset, file.position, limits, all);
     if (split.consumed === 0 && isFull && buffer === this.#usual && limits.whole !== undefined) {
       this.#large ??= Buffer.allocUnsafeSlow(readAhead(limits));
-      if (this.#large.length > buffer.length) return this.#read(file, complete, most, end, this.#large);
+      if (this.#large.length > buffer.length) return this.#read(file, how, this.#large);
     }
-    const grown = fresh > file.pending;
-    file.pending = fresh - split.consumed;
-    if (split.consumed === 0) return { kind: "nothing", grown };
-    const pieces = upTo(split.pieces, end - offset);
+    const joiner = split.consumed === 0 ? undefined : this.#joinerFor(file.path);
+    const joined = joiner?.join(bytes, split, limits.maxPart, all || (over && !grown));
+    const covered = joined?.consumed ?? split.consumed;
+    file.pending = fresh - covered;
+    file.held = joined?.held ?? false;
+    if (covered === 0) return { kind: "nothing", grown };
+    const pieces = upTo(joined?.pieces ?? split.pieces, end - offset);
     const consumed = pieces.at(-1)?.to ?? 0;
-    if (consumed < split.consumed) file.pending = 0;
+    if (consumed < covered) {
+      file.pending = 0;
+      file.held = false;
+    }
     const chunk = this.#chunk(file, bytes.subarray(0, consumed), pieces, buffer);
     file.position = chunk.positionAfter(consumed);
+    if (joined?.cut === true) file.cutAt = file.position.offset;
     return { kind: "chunk", chunk, more: isFull };
   }
 
@@ -102,6 +135,7 @@ export class ChunkReader {
       file: file.path,
       readAt: this.#now(),
       source: file,
+      apart: start === file.cutAt,
       positionAfter(length: number): Checkpoint {
         const end = before + length;
         const anchor = new Uint8Array(buffer.subarray(Math.max(0, end - ANCHOR_BYTES), end));
@@ -126,11 +160,24 @@ function look(file: TailedFile, offset: number, length: number): Buffer | undefi
 
 /** Where in a line the end of a piece stands. */
 function positionAt(pieces: readonly Piece[], start: number, end: number): { lineStart: number; part: number } {
-  const piece = pieces.find((candidate) => candidate.to === end);
+  const piece = pieceThrough(pieces, end);
   if (piece?.kind === "part" && !piece.last) return { lineStart: piece.lineStart, part: piece.number };
   if (piece?.kind === "dropped" && piece.total === undefined)
     return { lineStart: piece.lineStart, part: piece.number - 1 };
   return { lineStart: start + end, part: 0 };
+}
+
+/** The piece that has the byte before a position, if it ends there. With many events there are many pieces. */
+function pieceThrough(pieces: readonly Piece[], end: number): Piece | undefined {
+  let low = 0;
+  let high = pieces.length - 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((pieces[middle]?.to ?? 0) < end) low = middle + 1;
+    else high = middle;
+  }
+  const piece = pieces[low];
+  return piece?.to === end ? piece : undefined;
 }
 
 /** The pieces up to a position; a run of whole lines may be cut there. */

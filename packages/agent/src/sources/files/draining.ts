@@ -15,6 +15,8 @@ type Due =
   | "read"
   /** It is quiet: closed, when a last look shows that it was read to its end. */
   | "close"
+  /** It is open only because its last lines may go on: an event will wake it when they do, and otherwise they are read in time. */
+  | "wait"
   /** It is open only because its last line has not ended: an event will wake it. */
   | "nothing";
 
@@ -28,7 +30,13 @@ export function due(file: TailedFile, now: number): Due {
   if (file.presence === "deleted") return now - file.activeAt > DELETED_LINGER_MS ? "close" : "read";
   if (!isQuiet(file, now)) return "read";
   if (file.pending === 0) return "close";
-  return file.presence === "rotated" ? "read" : "nothing";
+  if (file.held && !isOver(file, now)) return "wait";
+  return file.held || file.presence === "rotated" ? "read" : "nothing";
+}
+
+/** Whether the lines that may go on have waited for that long enough. */
+export function isOver(file: TailedFile, now: number): boolean {
+  return file.held && now >= file.heldUntil;
 }
 
 /** Whether nobody adds to an open file any more: what follows its last newline is a line. @throws a system error. */

@@ -17,6 +17,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import fc from "fast-check";
 import type { SentRange } from "../../chunk.ts";
+import { Joiner } from "../../lines/multiline/joiner.ts";
 import { StateStore } from "../../state/state_store.ts";
 import { type Content, FileModel } from "./file_model.ts";
 import { FileSet } from "./file_set.ts";
@@ -66,6 +67,7 @@ class Bench {
   readonly #t: TestContext;
   readonly #root: string;
   readonly #logs: string;
+  readonly #joiner: Joiner | undefined;
   readonly #model = new FileModel();
   /** What is at each path, and what copies of it there are. */
   readonly #at = new Map<string, Content>();
@@ -74,8 +76,10 @@ class Bench {
   #sent: Sent[] = [];
   #now = 1000;
 
-  constructor(t: TestContext) {
+  /** @param joiner lines wait in the files for what would continue them. */
+  constructor(t: TestContext, joiner?: Joiner) {
     this.#t = t;
+    this.#joiner = joiner;
     this.#root = realpathSync(mkdtempSync(join(tmpdir(), "model-")));
     this.#logs = join(this.#root, "logs");
     mkdirSync(this.#logs);
@@ -139,6 +143,7 @@ class Bench {
       prunes: () => false,
       lookback: "start",
       limits: { maxPart: 1000, maxLine: 10_000 },
+      joinerFor: () => this.#joiner,
       maxOpenFiles: 100,
       state: this.#state,
       emit: () => undefined,
@@ -280,6 +285,28 @@ test("whatever happens to files and to the reader, each line comes, in order, an
       }
     }),
     { numRuns: RUNS, examples: [[REUSED_INODE]], ...replay() },
+  );
+});
+
+test("lines that wait in their files for what would continue them come as well, whatever happens", (t) => {
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  // No line continues another, and each could.
+  const rule = { presets: [], start: "^", continuation: undefined, maxLines: 1000, maxBytes: 1000 };
+  fc.assert(
+    fc.property(
+      fc.array(ACTION, { minLength: 1, maxLength: 40, size: "max" }),
+      fc.constantFrom(50, 1000, 5000),
+      (actions, timeout) => {
+        const bench = new Bench(t, new Joiner({ ...rule, timeout }));
+        try {
+          for (const action of actions) bench.apply(action);
+          bench.settle();
+        } finally {
+          bench.close();
+        }
+      },
+    ),
+    { numRuns: RUNS / 4, ...replay() },
   );
 });
 

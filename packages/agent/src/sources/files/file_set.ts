@@ -1,6 +1,7 @@
 import { fstatSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Chunk } from "../../chunk.ts";
+import type { JoinerFor } from "../../lines/multiline/mod.ts";
 import type { LineLimits } from "../../lines/pieces.ts";
 import type { StateStore, StoredBatch } from "../../state/state_store.ts";
 import type { Backlog } from "../../status/report.ts";
@@ -38,6 +39,8 @@ export interface FileSetOptions {
   readonly limits: LineLimits;
   /** Where lines are looked at as a whole: the limits for files of a path, and the most of them. */
   readonly held?: { readonly limits: LineLimits; readonly limitsFor: (path: string) => LineLimits } | undefined;
+  /** What joins the lines of a file; nothing by default. */
+  readonly joinerFor?: JoinerFor;
   /** Descriptors that may be open at once. */
   readonly maxOpenFiles: number;
   readonly state: StateStore;
@@ -190,7 +193,7 @@ export class FileSet implements WatchSink {
     this.#vanished = vanished;
     this.#chunks = new ChunkQueue({
       limits,
-      limitsFor: options.held?.limitsFor,
+      perPath: { limitsFor: options.held?.limitsFor, joinerFor: options.joinerFor },
       ready,
       hot,
       emit,

@@ -76,8 +76,14 @@ export class TailedFile implements ChunkSource {
    */
   size = 0;
   mtimeNs = 0n;
-  /** Bytes behind `position` that were seen and are not a whole line yet. */
+  /** Bytes behind `position` that were seen and are not a whole line yet, or not a whole event. */
   pending = 0;
+  /** Whole lines are among these bytes: they may go on. */
+  held = false;
+  /** When these lines are given out as they are, unless the file grows; on the clock of `activeAt`. */
+  heldUntil = 0;
+  /** The offset up to which lines were given out without waiting for what might go on from there; -1 for none. */
+  cutAt = -1;
   /** When it last gave new bytes, or changed its presence; milliseconds of a monotonic clock. */
   activeAt = 0;
   /** When it was last seen to have another size, or to have changed its presence; same clock. */
@@ -145,6 +151,7 @@ export class TailedFile implements ChunkSource {
     const range = this.sent(this.position.offset, end);
     this.position = end;
     this.pending = 0;
+    this.held = false;
     range.acknowledge();
   }
 
