@@ -40,14 +40,37 @@ export function rotatedFrom(name: string): string[] {
 
 /** What rotation puts behind a name: a number, or a date with what follows it (logrotate(8): `dateext`, `dateformat`). */
 const SUFFIX = String.raw`(?:\.\d{1,5}|[.-]\d{4}-?\d{2}-?\d{2}(?:[-_.T]?\d+)*)`;
+const NUMBER = /^\.\d{1,5}$/;
 const ROTATED_BEHIND = new RegExp(`^${SUFFIX}$`);
 const ROTATED_BEFORE_EXTENSION = new RegExp(`^(.+?)${SUFFIX}(\\.[a-z]+)$`, "i");
 
 /** True when a name is, by a number or a date, a rotated form of the other. */
 export function isRotationOf(name: string, original: string): boolean {
-  if (name.startsWith(original)) return ROTATED_BEHIND.test(name.slice(original.length));
-  const inner = ROTATED_BEFORE_EXTENSION.exec(name);
-  return inner !== null && `${inner[1]}${inner[2]}` === original;
+  return rotationOf(name, original) !== undefined;
+}
+
+/**
+ * Compares two names by what rotation has put into them: less than 0 when the first is of an older form, 0 when that cannot be
+ * told. Numbers grow with each rotation, dates are those of rotations.
+ */
+export function compareForms(one: string, other: string, original: string): number {
+  const first = rotationOf(one, original);
+  const second = rotationOf(other, original);
+  if (first === undefined || second === undefined) return 0;
+  if (NUMBER.test(first) !== NUMBER.test(second)) return 0;
+  if (NUMBER.test(first)) return Number(second.slice(1)) - Number(first.slice(1));
+  return first < second ? -1 : first > second ? 1 : 0;
+}
+
+/** The number or the date in a name that makes it a rotated form of the other, with its separator; undefined for no such form. */
+function rotationOf(name: string, original: string): string | undefined {
+  if (name.startsWith(original)) {
+    const suffix = name.slice(original.length);
+    return ROTATED_BEHIND.test(suffix) ? suffix : undefined;
+  }
+  const [, before = "", extension = ""] = ROTATED_BEFORE_EXTENSION.exec(name) ?? [];
+  if (extension === "" || `${before}${extension}` !== original) return undefined;
+  return name.slice(before.length, -extension.length);
 }
 
 /**

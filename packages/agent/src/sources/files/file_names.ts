@@ -104,8 +104,13 @@ export class FileNames {
   alias(path: string, realPath: string, file: TailedFile): void {
     this.attach(path, file);
     if (realPath !== path) this.attach(realPath, file);
-    for (const name of [...file.names]) if (!refersTo(name, file)) this.detach(name, file, "rotated");
+    this.refresh(file, "rotated");
     this.leaveUnlessIncluded(file);
+  }
+
+  /** Takes the names from a file that are not its own any more: the events that tell of it are on their way. */
+  refresh(file: TailedFile, presence: Exclude<Presence, "present">): void {
+    for (const name of [...file.names]) if (!refersTo(name, file)) this.detach(name, file, presence);
   }
 
   /** A name does not refer to a file any more; without any other name the file is rotated or deleted. */

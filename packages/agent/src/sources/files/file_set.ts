@@ -18,6 +18,7 @@ import type { AgentLife, Lookback } from "./first_position.ts";
 import { HotFiles, type NamelessFile } from "./hot_files.ts";
 import { LinkedFiles } from "./linked_files.ts";
 import { MissedForms } from "./missed_forms.ts";
+import { OlderFiles } from "./older_files.ts";
 import { errnoName } from "./open_log.ts";
 import { PollTimer } from "./poll_timer.ts";
 import { ReadyQueue } from "./ready_queue.ts";
@@ -102,7 +103,6 @@ export class FileSet implements WatchSink {
     const onRewritten = (file: TailedFile): void => {
       if (this.#spool.has(file)) return this.#spool.broken(file);
       this.#rewritten.rewritten(file);
-      this.#discovery.meetRotated(file.path);
     };
     const onDone = (file: TailedFile): void => this.#forget(file);
     const names = new FileNames({
@@ -183,6 +183,14 @@ export class FileSet implements WatchSink {
     this.#hot = hot;
     this.#linked = linked;
     this.#vanished = vanished;
+    const older = new OlderFiles({
+      names,
+      hot,
+      clock,
+      meet: (path) => this.#discovery.meet(path, true),
+      checkContents: (path) => this.#discovery.checkContents(path),
+      onReady,
+    });
     this.#chunks = new ChunkQueue({
       limits,
       ready,
@@ -190,6 +198,7 @@ export class FileSet implements WatchSink {
       emit,
       clock,
       wallClock,
+      onFirst: (file) => older.meet(file),
       onReady,
       onRewritten,
       onHead: (file) => records.headRead(file),
