@@ -80,7 +80,7 @@ export class ChunkQueue {
   #mayRead(file: TailedFile): boolean {
     const { ready, onFirst, onReady } = this.#options;
     if (file.olderMet) return true;
-    if (file.head.length === 0) {
+    if (file.head.length === 0 && isWhole(file)) {
       file.head = readHead(file.fd);
       if (file.head.length === 0) return false;
       // Many may come at once: their directory is listed once, after the first bytes of all of them were seen.
@@ -100,7 +100,7 @@ export class ChunkQueue {
     const { hot, clock, onReady, onRewritten, onUnpackedRead } = this.#options;
     const complete = isComplete(file, clock());
     // Before its first chunk nothing else tells that it was written anew.
-    const isNew = file.position.offset === 0 && !file.restored && file.unpacked === undefined;
+    const isNew = file.position.offset === 0 && isWhole(file);
     if (isNew || !file.verified) file.verified = hasHead(file.fd, file.head);
     const outcome: ReadOutcome = file.verified ? this.#reader.read(file, complete) : { kind: "rewritten" };
     switch (outcome.kind) {
@@ -129,4 +129,9 @@ export class ChunkQueue {
     this.#options.emit({ name: "chunk_read", bytes: outcome.chunk.bytes.length });
     return outcome.chunk;
   }
+}
+
+/** Whether an open file is itself, from its beginning, and not what was restored of one. */
+function isWhole({ restored, unpacked }: TailedFile): boolean {
+  return !restored && unpacked === undefined;
 }

@@ -10,6 +10,8 @@ export interface FoundCopy {
   readonly dev: bigint;
   readonly ino: bigint;
   readonly size: number;
+  /** When its status last changed, in nanoseconds since the epoch. */
+  readonly changed: bigint;
   /** It has the other's bytes up to its position at least; otherwise it ends before, and holds nothing that was not read. */
   readonly reaches: boolean;
 }
@@ -78,16 +80,16 @@ function rotationOf(name: string, original: string): string | undefined {
  * the same bytes and, where it is as long, has the same bytes before the position that reading had come to. What the agent
  * had not read yet when the file was truncated is read from there.
  *
- * @param isFollowed whether a file of this inode key is followed already: such a one is no new copy.
+ * @param isKnown whether a file of this inode key is followed already, or held: such a one is no new copy.
  */
 export function findCopy(
   file: TailedFile,
   roots: readonly string[],
-  isFollowed: (key: string) => boolean,
+  isKnown: (key: string) => boolean,
 ): FoundCopy | undefined {
   if (file.head.length === 0) return undefined;
   const directories = new Set([...file.names, file.path].map(dirname));
-  let best: (FoundCopy & { readonly changed: bigint }) | undefined;
+  let best: FoundCopy | undefined;
   for (const directory of directories) {
     for (const name of namesIn(directory)) {
       if (!looksRotatedFrom(name, basename(file.path))) continue;
@@ -98,7 +100,7 @@ export function findCopy(
       const { dev, ino, ctimeNs: changed } = stat;
       const key = inodeKey(dev, ino);
       const size = Number(stat.size);
-      const reach = key === file.key || isFollowed(key) ? undefined : reachOfCopy(fd, size, file);
+      const reach = key === file.key || isKnown(key) ? undefined : reachOfCopy(fd, size, file);
       const found = reach && { fd, path, dev, ino, size, reaches: reach === "beyond", changed };
       if (found !== undefined && isBetter(found, best)) {
         if (best !== undefined) closeSync(best.fd);
@@ -109,12 +111,11 @@ export function findCopy(
   return best;
 }
 
-function isBetter(
-  found: FoundCopy & { readonly changed: bigint },
-  best: (FoundCopy & { readonly changed: bigint }) | undefined,
-): boolean {
+/** Whether a copy is to be preferred: it has what was not read, has more of it, or was made later. */
+export function isBetter(found: FoundCopy, best: FoundCopy | undefined): boolean {
   if (best === undefined) return true;
-  return found.reaches === best.reaches ? found.changed > best.changed : found.reaches;
+  if (found.reaches !== best.reaches) return found.reaches;
+  return found.size === best.size ? found.changed > best.changed : found.size > best.size;
 }
 
 /**
@@ -122,7 +123,8 @@ function isBetter(
  */
 export function reachOfCopy(fd: number, size: number, file: TailedFile): "beyond" | "short" | undefined {
   try {
-    if (compareHead(fd, size, file.head) !== "same") return undefined;
+    // An empty file is a copy of every file, and of use for none.
+    if (size === 0 || compareHead(fd, size, file.head) !== "same") return undefined;
     if (size < file.position.offset) return "short";
     return hasAnchor(fd, file.position) ? "beyond" : undefined;
   } catch {

@@ -100,6 +100,8 @@ export class FileSet implements WatchSink {
     );
     const onReady = (file: TailedFile): void => this.#enqueue(file);
     const onUntold = (): void => timer.run();
+    const hold = (path: string): void => ready.hold(path);
+    const release = (path: string): void => ready.release(path);
     const onRewritten = (file: TailedFile): void => {
       if (this.#spool.has(file)) return this.#spool.broken(file);
       this.#rewritten.rewritten(file);
@@ -109,8 +111,10 @@ export class FileSet implements WatchSink {
       includes,
       emit,
       clock,
-      onLeft: (file) => this.#hot.wake(file),
+      onLeft: (file) => this.#hot.left(file),
       onNameless: onUntold,
+      hold,
+      release,
     });
     const hot = new HotFiles({
       roots,
@@ -132,6 +136,8 @@ export class FileSet implements WatchSink {
       hot,
       emit,
       clock,
+      hold,
+      release,
       onReady,
       onDone,
     });
@@ -151,8 +157,8 @@ export class FileSet implements WatchSink {
       emit,
       clock,
       wallClock,
-      hold: (path) => ready.hold(path),
-      release: (path) => ready.release(path),
+      hold,
+      release,
       onReady,
       onDone,
     });
@@ -164,8 +170,8 @@ export class FileSet implements WatchSink {
         ...earlier.shippedAs(path).map(({ headLength, headCrc }) => ({ length: headLength, crc: headCrc })),
         ...state.finished(path),
       ],
-      hold: (path) => ready.hold(path),
-      release: (path) => ready.release(path),
+      hold,
+      release,
       onForm: (file) => {
         if (names.giveUp(file)) vanished.deleted(file);
       },

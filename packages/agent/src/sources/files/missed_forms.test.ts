@@ -254,6 +254,29 @@ test("a log that was truncated, rotated away and compressed while it was open is
   assert.equal(await rest(files), "");
 });
 
+test("a log that was deleted while it was open is as old as what was last written to it, beside what is restored", async (t) => {
+  const { log, begin, read } = runs(t);
+  writeFileSync(log, "one\n");
+  const files = begin("a.log");
+  await read(files, "one\n");
+  appendFileSync(log, "two\n");
+  writeFileSync(`${log}.2.gz`, gzipSync("one\ntwo\n"));
+  truncateSync(log);
+  // As if the kernel's clock had ticked between the truncation and the end of the compressor.
+  const { mtimeMs } = statSync(log);
+  utimesSync(`${log}.2.gz`, new Date(), new Date(Math.ceil(mtimeMs) + 5));
+  files.entry(log, "changed");
+  assert.equal(files.next(), undefined);
+  tick();
+  appendFileSync(log, "three\n");
+  files.entry(log, "changed");
+  rmSync(log);
+  files.removed(log);
+  writeFileSync(log, "four\n");
+  files.entry(log, "created");
+  await read(files, "two\nthree\nfour\n");
+});
+
 test("what was on its way of a log that was truncated and compressed is sent again after a crash", async (t) => {
   const { log, begin, rest, end } = runs(t);
   writeFileSync(log, "one\n");

@@ -67,15 +67,15 @@ export class OlderFiles {
     checkContents(path);
     for (const form of forms) if (names.of(keyOf(form)) === undefined) meet(form.path);
     for (const other of names.shippedAs(path)) {
-      if (other !== file) this.#look(other);
+      this.#look(other, other !== file);
       // What comes into an empty file comes later.
       if (other.head.length > 0) other.olderMet = true;
     }
     file.olderMet = true;
   }
 
-  /** Puts a file into the queue that has changed since it was looked at. */
-  #look(file: TailedFile): void {
+  /** Sees what a file is now; one that has something unread goes into the queue, where it `waits` for that. */
+  #look(file: TailedFile, waits: boolean): void {
     const { names, clock, onReady } = this.#options;
     if (file.restored || file.unpacked !== undefined) return;
     if (file.fd < 0) names.refresh(file, "deleted");
@@ -85,7 +85,7 @@ export class OlderFiles {
     const isChanged = file.fd < 0 && (size !== file.size || stat.mtimeNs !== file.mtimeNs);
     file.sees(size, clock());
     file.mtimeNs = stat.mtimeNs;
-    if (isChanged || size > file.position.offset + file.pending) onReady(file);
+    if (waits && (isChanged || size > file.position.offset + file.pending)) onReady(file);
   }
 
   /** The rotated forms of the log of a file, the oldest first. */

@@ -23,6 +23,9 @@ interface SpooledFilesOptions {
   readonly hot: HotFiles;
   readonly emit: (event: AgentEvent) => void;
   readonly clock: () => number;
+  /** Nothing of a path is to be read until it is released: what comes first of it is being unpacked. */
+  readonly hold: (path: string) => void;
+  readonly release: (path: string) => void;
   /** A file may have something to read. */
   readonly onReady: (file: TailedFile) => void;
   /** Everything of a file was acknowledged, or is lost. */
@@ -44,7 +47,7 @@ export class SpooledFiles {
   #polledAt = 0;
 
   constructor(options: SpooledFilesOptions) {
-    const { state, limit, readAhead, hot, emit, clock, onReady } = options;
+    const { state, limit, readAhead, hot, emit, clock, hold, release, onReady } = options;
     this.#options = options;
     const store = new SegmentStore({ directory: state.directory, records: state.spool, limit });
     this.#store = store;
@@ -67,6 +70,8 @@ export class SpooledFiles {
       readAhead,
       emit,
       clock,
+      hold,
+      release,
       onReady,
       onDamaged: (item, segment, reason) => this.#damaged(item, segment, reason),
     });
