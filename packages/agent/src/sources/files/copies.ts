@@ -51,6 +51,11 @@ export function isRotationOf(name: string, original: string): boolean {
   return rotationOf(name, original) !== undefined;
 }
 
+/** What every rotated form of a name begins with: it may have the number or the date before its extension. */
+export function withoutExtension(original: string): string {
+  return original.replace(/\.[a-z]+$/i, "");
+}
+
 /**
  * Compares two names by what rotation has put into them: less than 0 when the first is of an older form, 0 when that cannot be
  * told. Numbers grow with each rotation, dates are those of rotations.

@@ -150,6 +150,20 @@ for (const isCold of [false, true]) {
   });
 }
 
+test("a log that was deleted unseen, and is open, is older than what was rotated away since", (t) => {
+  const { files, log, read } = follow(t, "a\n");
+  assert.equal(read(), "a\n");
+  appendFileSync(log, "b\n");
+  rmSync(log);
+  writeFileSync(log, "c\n");
+  rotate(log);
+  writeFileSync(log, "d\n");
+  files.entry(`${log}.1`, "created");
+  assert.equal(read(), "b\nc\n");
+  files.entry(log, "created");
+  assert.equal(read(), "d\n");
+});
+
 test("what a log that was empty held, and was copied and truncated unseen, comes before what it holds", (t) => {
   const { files, log, pass, read } = follow(t, "");
   assert.equal(read(), "");

@@ -1,7 +1,7 @@
 import { type BigIntStats, fstatSync, lstatSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { stemOf } from "./compressed.ts";
-import { compareForms, isRotationOf, namesIn, rotatedFrom } from "./copies.ts";
+import { compareForms, isRotationOf, namesIn, withoutExtension } from "./copies.ts";
 import type { FileNames } from "./file_names.ts";
 import type { HotFiles } from "./hot_files.ts";
 import { inodeKey, moment, type TailedFile } from "./tailed_file.ts";
@@ -27,9 +27,12 @@ interface Form {
 }
 
 interface Listing {
+  /** The moment of it. */
   readonly at: number;
-  /** The names of rotated forms, compressed ones too, by the name that each is a form of. */
-  readonly forms: ReadonlyMap<string, readonly string[]>;
+  /** When the entries of the directory had last changed then, in nanoseconds since the epoch. */
+  readonly changed: bigint;
+  /** In the order of their code units, so that those with a common beginning stand together. */
+  readonly names: readonly string[];
 }
 
 /** Directories whose names are remembered. */
@@ -56,9 +59,20 @@ export class OlderFiles {
    * @param file an open one, whose first bytes are known.
    */
   meet(file: TailedFile): void {
-    const { names, meet, checkContents } = this.#options;
+    const { names } = this.#options;
     const { path } = file;
-    const forms = this.#formsOf(file);
+    const listing = this.#listingFor(file);
+    const forms = formsOf(path, listing);
+    // Most logs were never rotated.
+    if (forms.length > 0 || names.shippedAs(path).length > 1) this.#meetAll(path, forms, file);
+    // What comes into an empty file comes later.
+    for (const other of names.shippedAs(path))
+      if (other.head.length > 0 && other.seenAt < listing.at) other.olderMet = true;
+    file.olderMet = true;
+  }
+
+  #meetAll(path: string, forms: readonly Form[], file: TailedFile): void {
+    const { names, meet, checkContents } = this.#options;
     for (const form of forms) {
       const known = names.of(keyOf(form));
       if (known !== undefined && names.at(form.path) !== known) meet(form.path);
@@ -66,19 +80,14 @@ export class OlderFiles {
     // A truncated file gives what it held to its copy, which is known by that.
     checkContents(path);
     for (const form of forms) if (names.of(keyOf(form)) === undefined) meet(form.path);
-    for (const other of names.shippedAs(path)) {
-      this.#look(other, other !== file);
-      // What comes into an empty file comes later.
-      if (other.head.length > 0) other.olderMet = true;
-    }
-    file.olderMet = true;
+    for (const other of names.shippedAs(path)) this.#look(other, other !== file);
   }
 
   /** Sees what a file is now; one that has something unread goes into the queue, where it `waits` for that. */
   #look(file: TailedFile, waits: boolean): void {
     const { names, clock, onReady } = this.#options;
     if (file.restored || file.unpacked !== undefined) return;
-    if (file.fd < 0) names.refresh(file, "deleted");
+    names.refresh(file, "deleted");
     const stat = file.fd < 0 ? firstStat(file.names) : statOf(file.fd);
     if (stat === undefined) return;
     const size = Number(stat.size);
@@ -88,37 +97,46 @@ export class OlderFiles {
     if (waits && (isChanged || size > file.position.offset + file.pending)) onReady(file);
   }
 
-  /** The rotated forms of the log of a file, the oldest first. */
-  #formsOf({ path, seenAt }: TailedFile): Form[] {
+  /** What is in the directory of a file: many files that come at once share a listing. */
+  #listingFor({ path, seenAt }: TailedFile): Listing {
     const directory = dirname(path);
-    let listing = this.#listings.get(directory);
-    if (listing === undefined || listing.at < seenAt) {
-      if (this.#listings.size >= MAX_DIRECTORIES) this.#listings.clear();
-      listing = { at: moment(), forms: formsIn(directory) };
-      this.#listings.set(directory, listing);
-    }
-    const original = basename(path);
-    const forms: Form[] = [];
-    for (const name of listing.forms.get(original) ?? []) {
-      const stat = statOf(join(directory, name));
-      if (stat?.isFile()) forms.push({ path: join(directory, name), stem: stemOf(name) ?? name, stat });
-    }
-    return forms.sort((a, b) => Number(a.stat.mtimeNs - b.stat.mtimeNs) || compareForms(a.stem, b.stem, original));
+    const known = this.#listings.get(directory);
+    const changed = statOf(directory)?.mtimeNs ?? 0n;
+    if (known !== undefined && known.at > seenAt && known.changed === changed) return known;
+    if (this.#listings.size >= MAX_DIRECTORIES) this.#listings.clear();
+    const listing = { at: moment(), changed, names: namesIn(directory).sort() };
+    this.#listings.set(directory, listing);
+    return listing;
   }
 }
 
-function formsIn(directory: string): Map<string, string[]> {
-  const forms = new Map<string, string[]>();
-  for (const name of namesIn(directory)) {
+/** The rotated forms of a log, the oldest first. */
+function formsOf(path: string, listing: Listing): Form[] {
+  const original = basename(path);
+  const forms: Form[] = [];
+  const beginning = withoutExtension(original);
+  const names = [".", "-"].flatMap((separator) => [...beginningWith(beginning + separator, listing.names)]);
+  for (const name of names) {
     const stem = stemOf(name) ?? name;
-    for (const original of rotatedFrom(stem)) {
-      if (!isRotationOf(stem, original)) continue;
-      const others = forms.get(original);
-      if (others === undefined) forms.set(original, [name]);
-      else others.push(name);
-    }
+    if (!isRotationOf(stem, original)) continue;
+    const form = join(dirname(path), name);
+    const stat = statOf(form);
+    if (stat?.isFile()) forms.push({ path: form, stem, stat });
   }
-  return forms;
+  return forms.sort((a, b) => Number(a.stat.mtimeNs - b.stat.mtimeNs) || compareForms(a.stem, b.stem, original));
+}
+
+function* beginningWith(beginning: string, sorted: readonly string[]): Generator<string> {
+  let low = 0;
+  for (let high = sorted.length; low < high; ) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] ?? "") < beginning) low = middle + 1;
+    else high = middle;
+  }
+  for (let name = sorted[low]; name?.startsWith(beginning); name = sorted[low]) {
+    yield name;
+    low += 1;
+  }
 }
 
 function keyOf({ stat }: Form): string {
