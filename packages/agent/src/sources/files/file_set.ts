@@ -305,11 +305,12 @@ export class FileSet implements WatchSink {
       if (spooled.has(known.id)) continue;
       const { path, id, checkpoint } = known;
       // In another state it may be known by what it was in the spool of the last one.
-      const { dev, ino } = fstatSync(fd, { bigint: true });
+      const { dev, ino, mtimeNs } = fstatSync(fd, { bigint: true });
       this.#earlier.remove(inodeKey(dev, ino));
       const head = { length: known.headLength, crc: known.headCrc };
       const file = this.#names.follow(this.#records.create({ dev, ino, path, head, position: checkpoint }));
       file.id = id;
+      file.mtimeNs = mtimeNs;
       file.presence = "deleted";
       this.#hot.add(file, fd);
       this.#enqueue(file);

@@ -1,3 +1,4 @@
+import { fstatSync } from "node:fs";
 import { SegmentStore } from "../../spool/segment_store.ts";
 import { SPOOLED_DEVICE, type StoredSegment } from "../../state/spool_records.ts";
 import type { KnownFile, StateStore, StoredBatch } from "../../state/state_store.ts";
@@ -226,6 +227,7 @@ export class SpooledFiles {
     const item: SpooledFile = { file, segments, dropped: [], end, source: fd !== undefined, unpackedTo: 0 };
     this.#items.set(file, item);
     if (fd !== undefined) {
+      file.mtimeNs = fstatSync(fd, { bigint: true }).mtimeNs;
       hot.add(file, fd);
       // What is damaged is copied again.
       if (bad.length > 0) this.#copyAnew(item, bad);
