@@ -112,10 +112,9 @@ export class ChunkQueue {
         if (file.unpacked !== undefined) onUnpackedRead(file);
         break;
       case "chunk":
-        if (file.head.length < HEAD_BYTES && file.unpacked === undefined) {
-          file.head = readHead(file.fd);
-          this.#options.onHead(file);
-        }
+        if (file.head.length < HEAD_BYTES && file.unpacked === undefined) file.head = readHead(file.fd);
+        // Should this run end before it is acknowledged, the file is known by it.
+        if (file.head.length !== file.headNoted) this.#options.onHead(file);
         file.activeAt = clock();
         if (outcome.more) onReady(file);
         else if (file.unpacked !== undefined) onUnpackedRead(file);

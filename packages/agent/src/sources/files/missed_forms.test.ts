@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   appendFileSync,
+  copyFileSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -295,4 +296,27 @@ test("what was on its way of a log that was truncated and compressed is sent aga
   end(second);
   const third = begin("a.log", "a.log.1.gz");
   assert.equal(await rest(third), "");
+});
+
+test("a log that was empty when it was found is known to the next run by what was read of it and not acknowledged", async (t) => {
+  const { log, begin, read, end, state } = runs(t);
+  writeFileSync(log, "");
+  const first = begin("a.log");
+  const one = `${"1".repeat(700)}\n`.repeat(3);
+  appendFileSync(log, one);
+  first.entry(log, "changed");
+  const chunk = first.next();
+  assert.equal(chunk?.bytes.length, one.length);
+  chunk.source.sent(chunk.start, chunk.positionAfter(chunk.bytes.length));
+  assert.equal(state().files()[0]?.headLength, 1024);
+  end(first);
+  copyFileSync(log, `${log}.1`);
+  truncateSync(log);
+  appendFileSync(log, "two\n".repeat(1000));
+  const second = begin("a.log", "a.log.1");
+  const range = { start: 0, end: one.length, lineStart: one.length };
+  const file = second.byId(chunk.source.id);
+  assert.ok(file !== undefined);
+  assert.equal(second.readAgain(file, range)?.bytes.toString("latin1"), one);
+  await read(second, "two\n".repeat(1000));
 });

@@ -72,6 +72,8 @@ export class TailedFile implements ChunkSource {
   #head: Head;
   /** When what it holds was first seen: a number that only grows, and that no other file has. See {@link moment}. */
   seenAt = moment();
+  /** Bytes of the head that the state has. */
+  headNoted = 0;
   /** What is older of its log, than what it holds, was looked for in this run. */
   olderMet = false;
   /** Up to here it was read and handed on. */
