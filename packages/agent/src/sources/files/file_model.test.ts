@@ -10,6 +10,7 @@ import {
   rmSync,
   truncateSync,
   unlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -93,6 +94,7 @@ class Bench {
   #untold: ((files: FileSet) => void)[] | undefined;
   /** Since when it stands still, in milliseconds since the epoch. */
   #stoppedAt = 0;
+  #modified = Date.now();
 
   constructor(t: TestContext) {
     this.#t = t;
@@ -205,8 +207,11 @@ class Bench {
       this.#at.set(path, content);
     }
     let text = "";
-    for (let n = 0; n < lines; n += 1) text += `${this.#model.write(content)}\n`;
+    // Some are longer than what a file is known by.
+    const times = content.id % 2 === 0 ? 1 : 150;
+    for (let n = 0; n < lines; n += 1) text += `${`${this.#model.write(content)} `.repeat(times)}\n`;
     appendFileSync(path, text);
+    this.#stamp(path);
     this.#tell((files) => files.entry(path, isNew ? "created" : "changed"));
   }
 
@@ -224,10 +229,12 @@ class Bench {
     this.#shift(path);
     const to = `${path}.1`;
     copyFileSync(path, to);
+    this.#stamp(to);
     this.#tell((files) => files.entry(to, "created"));
     // A moment in which the reader may see both.
     this.#pass(TICK_MS);
     truncateSync(path);
+    this.#stamp(path);
     this.#moves(path, to);
     this.#at.set(path, this.#model.create(path));
     this.#tell((files) => files.entry(path, "changed"));
@@ -250,6 +257,12 @@ class Bench {
     this.#leaves(path);
     unlinkSync(path);
     this.#tell((files) => files.removed(path));
+  }
+
+  /** The kernel's clock ticks between two changes: what happens within one tick has no order where it has no names. */
+  #stamp(path: string): void {
+    this.#modified += 1;
+    utimesSync(path, this.#modified / 1000, this.#modified / 1000);
   }
 
   /** Makes room for the newest rotated form, as logrotate does. */
@@ -290,7 +303,7 @@ class Bench {
     const chunk = this.#files.next();
     if (chunk === undefined) return false;
     const text = chunk.bytes.toString("latin1");
-    const lines = text.split("\n").filter((line) => line !== "");
+    const lines = text.split("\n").flatMap((line) => (line === "" ? [] : [line.slice(0, line.indexOf(" "))]));
     for (const line of lines) this.#model.read(line);
     this.#sent.push({ range: chunk.source.sent(chunk.start, chunk.positionAfter(chunk.bytes.length)), lines });
     return true;
