@@ -16,6 +16,7 @@ const QUICK: Readonly<Record<string, number>> = {
   "too-large": 1,
   "lost-answers": 1,
   deletions: 1,
+  paused: 1,
   "log-disk-full": 1,
   "state-disk-full": 1,
 };

@@ -210,3 +210,13 @@ for (const [value, least, most] of [
     assert.ok(retryAfterMs !== undefined && retryAfterMs >= least && retryAfterMs <= most, `${retryAfterMs} ms`);
   });
 }
+
+test("an answer that has come is read, although the time was over when the process could look again", async (t) => {
+  const { transport } = await hostile(t, (socket) => {
+    socket.write(`${OK}{"status":"ok"}`);
+    // The process stands still.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * TIMEOUT_MS);
+  });
+  const { status } = await transport.send("batch", 1, BODY, new AbortController().signal);
+  assert.equal(status, 200);
+});

@@ -85,10 +85,9 @@ export class Transport {
     const { timeoutMs } = this.#destination;
     const cut = Promise.withResolvers<never>();
     cut.promise.catch(() => undefined);
-    const timer = setTimeout(
-      () => cut.reject(coded("ETIMEDOUT", `none was complete within ${timeoutMs} ms`)),
-      timeoutMs,
-    );
+    const late = (): void => cut.reject(coded("ETIMEDOUT", `none was complete within ${timeoutMs} ms`));
+    // Timers come before what has arrived: where the process stood still, that is read first.
+    const timer = setTimeout(() => setImmediate(late), timeoutMs);
     const abort = (): void => cut.reject(coded("ABORTED", "the agent is stopping"));
     signal.addEventListener("abort", abort, { once: true });
     if (signal.aborted) abort();

@@ -18,6 +18,8 @@ interface ChunkQueueOptions {
   readonly clock: () => number;
   /** Wall clock, in milliseconds since the epoch. */
   readonly wallClock: () => number;
+  /** A file is to be read for the first time: what is older of its log is to be put into the queue. */
+  readonly onFirst: (file: TailedFile) => void;
   /** A file was truncated or written anew. */
   readonly onRewritten: (file: TailedFile) => void;
   /** The first bytes of a file were read, or more of them. */
@@ -52,6 +54,7 @@ export class ChunkQueue {
         continue;
       }
       try {
+        if (!this.#mayRead(file)) continue;
         const chunk = this.#read(file);
         if (chunk !== undefined) return chunk;
       } catch (error) {
@@ -76,11 +79,33 @@ export class ChunkQueue {
     }
   }
 
+  /** Nothing of a file is read before what is older of its log was looked for, and that is read first. */
+  #mayRead(file: TailedFile): boolean {
+    const { ready, onFirst, onReady } = this.#options;
+    if (file.olderMet) return true;
+    if (file.head.length === 0 && isWhole(file)) {
+      file.head = readHead(file.fd);
+      if (file.head.length === 0) return false;
+      // Many may come at once: their directory is listed once, after the first bytes of all of them were seen.
+      if (ready.size > 0) {
+        onReady(file);
+        return false;
+      }
+    }
+    onFirst(file);
+    if (file.queued || file.fd < 0) return false;
+    if (!ready.mustWait(file)) return true;
+    onReady(file);
+    return false;
+  }
+
   #read(file: TailedFile): Chunk | undefined {
     const { clock, perPath, onReady, onRewritten, onUnpackedRead } = this.#options;
     const now = clock();
     const complete = isComplete(file, now);
-    file.verified ||= hasHead(file.fd, file.head);
+    // Before its first chunk nothing else tells that it was written anew.
+    const begins = file.position.offset === 0 && isWhole(file);
+    if (begins || !file.verified) file.verified = hasHead(file.fd, file.head);
     const outcome: ReadOutcome = file.verified
       ? this.#reader.read(file, complete, isOver(file, now))
       : { kind: "rewritten" };
@@ -96,10 +121,9 @@ export class ChunkQueue {
         else if (file.held) this.#makeRoom(file);
         break;
       case "chunk":
-        if (file.head.length < HEAD_BYTES && file.unpacked === undefined) {
-          file.head = readHead(file.fd);
-          this.#options.onHead(file);
-        }
+        if (file.head.length < HEAD_BYTES && file.unpacked === undefined) file.head = readHead(file.fd);
+        // Should this run end before it is acknowledged, the file is known by it.
+        if (file.head.length !== file.headNoted) this.#options.onHead(file);
         file.activeAt = clock();
         if (outcome.more) onReady(file);
         else if (file.unpacked !== undefined) onUnpackedRead(file);
@@ -121,4 +145,9 @@ export class ChunkQueue {
     this.#options.emit({ name: "chunk_read", bytes: outcome.chunk.bytes.length });
     return outcome.chunk;
   }
+}
+
+/** Whether an open file is itself, from its beginning, and not what was restored of one. */
+function isWhole({ restored, unpacked }: TailedFile): boolean {
+  return !restored && unpacked === undefined;
 }

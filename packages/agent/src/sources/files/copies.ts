@@ -10,6 +10,8 @@ export interface FoundCopy {
   readonly dev: bigint;
   readonly ino: bigint;
   readonly size: number;
+  /** When its status last changed, in nanoseconds since the epoch. */
+  readonly changed: bigint;
   /** It has the other's bytes up to its position at least; otherwise it ends before, and holds nothing that was not read. */
   readonly reaches: boolean;
 }
@@ -40,14 +42,42 @@ export function rotatedFrom(name: string): string[] {
 
 /** What rotation puts behind a name: a number, or a date with what follows it (logrotate(8): `dateext`, `dateformat`). */
 const SUFFIX = String.raw`(?:\.\d{1,5}|[.-]\d{4}-?\d{2}-?\d{2}(?:[-_.T]?\d+)*)`;
+const NUMBER = /^\.\d{1,5}$/;
 const ROTATED_BEHIND = new RegExp(`^${SUFFIX}$`);
 const ROTATED_BEFORE_EXTENSION = new RegExp(`^(.+?)${SUFFIX}(\\.[a-z]+)$`, "i");
 
 /** True when a name is, by a number or a date, a rotated form of the other. */
 export function isRotationOf(name: string, original: string): boolean {
-  if (name.startsWith(original)) return ROTATED_BEHIND.test(name.slice(original.length));
-  const inner = ROTATED_BEFORE_EXTENSION.exec(name);
-  return inner !== null && `${inner[1]}${inner[2]}` === original;
+  return rotationOf(name, original) !== undefined;
+}
+
+/** What every rotated form of a name begins with: it may have the number or the date before its extension. */
+export function withoutExtension(original: string): string {
+  return original.replace(/\.[a-z]+$/i, "");
+}
+
+/**
+ * Compares two names by what rotation has put into them: less than 0 when the first is of an older form, 0 when that cannot be
+ * told. Numbers grow with each rotation, dates are those of rotations.
+ */
+export function compareForms(one: string, other: string, original: string): number {
+  const first = rotationOf(one, original);
+  const second = rotationOf(other, original);
+  if (first === undefined || second === undefined) return 0;
+  if (NUMBER.test(first) !== NUMBER.test(second)) return 0;
+  if (NUMBER.test(first)) return Number(second.slice(1)) - Number(first.slice(1));
+  return first < second ? -1 : first > second ? 1 : 0;
+}
+
+/** The number or the date in a name that makes it a rotated form of the other, with its separator; undefined for no such form. */
+function rotationOf(name: string, original: string): string | undefined {
+  if (name.startsWith(original)) {
+    const suffix = name.slice(original.length);
+    return ROTATED_BEHIND.test(suffix) ? suffix : undefined;
+  }
+  const [, before = "", extension = ""] = ROTATED_BEFORE_EXTENSION.exec(name) ?? [];
+  if (extension === "" || `${before}${extension}` !== original) return undefined;
+  return name.slice(before.length, -extension.length);
 }
 
 /**
@@ -55,16 +85,16 @@ export function isRotationOf(name: string, original: string): boolean {
  * the same bytes and, where it is as long, has the same bytes before the position that reading had come to. What the agent
  * had not read yet when the file was truncated is read from there.
  *
- * @param isFollowed whether a file of this inode key is followed already: such a one is no new copy.
+ * @param isKnown whether a file of this inode key is followed already, or held: such a one is no new copy.
  */
 export function findCopy(
   file: TailedFile,
   roots: readonly string[],
-  isFollowed: (key: string) => boolean,
+  isKnown: (key: string) => boolean,
 ): FoundCopy | undefined {
   if (file.head.length === 0) return undefined;
   const directories = new Set([...file.names, file.path].map(dirname));
-  let best: (FoundCopy & { readonly changed: bigint }) | undefined;
+  let best: FoundCopy | undefined;
   for (const directory of directories) {
     for (const name of namesIn(directory)) {
       if (!looksRotatedFrom(name, basename(file.path))) continue;
@@ -75,7 +105,7 @@ export function findCopy(
       const { dev, ino, ctimeNs: changed } = stat;
       const key = inodeKey(dev, ino);
       const size = Number(stat.size);
-      const reach = key === file.key || isFollowed(key) ? undefined : reachOfCopy(fd, size, file);
+      const reach = key === file.key || isKnown(key) ? undefined : reachOfCopy(fd, size, file);
       const found = reach && { fd, path, dev, ino, size, reaches: reach === "beyond", changed };
       if (found !== undefined && isBetter(found, best)) {
         if (best !== undefined) closeSync(best.fd);
@@ -86,12 +116,11 @@ export function findCopy(
   return best;
 }
 
-function isBetter(
-  found: FoundCopy & { readonly changed: bigint },
-  best: (FoundCopy & { readonly changed: bigint }) | undefined,
-): boolean {
+/** Whether a copy is to be preferred: it has what was not read, has more of it, or was made later. */
+export function isBetter(found: FoundCopy, best: FoundCopy | undefined): boolean {
   if (best === undefined) return true;
-  return found.reaches === best.reaches ? found.changed > best.changed : found.reaches;
+  if (found.reaches !== best.reaches) return found.reaches;
+  return found.size === best.size ? found.changed > best.changed : found.size > best.size;
 }
 
 /**
@@ -99,7 +128,8 @@ function isBetter(
  */
 export function reachOfCopy(fd: number, size: number, file: TailedFile): "beyond" | "short" | undefined {
   try {
-    if (compareHead(fd, size, file.head) !== "same") return undefined;
+    // An empty file is a copy of every file, and of use for none.
+    if (size === 0 || compareHead(fd, size, file.head) !== "same") return undefined;
     if (size < file.position.offset) return "short";
     return hasAnchor(fd, file.position) ? "beyond" : undefined;
   } catch {

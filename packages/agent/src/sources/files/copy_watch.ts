@@ -1,5 +1,5 @@
 import { closeSync, fstatSync } from "node:fs";
-import { type FoundCopy, reachOfCopy } from "./copies.ts";
+import { type FoundCopy, isBetter, reachOfCopy } from "./copies.ts";
 import { compareHead, inodeKey, type TailedFile } from "./tailed_file.ts";
 
 /** How long a new file that may be a copy is held back, after it last grew, before it counts as a file of its own. */
@@ -42,18 +42,30 @@ export class CopyWatch {
     return suspect !== undefined;
   }
 
-  /** The copy of a file that was found truncated; the caller owns its descriptor then. */
-  take(original: TailedFile): FoundCopy | undefined {
-    for (const [key, suspect] of this.#suspects) {
+  holds(key: string): boolean {
+    return this.#suspects.has(key);
+  }
+
+  /**
+   * The best copy of a file that was found truncated; the caller owns its descriptor then.
+   * @param beside one that is not held; it is closed when another is better.
+   */
+  take(original: TailedFile, beside: FoundCopy | undefined): FoundCopy | undefined {
+    let best = beside;
+    for (const suspect of this.#suspects.values()) {
       if (suspect.original !== original || original.head.length === 0) continue;
-      const size = sizeOf(suspect);
-      const reach = reachOfCopy(suspect.fd, size, original);
-      if (reach === undefined) continue;
-      this.#suspects.delete(key);
       const { fd, path, dev, ino } = suspect;
-      return { fd, path, dev, ino, size, reaches: reach === "beyond" };
+      const stat = fstatSync(fd, { bigint: true });
+      const size = Number(stat.size);
+      const reach = reachOfCopy(fd, size, original);
+      if (reach === undefined) continue;
+      const found = { fd, path, dev, ino, size, changed: stat.ctimeNs, reaches: reach === "beyond" };
+      if (isBetter(found, best)) best = found;
     }
-    return undefined;
+    if (best === beside) return best;
+    if (beside !== undefined) closeSync(beside.fd);
+    if (best !== undefined) this.#suspects.delete(inodeKey(best.dev, best.ino));
+    return best;
   }
 
   /**

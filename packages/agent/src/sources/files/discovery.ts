@@ -4,7 +4,7 @@ import type { KnownFile } from "../../state/state_store.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
 import type { WatchSink } from "../../watch/sink.ts";
 import { stemOf } from "./compressed.ts";
-import { isRotationOf, namesIn, rotatedFrom } from "./copies.ts";
+import { isRotationOf, rotatedFrom } from "./copies.ts";
 import type { CopyWatch } from "./copy_watch.ts";
 import type { EarlierFiles } from "./earlier_files.ts";
 import type { FileNames } from "./file_names.ts";
@@ -89,6 +89,8 @@ function fileOf({ born, headLength, headCrc, checkpoint }: KnownFile): Identity 
 
 /** Copies that may be held open at once while it is not known what they are. */
 const MAX_SUSPECTS = 64;
+/** Rotated forms that are remembered as not followed; so many have hundreds of logs. */
+const MAX_PASSED = 10_000;
 
 /**
  * What a name turns out to be: a new file and where its reading begins, a file of an earlier run, another name of a followed
@@ -102,6 +104,8 @@ export class Discovery {
   readonly #unreadableSizes = new Map<string, number>();
   /** Names met in the first scan that may be files nobody looked at; each may yet turn out to be a copy. */
   #missed: string[] = [];
+  /** Rotated forms that are not followed: what was there before the first run, and copies that were not made by rotations. */
+  readonly #passed = new Set<string>();
   #scanning = true;
 
   constructor(options: DiscoveryOptions) {
@@ -136,7 +140,7 @@ export class Discovery {
       if (known.fd >= 0 || !this.#isAnother(path, stat, isItsOwn, known)) return this.#alias(path, target, known);
       this.#options.onReplaced(known);
     }
-    if (copies.meets(key, path)) return;
+    if (copies.meets(key, path) || (!included && this.#passed.has(contentKey(stat)))) return;
     let stored = earlier.of(key);
     const isItsOwn = included || bornTogether(stored?.born ?? 0n, stat.birthtimeNs);
     if (stored !== undefined && this.#isAnother(path, stat, isItsOwn, fileOf(stored))) {
@@ -174,7 +178,7 @@ export class Discovery {
     if (this.#scanning && (lookback === "none" || lookback === "tail")) return;
     const original = missed.originalOf(path);
     if (original === undefined) return;
-    this.#lookAtOriginal(original);
+    this.checkContents(original);
     missed.add(path, original);
   }
 
@@ -205,6 +209,10 @@ export class Discovery {
       const found = this.#openUnfollowed(path);
       if (found !== undefined) this.#follow(found, { appeared: true });
     } else if (differs) this.#followMissed(path, true);
+    else {
+      const target = plainTarget(path);
+      if (target !== undefined) this.#passOver(target.stat);
+    }
   }
 
   /** A name is gone, with what is known of it. */
@@ -242,22 +250,6 @@ export class Discovery {
     }
   }
 
-  /**
-   * Meets what a log was rotated into while nobody looked: a poll may find the log truncated before the events that tell of
-   * those are read, and it must not be read on before them.
-   */
-  meetRotated(path: string): void {
-    const { names, life, seenUntil } = this.#options;
-    const seen = seenUntil() ?? life.startedAt;
-    const directory = dirname(path);
-    for (const name of namesIn(directory)) {
-      const form = join(directory, name);
-      if (names.at(form) !== undefined || !isRotationOf(stemOf(name) ?? name, basename(path))) continue;
-      const target = plainTarget(form);
-      if (target !== undefined && target.stat.birthtimeMs > seen) this.meet(form, true);
-    }
-  }
-
   /** Whether it is certain already that a new file is not the copy of another one. */
   #differs({ fd, stat }: FoundFile, original: TailedFile): boolean {
     try {
@@ -283,9 +275,21 @@ export class Discovery {
     const directory = dirname(path);
     for (const name of rotatedFrom(basename(path))) {
       const file = this.#options.names.at(join(directory, name));
-      if (file !== undefined && file.head.length > 0) return file;
+      if (file !== undefined && this.#hasBegun(file)) return file;
     }
     return undefined;
+  }
+
+  /** Whether anything is in a file, which may have been empty when it was last looked at. */
+  #hasBegun(file: TailedFile): boolean {
+    const { hot } = this.#options;
+    if (file.head.length > 0) return true;
+    try {
+      if (hot.open(file)) file.head = readHead(file.fd);
+    } catch (error) {
+      hot.fail(file, error);
+    }
+    return file.head.length > 0;
   }
 
   /** Names that are not included matter while they may be rotated forms of files that are. */
@@ -298,7 +302,7 @@ export class Discovery {
   #followMissed(path: string, appeared: boolean): void {
     const name = basename(path);
     for (const original of rotatedFrom(name))
-      if (isRotationOf(name, original)) this.#lookAtOriginal(join(dirname(path), original));
+      if (isRotationOf(name, original)) this.checkContents(join(dirname(path), original));
     const found = this.#openUnfollowed(path);
     if (found === undefined) return;
     const shipsAs = this.#missedAs(path, found.stat, appeared);
@@ -310,7 +314,7 @@ export class Discovery {
    * A log may have been truncated before a rotated form of it came, and rotated away itself since: what it held until the
    * truncation is older, and what it holds is known.
    */
-  #lookAtOriginal(path: string): void {
+  checkContents(path: string): void {
     const { names, hot, onRewritten } = this.#options;
     for (const file of names.shippedAs(path)) {
       const isOpen = file.fd >= 0 || (names.at(path) === file && hot.open(file));
@@ -330,16 +334,23 @@ export class Discovery {
    */
   #missedAs(path: string, stat: BigIntStats, appeared: boolean): string | undefined {
     const { includes, life, lookback } = this.#options;
+    const directory = dirname(path);
+    const name = basename(path);
+    const original = rotatedFrom(name)
+      .filter((candidate) => isRotationOf(name, candidate))
+      .map((candidate) => join(directory, candidate))
+      .find(includes);
     // With these two, what came while the agent was down is skipped, whatever it is called.
     const seen = lookback === "none" || lookback === "tail" ? life.startedAt : life.lastAlive;
     const born = Number(stat.birthtimeMs) || Number(stat.ctimeMs);
-    if (!appeared && (seen === undefined || born <= seen)) return undefined;
-    const directory = dirname(path);
-    const name = basename(path);
-    return rotatedFrom(name)
-      .filter((original) => isRotationOf(name, original))
-      .map((original) => join(directory, original))
-      .find(includes);
+    const isNew = appeared || (seen !== undefined && born > seen);
+    if (original !== undefined && !isNew) this.#passOver(stat);
+    return isNew ? original : undefined;
+  }
+
+  /** A rotated form is not followed, also when rotation gives it another name. */
+  #passOver(stat: BigIntStats): void {
+    if (this.#passed.size < MAX_PASSED) this.#passed.add(contentKey(stat));
   }
 
   /** The file behind a name; undefined, with the reason said, where there is nothing to follow. */
@@ -422,6 +433,11 @@ export class Discovery {
     // What could not be read at the start is as old as in any other file; what came since then is new.
     return endPosition(fd, Math.min(this.#unreadableSizes.get(path) ?? size, size), maxPart);
   }
+}
+
+/** Tells a file that nobody writes to from others, also where an inode number is used again and no birth is known. */
+function contentKey({ dev, ino, birthtimeNs, mtimeNs, size }: BigIntStats): string {
+  return `${inodeKey(dev, ino)}:${birthtimeNs}:${mtimeNs}:${size}`;
 }
 
 /** The file that a name refers to itself; what is not included is followed through no link, and its reason not said. */

@@ -10,6 +10,7 @@ import {
   rmSync,
   truncateSync,
   unlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -26,6 +27,8 @@ import { FileSet } from "./file_set.ts";
 const RUNS = Number(process.env.MODEL_RUNS ?? 1000);
 const NAMES = ["a.log", "b.log"] as const;
 const TICK_MS = 50;
+/** Rotated forms of a log that are kept. */
+const KEPT = 4;
 /** As long as a suspected copy is waited for, and more. */
 const SETTLE_MS = 12_000;
 
@@ -36,7 +39,11 @@ type Action =
   | { readonly do: "read"; readonly chunks: number }
   | { readonly do: "acknowledge"; readonly which: number }
   | { readonly do: "save" | "crash" | "restart" }
-  | { readonly do: "pass"; readonly ms: number };
+  | { readonly do: "pass"; readonly ms: number }
+  /** The reader stands still. */
+  | { readonly do: "stop" }
+  /** It goes on, and polls and reads after so many of the events that came meanwhile. */
+  | { readonly do: "goOn"; readonly events: number; readonly polls: boolean; readonly chunks: number };
 
 const file = fc.nat({ max: NAMES.length - 1 });
 const ACTION: fc.Arbitrary<Action> = fc.oneof(
@@ -54,6 +61,16 @@ const ACTION: fc.Arbitrary<Action> = fc.oneof(
   {
     weight: 3,
     arbitrary: fc.record({ do: fc.constant("pass" as const), ms: fc.integer({ min: TICK_MS, max: 8000 }) }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("stop" as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("goOn" as const),
+      events: fc.nat({ max: 12 }),
+      polls: fc.boolean(),
+      chunks: fc.nat({ max: 3 }),
+    }),
   },
 );
 
@@ -75,6 +92,11 @@ class Bench {
   #files: FileSet;
   #sent: Sent[] = [];
   #now = 1000;
+  /** What the reader is told when it goes on; undefined while it runs. */
+  #untold: ((files: FileSet) => void)[] | undefined;
+  /** Since when it stands still, in milliseconds since the epoch. */
+  #stoppedAt = 0;
+  #modified = Date.now();
 
   /** @param joiner lines wait in the files for what would continue them. */
   constructor(t: TestContext, joiner?: Joiner) {
@@ -100,7 +122,7 @@ class Bench {
       case "delete":
         return this.#delete(this.#path(action.file));
       case "read":
-        for (let n = 0; n < action.chunks && this.#readOne(); n += 1);
+        if (this.#untold === undefined) this.#read(action.chunks);
         return;
       case "acknowledge":
         return this.#acknowledge(action.which % Math.max(1, this.#sent.length));
@@ -109,7 +131,12 @@ class Bench {
       case "crash":
         return this.#startAnew(false);
       case "restart":
+        this.#goOn(0, false, 0);
         return this.#startAnew(true);
+      case "stop":
+        return this.#stop();
+      case "goOn":
+        return this.#goOn(action.events, action.polls, action.chunks);
       case "pass":
         return this.#pass(action.ms);
     }
@@ -117,6 +144,7 @@ class Bench {
 
   /** Lets everything come to rest, and checks that nothing is missing. */
   settle(): void {
+    this.#goOn(0, true, 1);
     for (let round = 0; round < 3; round += 1) {
       this.#pass(SETTLE_MS);
       while (this.#readOne());
@@ -155,47 +183,66 @@ class Bench {
     return files;
   }
 
+  /** The reader is told something, now or when it goes on. */
+  #tell(event: (files: FileSet) => void): void {
+    if (this.#untold === undefined) event(this.#files);
+    else this.#untold.push(event);
+  }
+
+  #stop(): void {
+    if (this.#untold !== undefined) return;
+    this.#untold = [];
+    this.#stoppedAt = Date.now();
+  }
+
+  #goOn(events: number, polls: boolean, chunks: number): void {
+    const untold = this.#untold ?? [];
+    this.#untold = undefined;
+    for (const event of untold.splice(0, events)) event(this.#files);
+    if (polls) this.#pass(TICK_MS);
+    this.#read(chunks);
+    for (const event of untold) event(this.#files);
+  }
+
   #append(path: string, lines: number): void {
     const isNew = !existsSync(path);
     let content = this.#at.get(path);
     if (isNew || content === undefined) {
-      content = this.#model.create();
+      content = this.#model.create(path);
       this.#at.set(path, content);
     }
-    const text = Array.from({ length: lines }, () => `${this.#model.write(content)}\n`).join("");
+    let text = "";
+    // Some are longer than what a file is known by.
+    const times = content.id % 2 === 0 ? 1 : 150;
+    for (let n = 0; n < lines; n += 1) text += `${`${this.#model.write(content)} `.repeat(times)}\n`;
     appendFileSync(path, text);
-    this.#files.entry(path, isNew ? "created" : "changed");
+    this.#stamp(path);
+    this.#tell((files) => files.entry(path, isNew ? "created" : "changed"));
   }
 
   #rotate(path: string): void {
     if (!existsSync(path)) return;
-    const to = `${path}.1`;
-    this.#leaves(to);
-    renameSync(path, to);
-    this.#moves(path, to);
-    this.#files.renamed(path, to);
+    this.#shift(path);
+    this.#rename(path, `${path}.1`);
     writeFileSync(path, "");
-    this.#at.set(path, this.#model.create());
-    this.#files.entry(path, "created");
+    this.#at.set(path, this.#model.create(path));
+    this.#tell((files) => files.entry(path, "created"));
   }
 
   #copyTruncate(path: string): void {
     if (!existsSync(path)) return;
+    this.#shift(path);
     const to = `${path}.1`;
-    if (existsSync(to)) {
-      // logrotate makes room first.
-      this.#leaves(to);
-      unlinkSync(to);
-      this.#files.removed(to);
-    }
     copyFileSync(path, to);
-    this.#files.entry(to, "created");
+    this.#stamp(to);
+    this.#tell((files) => files.entry(to, "created"));
     // A moment in which the reader may see both.
     this.#pass(TICK_MS);
     truncateSync(path);
+    this.#stamp(path);
     this.#moves(path, to);
-    this.#at.set(path, this.#model.create());
-    this.#files.entry(path, "changed");
+    this.#at.set(path, this.#model.create(path));
+    this.#tell((files) => files.entry(path, "changed"));
     this.#pass(TICK_MS);
   }
 
@@ -205,8 +252,8 @@ class Bench {
     truncateSync(path);
     content.gone = true;
     content.overwritten = true;
-    this.#at.set(path, this.#model.create());
-    this.#files.entry(path, "changed");
+    this.#at.set(path, this.#model.create(path));
+    this.#tell((files) => files.entry(path, "changed"));
     this.#pass(TICK_MS);
   }
 
@@ -214,13 +261,36 @@ class Bench {
     if (!existsSync(path)) return;
     this.#leaves(path);
     unlinkSync(path);
-    this.#files.removed(path);
+    this.#tell((files) => files.removed(path));
+  }
+
+  /** The kernel's clock ticks between two changes: what happens within one tick has no order where it has no names. */
+  #stamp(path: string): void {
+    this.#modified += 1;
+    utimesSync(path, this.#modified / 1000, this.#modified / 1000);
+  }
+
+  /** Makes room for the newest rotated form, as logrotate does. */
+  #shift(path: string): void {
+    this.#delete(`${path}.${KEPT}`);
+    for (let n = KEPT - 1; n >= 1; n -= 1)
+      if (existsSync(`${path}.${n}`)) this.#rename(`${path}.${n}`, `${path}.${n + 1}`);
+  }
+
+  #rename(from: string, to: string): void {
+    renameSync(from, to);
+    this.#moves(from, to);
+    this.#tell((files) => files.renamed(from, to));
   }
 
   /** What is at a path goes. */
   #leaves(path: string): void {
     const content = this.#at.get(path);
-    if (content !== undefined) content.gone = true;
+    if (content !== undefined) {
+      content.gone = true;
+      // Nobody who stands still can open it.
+      if (this.#untold !== undefined) content.excused = true;
+    }
     this.#at.delete(path);
   }
 
@@ -230,17 +300,22 @@ class Bench {
     this.#at.delete(from);
   }
 
+  #read(chunks: number): void {
+    for (let n = 0; n < chunks && this.#readOne(); n += 1);
+  }
+
   #readOne(): boolean {
     const chunk = this.#files.next();
     if (chunk === undefined) return false;
     const text = chunk.bytes.toString("latin1");
-    const lines = text.split("\n").filter((line) => line !== "");
+    const lines = text.split("\n").flatMap((line) => (line === "" ? [] : [line.slice(0, line.indexOf(" "))]));
     for (const line of lines) this.#model.read(line);
     this.#sent.push({ range: chunk.source.sent(chunk.start, chunk.positionAfter(chunk.bytes.length)), lines });
     return true;
   }
 
   #acknowledge(which: number): void {
+    if (this.#untold !== undefined) return;
     const [sent] = this.#sent.splice(which, 1);
     if (sent === undefined) return;
     sent.range.acknowledge();
@@ -248,6 +323,7 @@ class Bench {
   }
 
   #save(): void {
+    if (this.#untold !== undefined) return;
     this.#state.transaction(() => this.#files.saveCheckpoints());
     this.#files.checkpointsSaved();
     this.#model.saved();
@@ -258,7 +334,8 @@ class Bench {
     this.#model.crashed();
     this.#sent = [];
     this.#files.close();
-    this.#state.setAlive(Date.now());
+    this.#state.setAlive(this.#untold === undefined ? Date.now() : this.#stoppedAt);
+    this.#untold = undefined;
     this.#state.close();
     this.#state = StateStore.open(join(this.#root, "state"));
     this.#files = this.#follow();
@@ -267,12 +344,12 @@ class Bench {
   #pass(ms: number): void {
     for (const until = this.#now + ms; this.#now < until; ) {
       this.#now += TICK_MS;
-      this.#t.mock.timers.tick(TICK_MS);
+      if (this.#untold === undefined) this.#t.mock.timers.tick(TICK_MS);
     }
   }
 }
 
-test("whatever happens to files and to the reader, each line comes, in order, and again only when it was not safe", (t) => {
+test("whatever happens to files and to the reader, each line comes, in its order over all rotations, and again only when it was not safe", (t) => {
   t.mock.timers.enable({ apis: ["setInterval"] });
   fc.assert(
     fc.property(fc.array(ACTION, { minLength: 1, maxLength: 40, size: "max" }), (actions) => {

@@ -3,7 +3,10 @@ import assert from "node:assert/strict";
 
 /** What one inode held from its making, or from its last truncation, on: lines in their order. */
 export interface Content {
+  /** Higher than that of everything that its log held before. */
   readonly id: number;
+  /** The log that it was written to. */
+  readonly log: string;
   readonly lines: string[];
   /** Nothing on disk has it any more. */
   gone: boolean;
@@ -22,6 +25,8 @@ interface Written {
   /** Read by a reader that has not crashed since, or acknowledged. */
   read: boolean;
   acknowledged: boolean;
+  /** Read by any reader. */
+  seen: boolean;
 }
 
 /** Keeps account of lines. Each is another, so that a loss, a repeat and a wrong order show. */
@@ -30,9 +35,12 @@ export class FileModel {
   readonly #contents: Content[] = [];
   /** The index that was read last since the last crash, by content. */
   readonly #last = new Map<Content, number>();
+  /** The newest content of each log of which anything was read. */
+  readonly #newest = new Map<string, number>();
 
-  create(): Content {
-    const content = { id: this.#contents.length, lines: [], gone: false, overwritten: false, safe: 0, excused: false };
+  create(log: string): Content {
+    const id = this.#contents.length;
+    const content = { id, log, lines: [], gone: false, overwritten: false, safe: 0, excused: false };
     this.#contents.push(content);
     return content;
   }
@@ -40,7 +48,7 @@ export class FileModel {
   /** The next line of a content. */
   write(content: Content): string {
     const line = `${content.id}.${content.lines.length}`;
-    this.#written.set(line, { content, index: content.lines.length, read: false, acknowledged: false });
+    this.#written.set(line, { content, index: content.lines.length, read: false, acknowledged: false, seen: false });
     content.lines.push(line);
     return line;
   }
@@ -53,7 +61,11 @@ export class FileModel {
     assert.ok(index >= content.safe, `"${line}" was read again, although it was acknowledged and saved`);
     assert.ok(index > (this.#last.get(content) ?? -1), `"${line}" was read again, or after a later one of its file`);
     this.#last.set(content, index);
+    const newest = this.#newest.get(content.log) ?? 0;
+    assert.ok(written.seen || content.id >= newest, `"${line}" was read behind what is newer of its log`);
+    this.#newest.set(content.log, Math.max(newest, content.id));
     written.read = true;
+    written.seen = true;
   }
 
   acknowledge(lines: readonly string[]): void {

@@ -11,6 +11,9 @@ interface FileNamesOptions {
   readonly onLeft: (file: TailedFile) => void;
   /** A closed file has no name any more: `nameless` is to be asked. */
   readonly onNameless: () => void;
+  /** Nothing of a path is to be read until it is released: what comes first of it may be found yet. */
+  readonly hold: (path: string) => void;
+  readonly release: (path: string) => void;
 }
 
 /** How long a closed file without a name is waited for; a sweep meets a renamed file within this. */
@@ -22,8 +25,11 @@ export class FileNames {
   readonly #byPath = new Map<string, TailedFile>();
   readonly #byInode = new Map<string, TailedFile>();
   readonly #shippedAs = new Map<string, Set<TailedFile>>();
-  /** Cold files without a name: one may be met under another name yet, when events were lost or lag behind. */
-  readonly #nameless = new Set<TailedFile>();
+  /**
+   * Cold files without a name: one may be met under another name yet, when events were lost or lag behind. What is newer of
+   * its log waits for one that has something unread.
+   */
+  readonly #nameless = new Map<TailedFile, { readonly holds: boolean }>();
 
   constructor(options: FileNamesOptions) {
     this.#options = options;
@@ -84,7 +90,7 @@ export class FileNames {
   /** A file is followed no longer by its inode, which is another file's or will be. */
   unfollow(file: TailedFile): void {
     if (this.#byInode.get(file.key) === file) this.#byInode.delete(file.key);
-    this.#nameless.delete(file);
+    this.giveUp(file);
     const alike = this.#shippedAs.get(file.path);
     alike?.delete(file);
     if (alike?.size === 0) this.#shippedAs.delete(file.path);
@@ -96,7 +102,7 @@ export class FileNames {
     if (other !== undefined && other !== file) this.detach(path, other, "rotated");
     this.#byPath.set(path, file);
     file.names.add(path);
-    this.#nameless.delete(file);
+    this.giveUp(file);
     if (file.presence !== "present" && this.#options.includes(path)) file.presence = "present";
   }
 
@@ -104,8 +110,13 @@ export class FileNames {
   alias(path: string, realPath: string, file: TailedFile): void {
     this.attach(path, file);
     if (realPath !== path) this.attach(realPath, file);
-    for (const name of [...file.names]) if (!refersTo(name, file)) this.detach(name, file, "rotated");
+    this.refresh(file, "rotated");
     this.leaveUnlessIncluded(file);
+  }
+
+  /** Takes the names from a file that are not its own any more: the events that tell of it are on their way. */
+  refresh(file: TailedFile, presence: Exclude<Presence, "present">): void {
+    for (const name of [...file.names]) if (!refersTo(name, file)) this.detach(name, file, presence);
   }
 
   /** A name does not refer to a file any more; without any other name the file is rotated or deleted. */
@@ -155,14 +166,21 @@ export class FileNames {
   /** A file without a name was closed: it is waited for, in case that it has one after all. */
   waitForName(file: TailedFile): void {
     file.presence = "deleted";
-    file.activeAt = this.#options.clock();
-    this.#nameless.add(file);
-    this.#options.onNameless();
+    const { clock, hold, onNameless } = this.#options;
+    file.activeAt = clock();
+    this.giveUp(file);
+    const holds = file.size > file.position.offset;
+    if (holds) hold(file.path);
+    this.#nameless.set(file, { holds });
+    onNameless();
   }
 
   /** A closed file without a name is waited for no longer. @returns false when it was not waited for. */
   giveUp(file: TailedFile): boolean {
-    return this.#nameless.delete(file);
+    const waiting = this.#nameless.get(file);
+    this.#nameless.delete(file);
+    if (waiting?.holds) this.#options.release(file.path);
+    return waiting !== undefined;
   }
 
   /** Followed files whose lines are shipped under a path. */
@@ -172,8 +190,8 @@ export class FileNames {
 
   /** Files that were waited for in vain; they are forgotten here as nameless ones. */
   nameless(now: number): TailedFile[] {
-    const files = [...this.#nameless].filter((file) => now - file.activeAt > NAMELESS_MS);
-    for (const file of files) this.#nameless.delete(file);
+    const files = [...this.#nameless.keys()].filter((file) => now - file.activeAt > NAMELESS_MS);
+    for (const file of files) this.giveUp(file);
     return files;
   }
 

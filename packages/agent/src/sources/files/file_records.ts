@@ -60,8 +60,7 @@ export class FileRecords {
   /** Writes the checkpoints that have moved. @throws an error of the state. */
   saveCheckpoints(): void {
     for (const file of this.#moved) {
-      const { id, head, checkpoint } = file;
-      if (id !== 0) this.#state.saveCheckpoint({ id, headLength: head.length, headCrc: head.crc, checkpoint });
+      if (file.id !== 0) this.#save(file);
       // It could not be noted when it was found.
       else if (!file.abandoned) this.#add(file);
     }
@@ -77,11 +76,9 @@ export class FileRecords {
    * any of it is acknowledged.
    */
   headRead(file: TailedFile): void {
-    const { id, head, checkpoint } = file;
+    const { id, checkpoint } = file;
     if (id === 0 || checkpoint.offset > 0) return this.changed(file);
-    this.#write("note the beginning of a file", () =>
-      this.#state.saveCheckpoint({ id, headLength: head.length, headCrc: head.crc, checkpoint }),
-    );
+    this.#write("note the beginning of a file", () => this.#save(file));
   }
 
   /** The file is to be found under the inode that it has now. */
@@ -136,6 +133,13 @@ export class FileRecords {
 
   #add(file: TailedFile): void {
     file.id = this.#state.addFile(recordOf(file));
+    file.headNoted = file.head.length;
+  }
+
+  #save(file: TailedFile): void {
+    const { id, head, checkpoint } = file;
+    this.#state.saveCheckpoint({ id, headLength: head.length, headCrc: head.crc, checkpoint });
+    file.headNoted = head.length;
   }
 
   #remove(known: Pick<KnownFile, "id" | "path" | "headLength" | "headCrc">): void {

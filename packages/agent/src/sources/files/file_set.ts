@@ -19,6 +19,7 @@ import type { AgentLife, Lookback } from "./first_position.ts";
 import { HotFiles, type NamelessFile } from "./hot_files.ts";
 import { LinkedFiles } from "./linked_files.ts";
 import { MissedForms } from "./missed_forms.ts";
+import { OlderFiles } from "./older_files.ts";
 import { errnoName } from "./open_log.ts";
 import { PollTimer } from "./poll_timer.ts";
 import { ReadyQueue } from "./ready_queue.ts";
@@ -106,18 +107,21 @@ export class FileSet implements WatchSink {
     );
     const onReady = (file: TailedFile): void => this.#enqueue(file);
     const onUntold = (): void => timer.run();
+    const hold = (path: string): void => ready.hold(path);
+    const release = (path: string): void => ready.release(path);
     const onRewritten = (file: TailedFile): void => {
       if (this.#spool.has(file)) return this.#spool.broken(file);
       this.#rewritten.rewritten(file);
-      this.#discovery.meetRotated(file.path);
     };
     const onDone = (file: TailedFile): void => this.#forget(file);
     const names = new FileNames({
       includes,
       emit,
       clock,
-      onLeft: (file) => this.#hot.wake(file),
+      onLeft: (file) => this.#hot.left(file),
       onNameless: onUntold,
+      hold,
+      release,
     });
     const hot = new HotFiles({
       roots,
@@ -139,6 +143,8 @@ export class FileSet implements WatchSink {
       hot,
       emit,
       clock,
+      hold,
+      release,
       onReady,
       onDone,
     });
@@ -159,8 +165,8 @@ export class FileSet implements WatchSink {
       emit,
       clock,
       wallClock,
-      hold: (path) => ready.hold(path),
-      release: (path) => ready.release(path),
+      hold,
+      release,
       onReady,
       onDone,
     });
@@ -172,8 +178,8 @@ export class FileSet implements WatchSink {
         ...earlier.shippedAs(path).map(({ headLength, headCrc }) => ({ length: headLength, crc: headCrc })),
         ...state.finished(path),
       ],
-      hold: (path) => ready.hold(path),
-      release: (path) => ready.release(path),
+      hold,
+      release,
       onForm: (file) => {
         if (names.giveUp(file)) vanished.deleted(file);
       },
@@ -191,6 +197,14 @@ export class FileSet implements WatchSink {
     this.#hot = hot;
     this.#linked = linked;
     this.#vanished = vanished;
+    const older = new OlderFiles({
+      names,
+      hot,
+      clock,
+      meet: (path) => this.#discovery.meet(path, true),
+      checkContents: (path) => this.#discovery.checkContents(path),
+      onReady,
+    });
     this.#chunks = new ChunkQueue({
       limits,
       perPath: { limitsFor: options.held?.limitsFor, joinerFor: options.joinerFor },
@@ -199,6 +213,7 @@ export class FileSet implements WatchSink {
       emit,
       clock,
       wallClock,
+      onFirst: (file) => older.meet(file),
       onReady,
       onRewritten,
       onHead: (file) => records.headRead(file),
@@ -299,11 +314,12 @@ export class FileSet implements WatchSink {
       if (spooled.has(known.id)) continue;
       const { path, id, checkpoint } = known;
       // In another state it may be known by what it was in the spool of the last one.
-      const { dev, ino } = fstatSync(fd, { bigint: true });
+      const { dev, ino, mtimeNs } = fstatSync(fd, { bigint: true });
       this.#earlier.remove(inodeKey(dev, ino));
       const head = { length: known.headLength, crc: known.headCrc };
       const file = this.#names.follow(this.#records.create({ dev, ino, path, head, position: checkpoint }));
       file.id = id;
+      file.mtimeNs = mtimeNs;
       file.presence = "deleted";
       this.#hot.add(file, fd);
       this.#enqueue(file);

@@ -95,6 +95,16 @@ export class HotFiles {
     onReady(file);
   }
 
+  /** A file has left its name: its time of modification by now tells its place among others that did. */
+  left(file: TailedFile): void {
+    try {
+      if (file.fd >= 0 && file.unpacked === undefined) file.mtimeNs = fstatSync(file.fd, { bigint: true }).mtimeNs;
+    } catch {
+      // Reading it tells.
+    }
+    this.wake(file);
+  }
+
   /**
    * Opens a cold file. A name that is gone or means another file is left as it is: the event that tells of it is on its
    * way, or a sweep is.

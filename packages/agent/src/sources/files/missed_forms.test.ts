@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   appendFileSync,
+  copyFileSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -254,6 +255,29 @@ test("a log that was truncated, rotated away and compressed while it was open is
   assert.equal(await rest(files), "");
 });
 
+test("a log that was deleted while it was open is as old as what was last written to it, beside what is restored", async (t) => {
+  const { log, begin, read } = runs(t);
+  writeFileSync(log, "one\n");
+  const files = begin("a.log");
+  await read(files, "one\n");
+  appendFileSync(log, "two\n");
+  writeFileSync(`${log}.2.gz`, gzipSync("one\ntwo\n"));
+  truncateSync(log);
+  // As if the kernel's clock had ticked between the truncation and the end of the compressor.
+  const { mtimeMs } = statSync(log);
+  utimesSync(`${log}.2.gz`, new Date(), new Date(Math.ceil(mtimeMs) + 5));
+  files.entry(log, "changed");
+  assert.equal(files.next(), undefined);
+  tick();
+  appendFileSync(log, "three\n");
+  files.entry(log, "changed");
+  rmSync(log);
+  files.removed(log);
+  writeFileSync(log, "four\n");
+  files.entry(log, "created");
+  await read(files, "two\nthree\nfour\n");
+});
+
 test("what was on its way of a log that was truncated and compressed is sent again after a crash", async (t) => {
   const { log, begin, rest, end } = runs(t);
   writeFileSync(log, "one\n");
@@ -272,4 +296,27 @@ test("what was on its way of a log that was truncated and compressed is sent aga
   end(second);
   const third = begin("a.log", "a.log.1.gz");
   assert.equal(await rest(third), "");
+});
+
+test("a log that was empty when it was found is known to the next run by what was read of it and not acknowledged", async (t) => {
+  const { log, begin, read, end, state } = runs(t);
+  writeFileSync(log, "");
+  const first = begin("a.log");
+  const one = `${"1".repeat(700)}\n`.repeat(3);
+  appendFileSync(log, one);
+  first.entry(log, "changed");
+  const chunk = first.next();
+  assert.equal(chunk?.bytes.length, one.length);
+  chunk.source.sent(chunk.start, chunk.positionAfter(chunk.bytes.length));
+  assert.equal(state().files()[0]?.headLength, 1024);
+  end(first);
+  copyFileSync(log, `${log}.1`);
+  truncateSync(log);
+  appendFileSync(log, "two\n".repeat(1000));
+  const second = begin("a.log", "a.log.1");
+  const range = { start: 0, end: one.length, lineStart: one.length };
+  const file = second.byId(chunk.source.id);
+  assert.ok(file !== undefined);
+  assert.equal(second.readAgain(file, range)?.bytes.toString("latin1"), one);
+  await read(second, "two\n".repeat(1000));
 });

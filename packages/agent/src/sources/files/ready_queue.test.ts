@@ -87,6 +87,20 @@ test("of one log, what it was rotated into comes first, the oldest before the ot
   assert.equal(queue.size, 0);
 });
 
+test("forms that were modified in the same moment come in the order of the numbers or dates in their names, or as they were met", () => {
+  const orderOf = (...files: TailedFile[]): number[] => {
+    const queue = new ReadyQueue(() => undefined);
+    for (const each of files) queue.add(each);
+    return files.map(() => queue.take()?.id ?? 0);
+  };
+  assert.deepEqual(orderOf(form(1, "/a.log.2", 7n), form(2, "/a.log.10", 7n), form(3, "/a.log.1", 7n)), [2, 1, 3]);
+  assert.deepEqual(orderOf(form(1, "/a.log-20260102", 7n), form(2, "/a.log-20251231", 7n)), [2, 1]);
+  const [earlier, later] = [form(1, "/gone", 7n), form(2, "/gone too", 7n)];
+  assert.deepEqual(orderOf(later, earlier), [1, 2]);
+  // Of what an earlier run has left in the spool no time is known, and ids of the state are given in order.
+  assert.deepEqual(orderOf(form(3, "/a.log.1", 9n), form(2, "/gone", 0n), form(1, "/a.log.2", 8n)), [1, 2, 3]);
+});
+
 test("nothing of a path that is held is taken until it is released as often, and then the oldest comes first", () => {
   let filled = 0;
   const queue = new ReadyQueue(() => {

@@ -1,3 +1,5 @@
+import { basename } from "node:path";
+import { compareForms } from "./copies.ts";
 import type { TailedFile } from "./tailed_file.ts";
 
 /** Unread bytes from which a file counts as behind: two reads of it. */
@@ -50,6 +52,11 @@ export class ReadyQueue {
     if (file !== next) this.#lineOf(next).add(next);
     file.queued = false;
     return file;
+  }
+
+  /** Whether a file that was taken has to wait: for an older one of its path, or for the release of that. */
+  mustWait(file: TailedFile): boolean {
+    return this.#held.has(file.path) || this.#oldestLike(file) !== file;
   }
 
   /** Nothing of a path can be taken until it is released as often: what comes first of it is being looked for. */
@@ -108,11 +115,30 @@ export class ReadyQueue {
   }
 }
 
-/** Whether what a file holds was written before what another one does that is shipped under the same path. */
+/**
+ * Whether what a file holds was written before what another one does that is shipped under the same path: the one that still
+ * has the name is the newest, the others were written to their ends one after the other.
+ */
 function isOlder(one: TailedFile, other: TailedFile): boolean {
   const isRotated = !one.names.has(one.path);
   if (isRotated === other.names.has(other.path)) return isRotated;
-  return isRotated && one.mtimeNs < other.mtimeNs;
+  if (!isRotated) return false;
+  // Of what an earlier run has left in the spool, no time is known; files get their ids in their order.
+  if (one.mtimeNs === 0n || other.mtimeNs === 0n) return one.id < other.id;
+  if (one.mtimeNs !== other.mtimeNs) return one.mtimeNs < other.mtimeNs;
+  // Times of modification move with the ticks of the kernel's clock.
+  return (compareByName(one, other) || one.seenAt - other.seenAt) < 0;
+}
+
+function compareByName(one: TailedFile, other: TailedFile): number {
+  const original = basename(one.path);
+  for (const name of one.names) {
+    for (const another of other.names) {
+      const compared = compareForms(basename(name), basename(another), original);
+      if (compared !== 0) return compared;
+    }
+  }
+  return 0;
 }
 
 /** First in, first out. */

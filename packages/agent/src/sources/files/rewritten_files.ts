@@ -46,7 +46,10 @@ export class RewrittenFiles {
     // Of what has grown beyond its old position again, nobody can tell how much there was before.
     if (!truncated) file.size = position.offset;
     const isFollowed = (key: string): boolean => names.of(key) !== undefined;
-    const copy = copies.take(file) ?? findCopy(file, roots, isFollowed);
+    const copy = copies.take(
+      file,
+      findCopy(file, roots, (key) => isFollowed(key) || copies.holds(key)),
+    );
     const useful = copy?.reaches === true && !isFollowed(inodeKey(copy.dev, copy.ino));
     emit({ name: "file_truncated", path, offset: position.offset, recovered: useful ? copy.path : undefined });
     const itsNames = names.release(file);

@@ -19,6 +19,9 @@ interface SpoolReaderOptions {
   readonly readAhead: number;
   readonly emit: (event: AgentEvent) => void;
   readonly clock: () => number;
+  /** Nothing of a path is to be read until it is released: what comes first of it is being unpacked. */
+  readonly hold: (path: string) => void;
+  readonly release: (path: string) => void;
   /** A file may have something to read. */
   readonly onReady: (file: TailedFile) => void;
   /** A segment does not hold what it should. */
@@ -42,6 +45,8 @@ export class SpoolReader {
   readonly #unpacking = new Set<SpooledFile>();
   /** Files whose turn it was while others were being read. */
   readonly #waiting = new Set<SpooledFile>();
+  /** Files that hold what is newer of their logs: it is their turn, and they cannot be read yet. */
+  readonly #holding = new Set<SpooledFile>();
   #retryAt = 0;
   #closed = false;
 
@@ -58,6 +63,7 @@ export class SpoolReader {
   wants(item: SpooledFile): void {
     if (item.file.position.offset >= item.end || this.#reading.has(item)) return;
     this.#waiting.add(item);
+    this.#hold(item);
     this.poll(this.#options.clock());
   }
 
@@ -80,6 +86,7 @@ export class SpoolReader {
     this.#waiting.delete(item);
     this.#reading.delete(item);
     item.unpackedTo = 0;
+    this.#letGo(item);
     this.#next();
   }
 
@@ -104,16 +111,33 @@ export class SpoolReader {
 
   #next(): void {
     for (const item of this.#waiting) {
-      if (this.#reading.size >= MAX_UNPACKED || this.#closed) return;
+      if (this.#closed) return;
+      if (this.#reading.size >= MAX_UNPACKED && !this.#isHeldBy(item)) continue;
       this.#waiting.delete(item);
       this.#reading.add(item);
       void this.#unpack(item, item.file.position.offset + this.#options.readAhead);
     }
   }
 
+  /** Whether a file that is being read waits for another one: that must not wait for it. */
+  #isHeldBy({ file }: SpooledFile): boolean {
+    return [...this.#reading].some((other) => other.file.path === file.path);
+  }
+
+  #hold(item: SpooledFile): void {
+    if (this.#holding.has(item)) return;
+    this.#holding.add(item);
+    this.#options.hold(item.file.path);
+  }
+
+  #letGo(item: SpooledFile): void {
+    if (this.#holding.delete(item)) this.#options.release(item.file.path);
+  }
+
   async #unpack(item: SpooledFile, until: number): Promise<void> {
     if (this.#unpacking.has(item)) return;
     this.#unpacking.add(item);
+    this.#hold(item);
     const { hot, emit, clock, onReady } = this.#options;
     const { file } = item;
     let fd = -1;
@@ -136,6 +160,8 @@ export class SpoolReader {
     } finally {
       if (fd >= 0) closeSync(fd);
       this.#unpacking.delete(item);
+      // Nothing holds up a log for ever: what cannot be unpacked comes later, in whatever order.
+      this.#letGo(item);
     }
   }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -11,7 +11,7 @@ import { FileSet } from "./file_set.ts";
 
 /** A state as an agent left it that was killed while it copied a deleted file of `size` bytes, acknowledged up to byte 4. */
 function killed(t: TestContext, size: number) {
-  const root = mkdtempSync(join(tmpdir(), "spooled-"));
+  const root = realpathSync(mkdtempSync(join(tmpdir(), "spooled-")));
   mkdirSync(join(root, "logs"));
   const state = StateStore.open(join(root, "state"));
   const id = state.addFile({
@@ -26,12 +26,13 @@ function killed(t: TestContext, size: number) {
   state.beginSpool(id, size);
   const store = new SegmentStore({ directory: state.directory, records: state.spool, limit: 1e9 });
   const events: AgentEvent[] = [];
+  const log = join(root, "logs/a.log");
   const begin = (): FileSet => {
     const files = new FileSet({
       roots: [join(root, "logs")],
       includes: (path) => path.endsWith(".log"),
       prunes: () => false,
-      lookback: "resume",
+      lookback: "start",
       limits: { maxPart: 1000, maxLine: 10_000 },
       maxOpenFiles: 10,
       state,
@@ -44,6 +45,7 @@ function killed(t: TestContext, size: number) {
       rmSync(root, { recursive: true, force: true });
     });
     files.adopt([]);
+    files.entry(log, "scan");
     files.scanned();
     return files;
   };
@@ -53,7 +55,7 @@ function killed(t: TestContext, size: number) {
       () => false,
       () => true,
     );
-  return { state, events, id, begin, add };
+  return { state, events, id, log, begin, add };
 }
 
 test("of a file that was noted and not copied yet, everything is lost, counted and forgotten", (t) => {
@@ -93,6 +95,21 @@ test("what a batch held can be read again at once, also over the ends of segment
     await new Promise((resolve) => setImmediate(resolve));
   }
   assert.equal(rest, "four");
+});
+
+test("what is in the spool is read before what came under its name later", async (t) => {
+  const { log, begin, add } = killed(t, 18);
+  await add(0, "one\ntwo\nth");
+  await add(10, "ree\nfour");
+  writeFileSync(log, "five\n");
+  const files = begin();
+  files.preparedRead();
+  let text = "";
+  for (const end = performance.now() + 5000; !text.endsWith("five\n") && performance.now() < end; ) {
+    text += files.next()?.bytes.toString() ?? "";
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal(text, "two\nthree\nfourfive\n");
 });
 
 test("a file of which everything was acknowledged before the agent ended is forgotten without a word", async (t) => {

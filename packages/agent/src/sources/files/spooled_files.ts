@@ -1,3 +1,4 @@
+import { fstatSync } from "node:fs";
 import { SegmentStore } from "../../spool/segment_store.ts";
 import { SPOOLED_DEVICE, type StoredSegment } from "../../state/spool_records.ts";
 import type { KnownFile, StateStore, StoredBatch } from "../../state/state_store.ts";
@@ -23,6 +24,9 @@ interface SpooledFilesOptions {
   readonly hot: HotFiles;
   readonly emit: (event: AgentEvent) => void;
   readonly clock: () => number;
+  /** Nothing of a path is to be read until it is released: what comes first of it is being unpacked. */
+  readonly hold: (path: string) => void;
+  readonly release: (path: string) => void;
   /** A file may have something to read. */
   readonly onReady: (file: TailedFile) => void;
   /** Everything of a file was acknowledged, or is lost. */
@@ -44,7 +48,7 @@ export class SpooledFiles {
   #polledAt = 0;
 
   constructor(options: SpooledFilesOptions) {
-    const { state, limit, readAhead, hot, emit, clock, onReady } = options;
+    const { state, limit, readAhead, hot, emit, clock, hold, release, onReady } = options;
     this.#options = options;
     const store = new SegmentStore({ directory: state.directory, records: state.spool, limit });
     this.#store = store;
@@ -67,6 +71,8 @@ export class SpooledFiles {
       readAhead,
       emit,
       clock,
+      hold,
+      release,
       onReady,
       onDamaged: (item, segment, reason) => this.#damaged(item, segment, reason),
     });
@@ -221,6 +227,7 @@ export class SpooledFiles {
     const item: SpooledFile = { file, segments, dropped: [], end, source: fd !== undefined, unpackedTo: 0 };
     this.#items.set(file, item);
     if (fd !== undefined) {
+      file.mtimeNs = fstatSync(fd, { bigint: true }).mtimeNs;
       hot.add(file, fd);
       // What is damaged is copied again.
       if (bad.length > 0) this.#copyAnew(item, bad);

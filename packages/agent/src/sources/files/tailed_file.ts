@@ -30,6 +30,14 @@ export type Presence =
   /** It has no name any more. */
   | "deleted";
 
+let moments = 0;
+
+/** The number of a moment, higher than that of every earlier one: it tells what was looked at before what. */
+export function moment(): number {
+  moments += 1;
+  return moments;
+}
+
 /** Keys of the registries: device and inode number. */
 export function inodeKey(dev: bigint, ino: bigint): string {
   return `${dev}:${ino}`;
@@ -61,7 +69,13 @@ export class TailedFile implements ChunkSource {
   /** Every name that it is known by now. */
   readonly names = new Set<string>();
   presence: Presence = "present";
-  head: Head;
+  #head: Head;
+  /** When what it holds was first seen: a number that only grows, and that no other file has. See {@link moment}. */
+  seenAt = moment();
+  /** Bytes of the head that the state has. */
+  headNoted = 0;
+  /** What is older of its log, than what it holds, was looked for in this run. */
+  olderMet = false;
   /** Up to here it was read and handed on. */
   position: Checkpoint;
   /** Up to here everything was acknowledged. */
@@ -118,10 +132,20 @@ export class TailedFile implements ChunkSource {
     this.ino = init.ino;
     this.born = init.born ?? 0n;
     this.path = init.path;
-    this.head = init.head;
+    this.#head = init.head;
     this.position = init.position;
     this.checkpoint = init.position;
     this.#onAcknowledged = init.onAcknowledged;
+  }
+
+  get head(): Head {
+    return this.#head;
+  }
+
+  set head(head: Head) {
+    // Until then it was empty: what it held before, and lost to a copy, nobody knows.
+    if (this.#head.length === 0 && head.length > 0) this.seenAt = moment();
+    this.#head = head;
   }
 
   get key(): string {
