@@ -3,14 +3,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import { trustedPath } from "@logdna-agent/confinement";
 import { JsonEncoder } from "./batch/json_encoder.ts";
 import { OtlpEncoder } from "./batch/otlp_encoder.ts";
-import { OtlpFormat } from "./batch/otlp_format.ts";
+import type { OtlpFormat } from "./batch/otlp_format.ts";
 import type { Chunk } from "./chunk.ts";
-import { type Config, readKey } from "./config/mod.ts";
+import type { Config } from "./config/mod.ts";
 import { MASK } from "./config/secret.ts";
-import { IngestionKey } from "./delivery/ingestion_key.ts";
-import { headerSecrets, otlpProtocol } from "./delivery/otlp_protocol.ts";
+import { headerSecrets } from "./delivery/otlp_protocol.ts";
+import type { Outlet } from "./delivery/outlet.ts";
 import { Quarantine } from "./delivery/quarantine.ts";
-import { type Destination, Transport } from "./delivery/transport.ts";
+import type { Transport } from "./delivery/transport.ts";
 import { Pipeline, type PipelineOptions } from "./pipeline.ts";
 import { LogDirectory } from "./rules/log_directory.ts";
 import { createPathRules } from "./rules/path_rules.ts";
@@ -18,11 +18,10 @@ import { FileSet } from "./sources/files/file_set.ts";
 import type { Lookback } from "./sources/files/first_position.ts";
 import type { NamelessFile } from "./sources/files/hot_files.ts";
 import { inodeKey } from "./sources/files/tailed_file.ts";
-import { StateStore, type StoredBatch } from "./state/state_store.ts";
+import type { StateStore, StoredBatch } from "./state/state_store.ts";
 import { accountingOf } from "./status/accounting.ts";
 import { type Backlog, unaccounted } from "./status/report.ts";
 import type { Telemetry } from "./telemetry/mod.ts";
-import { USER_AGENT, VERSION } from "./version.ts";
 import { createWatcher, type Watcher, type WatchReport } from "./watch/mod.ts";
 
 /** Back-off after failures. The cap is short because while attempts fail an agent makes one request at a time. */
@@ -33,6 +32,12 @@ const SLOW_RETRY_MS = 10_000;
 const TRIAL_MS = 1000;
 /** How often the state is told that the agent is alive; what is born later counts as new after a restart. */
 const ALIVE_MS = 30_000;
+
+/** What an agent works with that can turn out not to be usable, and so is there before an agent that works is ended for it. */
+export interface AgentMeans {
+  readonly state: StateStore;
+  readonly outlet: Outlet;
+}
 
 /**
  * The agent as it runs with one configuration: the watcher tells the files, the pipeline asks them for chunks and moves
@@ -50,17 +55,18 @@ export class Agent {
   #alive: NodeJS.Timeout | undefined;
 
   /**
+   * @param means what it works with: the state, which the caller closes, and the way to the server.
    * @param lookback where reading begins in files that are there.
-   * @param nameless what an agent that ended before this one in the same process held open.
-   * @throws {StateError | TransportError} when the state or the CA file cannot be used.
+   * @throws an error of SQLite when the state cannot be read.
    */
   constructor(
     config: Config,
     telemetry: Telemetry,
+    { state, outlet }: AgentMeans,
     lookback: Lookback = config.lookback,
-    nameless: readonly NamelessFile[] = [],
     onRootAppeared: (root: string) => void = () => undefined,
   ) {
+    const { key, otlp } = outlet;
     this.#onRootAppeared = onRootAppeared;
     this.#telemetry = telemetry;
     const { emit } = telemetry;
@@ -72,38 +78,8 @@ export class Agent {
       exclude: config.excludeGlobs,
       excludeRegex: config.excludeRegexes,
     });
-    const key = new IngestionKey({
-      key: config.key,
-      path: config.keyPath,
-      parse: readKey,
-      emit,
-      conceal: telemetry.conceal,
-    });
-    const otlp = config.output === "otlp" ? new OtlpFormat({ ...config, version: VERSION }) : undefined;
-    const revealKey = (): string => key.reveal();
-    const destination: Destination = {
-      host: config.host,
-      port: config.port,
-      endpoint: config.endpoint,
-      useSsl: config.useSsl,
-      key: revealKey,
-      hostname: config.hostname,
-      ip: config.ip,
-      mac: config.mac,
-      tags: config.tags,
-      timeoutMs: config.ingestTimeout,
-      maxSockets: config.maxInFlight,
-      userAgent: USER_AGENT,
-      caFile: config.caFile,
-      caDir: config.caDir,
-      clientCertFile: config.clientCertFile,
-      clientKeyFile: config.clientKeyFile,
-      proxy: config.proxy,
-      onRenewal: (problem) =>
-        emit(problem === undefined ? { name: "certificates_renewed" } : { name: "certificates_unusable", problem }),
-    };
-    this.#transport = new Transport(destination, otlp && otlpProtocol({ ...config, key: revealKey }));
-    this.#state = StateStore.open(config.dbPath);
+    this.#transport = outlet.transport;
+    this.#state = state;
     this.#left = this.#state.batches();
     this.#files = new FileSet({
       roots: rules.roots,
@@ -118,7 +94,6 @@ export class Agent {
       onReady: () => this.#pipeline.wake(),
       excludedInodes: ownLog(),
     });
-    this.#files.adopt(nameless);
     const headers = config.headers.flatMap(headerSecrets);
     const quarantine = new Quarantine({
       directory: config.dbPath,
@@ -150,8 +125,13 @@ export class Agent {
     });
   }
 
-  /** Finds the files, sends again what an earlier run had under way, and follows from then on. */
-  async start(): Promise<void> {
+  /**
+   * Finds the files, sends again what an earlier run had under way, and follows from then on. An agent that cannot is to be
+   * stopped.
+   * @param nameless what an agent that ended before this one in the same process held open.
+   */
+  async start(nameless: readonly NamelessFile[] = []): Promise<void> {
+    this.#files.adopt(nameless);
     await this.#watcher.start();
     await this.#files.prepareAgain(this.#left);
     this.#files.scanned();
@@ -184,7 +164,6 @@ export class Agent {
     const nameless = this.#files.close(goesOn);
     this.#transport.close();
     if (!restarts) this.#stayAlive();
-    this.#state.close();
     return { complete, nameless };
   }
 

@@ -57,6 +57,10 @@ export const EVENTS = {
     level: "error",
     message: (e) => `Cannot start: ${e.reason}`,
   }),
+  start_delayed: event<{ reason: string; inMs: number }>({
+    level: "error",
+    message: (e) => `Cannot begin: ${e.reason} Nothing is read meanwhile; it is tried again in ${seconds(e.inMs)}.`,
+  }),
   confined: event<{
     layers: readonly string[];
     uid: number;
