@@ -178,6 +178,7 @@ export class Agent {
     gauge("directories_watched", this.#watcher.stats().directories);
     gauge("requests_in_flight", this.#pipeline.inFlight);
     gauge("bytes_in_flight", this.#pipeline.bytesInFlight);
+    gauge("bytes_unaccounted", unaccounted(accountingOf(this.#telemetry.snapshot())));
     const backlog = this.#files.backlog();
     gauge("bytes_behind", backlog.bytes);
     return backlog;
@@ -186,7 +187,7 @@ export class Agent {
   #stayAlive(): void {
     const { emit } = this.#telemetry;
     this.measure();
-    const missing = unaccounted(accountingOf(this.#telemetry.snapshot()));
+    const missing = this.#telemetry.snapshot().gauges.bytes_unaccounted;
     if (missing !== 0) emit({ name: "accounting_mismatch", bytes: missing });
     try {
       this.#state.setAlive(Date.now());

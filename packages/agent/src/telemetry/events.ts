@@ -325,6 +325,7 @@ export const EVENTS = {
     level: "error",
     message: (e) =>
       `${e.bytes} bytes that were read are not accounted for: this is a mistake of the agent, please report it with what its log says before.`,
+    count: (_, counting) => counting.add("accounting_mismatches", 1),
   }),
   own_log_skipped: event<{ path: string }>({
     level: "info",

@@ -10,7 +10,7 @@ import { UNTOLD_POLL_MS } from "./poll_timer.ts";
 import { SpoolLosses } from "./spool_losses.ts";
 import { SpoolReader } from "./spool_reader.ts";
 import { SpoolWriter } from "./spool_writer.ts";
-import { isDroppable, type SpooledFile } from "./spooled_file.ts";
+import { roomIn, type SpooledFile } from "./spooled_file.ts";
 import type { TailedFile } from "./tailed_file.ts";
 
 interface SpooledFilesOptions {
@@ -274,20 +274,11 @@ export class SpooledFiles {
     if (this.#items.has(file)) onReady(file);
   }
 
-  /** Drops the oldest segments until so many bytes are free. */
+  /** Drops the oldest segments, so that so many bytes are free; none where that is not enough. */
   #makeRoom(bytes: number): boolean {
-    const enough = this.#store.bytes - bytes;
-    while (this.#store.bytes > enough) {
-      let oldest: { readonly item: SpooledFile; readonly segment: StoredSegment } | undefined;
-      for (const item of this.#items.values()) {
-        const segment = item.segments.find((candidate) => isDroppable(item, candidate));
-        if (segment !== undefined && (oldest === undefined || segment.id < oldest.segment.id))
-          oldest = { item, segment };
-      }
-      if (oldest === undefined) return false;
-      this.#drop(oldest.item, oldest.segment);
-    }
-    return true;
+    const room = roomIn(this.#items.values(), bytes);
+    for (const { item, segment } of room ?? []) this.#drop(item, segment);
+    return room !== undefined;
   }
 
   #drop(item: SpooledFile, segment: StoredSegment): void {

@@ -95,7 +95,7 @@ test("a start with a clock that is not set yet does not make the next one forget
   const state = StateStore.open(temporary(t, tmpdir()));
   t.after(() => state.close());
   writeFileSync(log, "a\n");
-  const start = (now: number): void => run(state, logs, log, [], () => now).close();
+  const start = (now: number): void => void run(state, logs, log, [], () => now).close();
   const known = (): number => state.files().length;
   const now = Date.now();
   const DAY_MS = 86_400_000;
