@@ -1,5 +1,5 @@
 import { SPOOLED_DEVICE } from "../state/spool_records.ts";
-import type { StateStore } from "../state/state_store.ts";
+import type { KnownFile, StateStore } from "../state/state_store.ts";
 import type { SegmentHeader } from "./segment_header.ts";
 import type { SegmentStore, Stray } from "./segment_store.ts";
 
@@ -33,13 +33,15 @@ export function adoptOrphans(state: StateStore, store: SegmentStore): Adoption {
   state.transaction(() => {
     for (const group of Map.groupBy(orphans, fileOf).values()) {
       group.sort((a, b) => a.header.start - b.header.start);
-      const known = knownOf(state, group);
-      let adopted: Orphan[] = [];
+      const [some] = group;
+      if (some === undefined) continue;
+      const known = knownOf(state, some);
+      const adopted: Orphan[] = [];
       for (const orphan of group) {
         // Of one file no two segments hold the same bytes, unless somebody copied one.
         if ([...known.ranges, ...adopted.map(({ header }) => header)].some((range) => overlaps(range, orphan.header)))
           aside.push(store.setAside(orphan.id, "what it holds is there already"));
-        else adopted = [...adopted, orphan];
+        else adopted.push(orphan);
       }
       const [first] = adopted;
       if (first === undefined) continue;
@@ -58,15 +60,13 @@ function fileOf({ header: { state, fileId, path } }: Orphan): string {
 /** The file that segments are of where this state knows it, and what it has of it. */
 function knownOf(
   state: StateStore,
-  [orphan]: readonly Orphan[],
+  { header }: Orphan,
 ): { fileId: number | undefined; ranges: readonly { readonly start: number; readonly end: number }[] } {
-  const header = orphan?.header;
-  const file =
-    header?.state === state.spool.identity()
-      ? state.files().find(({ id, dev, path }) => id === header.fileId && dev === SPOOLED_DEVICE && path === header.path)
-      : undefined;
-  if (file === undefined) return { fileId: undefined, ranges: [] };
-  return { fileId: file.id, ranges: state.spool.segments().filter(({ fileId }) => fileId === file.id) };
+  const isSame = ({ id, dev, path }: KnownFile): boolean =>
+    id === header.fileId && dev === SPOOLED_DEVICE && path === header.path;
+  const file = header.state === state.spool.identity() ? state.files().find(isSame) : undefined;
+  const ranges = state.spool.segments().filter(({ fileId }) => fileId === file?.id);
+  return { fileId: file?.id, ranges };
 }
 
 function addFile(state: StateStore, { id, header }: Orphan): number {

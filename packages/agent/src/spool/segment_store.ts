@@ -4,9 +4,11 @@ import {
   chmodSync,
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   openSync,
   readdirSync,
+  readSync,
   renameSync,
   type Stats,
   statfsSync,
@@ -17,6 +19,14 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { constants as zlib, zstdCompress, zstdDecompress } from "node:zlib";
 import type { SpoolRecords, StoredSegment } from "../state/spool_records.ts";
+import type { Orphan } from "./orphans.ts";
+import {
+  decodeHeader,
+  encodeHeader,
+  MAX_HEADER_BYTES,
+  type SegmentHeader,
+  type SegmentOrigin,
+} from "./segment_header.ts";
 
 const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
@@ -31,6 +41,7 @@ const RESERVE = { part: 0.05, bytes: 64 * 1024 * 1024 } as const;
 /** Every name of the spool. Segments are `spool-ID.zst`; one that is being written ends in `.tmp`. */
 const NAME = /^spool-/;
 const TEMPORARY = /^spool-[\w-]+\.tmp$/;
+const SEGMENT = /^spool-([1-9]\d{0,14})\.zst$/;
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 /** Writing waits for the disk, data and attributes (O_SYNC of open(2)): under Node's permissions fsync(2) is not to be had. */
 const WRITE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_SYNC;
@@ -70,6 +81,7 @@ export interface Stray {
  *
  * A segment is written under a temporary name, made durable, noted in the state, and only then given its name. So after a
  * crash at any moment there are: temporary files, which are removed; notes without a file, which are removed; and whole segments.
+ * Each says at its beginning what it holds, so that it outlives the state.
  */
 export class SegmentStore {
   readonly #options: SegmentStoreOptions;
@@ -97,33 +109,75 @@ export class SegmentStore {
   }
 
   /**
-   * Compares what is noted with what is there. Temporary files are removed, and so is what has a segment's name and is none of
-   * the agent's; links are never followed.
-   * @returns the segments that can be read, why each of the others cannot, and what else was removed.
-   * @throws a system error when the directory cannot be listed.
+   * Looks for what is there and not noted. Temporary files are removed, and so are segments that were done with, and what no
+   * agent can have put there; what says nothing of itself is set aside. Links are never followed.
+   * @returns the segments that say what they hold, and what else was found.
+   * @throws a system error when the directory cannot be listed, or an error of SQLite.
    */
-  check(): { whole: StoredSegment[]; damaged: { segment: StoredSegment; reason: string }[]; strays: Stray[] } {
+  orphans(): { orphans: Orphan[]; strays: Stray[] } {
     const { directory, records } = this.#options;
-    const whole: StoredSegment[] = [];
-    const damaged: { segment: StoredSegment; reason: string }[] = [];
+    const orphans: Orphan[] = [];
     const strays: Stray[] = [];
-    const noted = records.segments();
-    const names = new Set(noted.map(nameOf));
+    const names = new Set(records.segments().map(nameOf));
     for (const name of readdirSync(directory)) {
       if (!NAME.test(name) || names.has(name)) continue;
       const path = join(directory, name);
-      const removed = tryTo(() => unlinkSync(path));
-      if (TEMPORARY.test(name) && removed === undefined) continue;
-      strays.push({ path, reason: removed ?? "the state does not know it" });
+      if (TEMPORARY.test(name)) {
+        const failed = tryTo(() => unlinkSync(path));
+        if (failed !== undefined) strays.push({ path, reason: failed });
+        continue;
+      }
+      const found = lookAt(path);
+      const id = Number(SEGMENT.exec(name)?.[1] ?? 0);
+      if (found.kind === "unreadable") strays.push({ path, reason: found.reason });
+      else if (found.kind === "planted") {
+        const failed = tryTo(() => unlinkSync(path));
+        strays.push({
+          path,
+          reason: `${found.reason}${failed === undefined ? "" : `, and cannot be removed (${failed})`}`,
+        });
+      } else if (found.header === undefined || id === 0)
+        strays.push(this.#putAside(name, "it does not say what it is of"));
+      else if (!this.#isDone(id, found.header)) orphans.push({ id, header: found.header, size: found.size });
+      else tryTo(() => unlinkSync(path));
     }
-    for (const segment of noted) {
+    return { orphans, strays };
+  }
+
+  /** What is not noted, and cannot be, is kept under a name that is none of a segment's. */
+  setAside(id: number, reason: string): Stray {
+    return this.#putAside(nameOf({ id }), reason);
+  }
+
+  #putAside(name: string, reason: string): Stray {
+    const { directory } = this.#options;
+    const path = join(directory, name);
+    const aside = join(directory, `aside-${randomUUID()}-${name}`);
+    const failed = tryTo(() => renameSync(path, aside));
+    return { path, reason: failed === undefined ? `${reason}; it is kept as ${aside}` : `${reason} (${failed})` };
+  }
+
+  /** Whether this very state has known a segment and let it go: a power loss can bring such a one back. */
+  #isDone(id: number, { state }: SegmentHeader): boolean {
+    const { records } = this.#options;
+    return state === records.identity() && id <= records.lastId();
+  }
+
+  /**
+   * Compares what is noted with what is there.
+   * @returns the segments that can be read, and why each of the others cannot.
+   */
+  check(): { whole: StoredSegment[]; damaged: { segment: StoredSegment; reason: string }[] } {
+    const whole: StoredSegment[] = [];
+    const damaged: { segment: StoredSegment; reason: string }[] = [];
+    for (const segment of this.#options.records.segments()) {
       const reason = this.#problemOf(segment);
       if (reason === undefined) {
         this.#bytes += segment.size;
         whole.push(segment);
       } else damaged.push({ segment, reason });
     }
-    return { whole, damaged, strays };
+    return { whole, damaged };
   }
 
   /**
@@ -134,13 +188,15 @@ export class SegmentStore {
    * @throws {NoRoom}
    */
   async write(
-    whole: { readonly fileId: number; readonly start: number; readonly bytes: Buffer },
+    whole: { readonly fileId: number; readonly start: number; readonly bytes: Buffer; readonly origin: SegmentOrigin },
     makeRoom: (size: number) => boolean,
     isWanted: () => boolean,
   ): Promise<StoredSegment | undefined> {
-    const { directory, records, limit } = this.#options;
-    const { fileId, start, bytes } = whole;
-    const packed = await compress(bytes, { params: { [zlib.ZSTD_c_checksumFlag]: 1 } });
+    const { directory, limit } = this.#options;
+    const { fileId, start, bytes, origin } = whole;
+    const run = { fileId, start, end: start + bytes.length };
+    const content = await compress(bytes, { params: { [zlib.ZSTD_c_checksumFlag]: 1 } });
+    const packed = Buffer.concat([this.#headerOf({ ...run, ...origin }), content]);
     const size = packed.length;
     if (!isWanted()) return undefined;
     if (this.#bytes + size > limit && !makeRoom(this.#bytes + size - limit)) throw new NoRoom("RETRY_DISK_LIMIT");
@@ -155,8 +211,7 @@ export class SegmentStore {
         unlinkSync(temporary);
         return undefined;
       }
-      const run = { fileId, start, end: start + bytes.length, size };
-      segment = { ...run, id: records.add(run) };
+      segment = { ...run, size, id: this.#freeId({ ...run, size }) };
       this.#bytes += size;
       renameSync(temporary, join(directory, nameOf(segment)));
       // Of a file that was renamed, a synchronous write makes the name durable, too.
@@ -168,6 +223,25 @@ export class SegmentStore {
       throw new NoRoom(codeOf(error), error);
     } finally {
       await file?.close();
+    }
+  }
+
+  /** @throws {NoRoom} */
+  #headerOf(header: Omit<SegmentHeader, "state">): Buffer {
+    try {
+      return encodeHeader({ ...header, state: this.#options.records.identity() });
+    } catch (error) {
+      throw new NoRoom(codeOf(error), error);
+    }
+  }
+
+  /** Notes a segment under an id whose name is free: what could not be adopted may have it. */
+  #freeId(run: Omit<StoredSegment, "id">): number {
+    const { directory, records } = this.#options;
+    for (;;) {
+      const id = records.add(run);
+      if (!existsSync(join(directory, nameOf({ id })))) return id;
+      records.remove(id);
     }
   }
 
@@ -260,6 +334,31 @@ export class SegmentStore {
 
 function nameOf({ id }: Pick<StoredSegment, "id">): string {
   return `spool-${id}.zst`;
+}
+
+/** What has the name of a segment and is not noted. */
+type Found =
+  | { readonly kind: "whole"; readonly size: number; readonly header: SegmentHeader | undefined }
+  /** No agent can have put it there. */
+  | { readonly kind: "planted"; readonly reason: string }
+  | { readonly kind: "unreadable"; readonly reason: string };
+
+function lookAt(path: string): Found {
+  let fd = -1;
+  try {
+    fd = openSync(path, READ);
+    const stat = fstatSync(fd);
+    const problem = stat.size === 0 && stat.isFile() ? "it is empty" : problemOf(stat, stat.size);
+    if (problem !== undefined) return { kind: "planted", reason: problem };
+    const beginning = Buffer.alloc(Math.min(stat.size, MAX_HEADER_BYTES));
+    const length = readSync(fd, beginning, 0, beginning.length, 0);
+    return { kind: "whole", size: stat.size, header: decodeHeader(beginning.subarray(0, length)) };
+  } catch (error) {
+    const code = codeOf(error);
+    return { kind: code === "ELOOP" || code === "ENXIO" ? "planted" : "unreadable", reason: reasonOf(code) };
+  } finally {
+    if (fd >= 0) closeSync(fd);
+  }
 }
 
 function problemOf(stat: Stats, size: number): string | undefined {

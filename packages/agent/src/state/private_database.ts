@@ -81,7 +81,7 @@ function explainOpening(path: string, error: unknown): string {
   if (isFull(error))
     return `Cannot write the state in ${path}: the disk is full. Free some space, or give a directory elsewhere with --db-path.`;
   if (message.includes("not a database") || message.includes("malformed"))
-    return `The state in ${path} is damaged (${message}). Move it away and start again: files are then treated as unknown (see --lookback).`;
+    return `The state in ${path} is damaged (${message}). Move it away and start again: files are then treated as unknown (see --lookback). Leave the files spool-* where they are: what they hold of deleted files is sent.`;
   return `Cannot open the state in ${path}: ${message}.`;
 }
 

@@ -235,6 +235,11 @@ export const EVENTS = {
     message: (e) =>
       `${plural(e.files, "deleted file")} waited on disk, in ${plural(e.bytes, "byte")}; what is not acknowledged of them is sent.`,
   }),
+  spool_adopted: event<{ files: number; segments: number }>({
+    level: "warn",
+    message: (e) =>
+      `${plural(e.files, "deleted file")} waited on disk that the state did not know, in ${plural(e.segments, "part")}: all that is there is sent, also lines that were sent before.`,
+  }),
   spool_dropped: event<{ path: string; bytes: number; limit: number }>({
     level: "error",
     message: (e) =>
@@ -254,7 +259,7 @@ export const EVENTS = {
   }),
   spool_stray: event<{ path: string; reason: string }>({
     level: "warn",
-    message: (e) => `${e.path} has the name of a part of a deleted file and is none of this agent's: ${e.reason}.`,
+    message: (e) => `${e.path} has the name of a part of a deleted file and cannot be used: ${e.reason}.`,
     key: byPath,
   }),
   spool_unwritable: event<{ code: string }>({

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { fstatSync, readSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { SegmentOrigin } from "../../spool/segment_header.ts";
 import { NoRoom, type SegmentStore } from "../../spool/segment_store.ts";
 import type { StateStore } from "../../state/state_store.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
@@ -146,7 +147,12 @@ export class SpoolWriter {
       const item = of(file) ?? begin(file, size);
       const bytes = await this.#read(file, from, Math.min(size - from, store.segmentBytes));
       if (bytes === undefined || bytes.length === 0) return;
-      const run = { fileId: file.id, start: from, bytes: bytes.length < size - from ? wholeLines(bytes) : bytes };
+      const run = {
+        fileId: file.id,
+        start: from,
+        bytes: bytes.length < size - from ? wholeLines(bytes) : bytes,
+        origin: originOf(file, size),
+      };
       const segment = await store.write(run, makeRoom, () => this.#isOpen(file));
       if (segment === undefined) return;
       // It was read to its end meanwhile.
@@ -183,6 +189,11 @@ export class SpoolWriter {
     this.#stalledUntil = clock() + STALLED_MS;
     emit({ name: "spool_unwritable", code });
   }
+}
+
+function originOf({ path, head, checkpoint }: TailedFile, size: number): SegmentOrigin {
+  const { offset, lineStart, part } = checkpoint;
+  return { path, size, headLength: head.length, headCrc: head.crc, offset, lineStart, part };
 }
 
 /** Without the beginning of a line at the end, where there are lines: a segment may be dropped without the next one. */

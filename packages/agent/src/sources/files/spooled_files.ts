@@ -1,3 +1,4 @@
+import { adoptOrphans } from "../../spool/orphans.ts";
 import { SegmentStore } from "../../spool/segment_store.ts";
 import { SPOOLED_DEVICE, type StoredSegment } from "../../state/spool_records.ts";
 import type { KnownFile, StateStore, StoredBatch } from "../../state/state_store.ts";
@@ -100,8 +101,8 @@ export class SpooledFiles {
     const { state, emit } = this.#options;
     const taken = new Set<number>();
     try {
-      const { whole, damaged, strays } = this.#store.check();
-      for (const { path, reason } of strays) emit({ name: "spool_stray", path, reason });
+      this.#adopt();
+      const { whole, damaged } = this.#store.check();
       const sizes = state.spool.sizes();
       for (const known of state.files()) {
         if (known.dev !== SPOOLED_DEVICE) continue;
@@ -198,6 +199,18 @@ export class SpooledFiles {
   async close(): Promise<void> {
     this.#reader.close();
     await this.#writer.close();
+  }
+
+  /** Takes over what is in the spool and the state does not know; on a full disk that waits until the next start. */
+  #adopt(): void {
+    const { state, emit } = this.#options;
+    try {
+      const { files, segments, strays } = adoptOrphans(state, this.#store);
+      for (const { path, reason } of strays) emit({ name: "spool_stray", path, reason });
+      if (segments > 0) emit({ name: "spool_adopted", files, segments });
+    } catch (error) {
+      emit({ name: "spool_unreadable", path: state.directory, code: errnoName(error) });
+    }
   }
 
   #take(
