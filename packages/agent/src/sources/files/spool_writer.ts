@@ -14,7 +14,7 @@ import type { TailedFile } from "./tailed_file.ts";
 interface SpoolWriterOptions {
   readonly state: Pick<StateStore, "spool">;
   readonly store: SegmentStore;
-  readonly hot: HotFiles;
+  readonly hot: Pick<HotFiles, "files" | "isCrowded">;
   readonly emit: (event: AgentEvent) => void;
   readonly clock: () => number;
   /** What is known of the spooling of a file. */
@@ -125,15 +125,19 @@ export class SpoolWriter {
   }
 
   async #copyWanted(): Promise<void> {
-    try {
-      for (let file = this.#wanted[0]; file !== undefined; file = this.#wanted[0]) {
+    let failed: unknown;
+    for (let file = this.#wanted[0]; file !== undefined; file = this.#wanted[0]) {
+      try {
         await this.#copy(file);
-        this.#wanted.shift();
+      } catch (error) {
+        failed = error;
+        // Where there is no room, there is none for the others. One that cannot be read is no reason against them.
+        if (error instanceof NoRoom) this.#wanted = [];
       }
-    } catch (error) {
-      this.#wanted = [];
-      if (!this.#closed) this.#stall(error instanceof NoRoom ? error.code : errnoName(error));
+      this.#wanted.shift();
     }
+    if (failed === undefined || this.#closed) return;
+    this.#stall(failed instanceof NoRoom ? failed.code : errnoName(failed));
   }
 
   /** Copies what a file has beyond its checkpoint, from a few bytes before it on, by which the place is recognised. */
