@@ -53,6 +53,7 @@ export class Agent {
   readonly #left: readonly StoredBatch[];
   readonly #onRootAppeared: (root: string) => void;
   #alive: NodeJS.Timeout | undefined;
+  #unaccounted = 0;
 
   /**
    * @param means what it works with: the state, which the caller closes, and the way to the server.
@@ -178,17 +179,24 @@ export class Agent {
     gauge("directories_watched", this.#watcher.stats().directories);
     gauge("requests_in_flight", this.#pipeline.inFlight);
     gauge("bytes_in_flight", this.#pipeline.bytesInFlight);
-    gauge("bytes_unaccounted", unaccounted(accountingOf(this.#telemetry.snapshot())));
+    this.#account();
     const backlog = this.#files.backlog();
     gauge("bytes_behind", backlog.bytes);
     return backlog;
   }
 
+  /** Tells bytes of which nobody knows what became of them, once for each number of them. */
+  #account(): void {
+    const { gauge, emit, snapshot } = this.#telemetry;
+    const bytes = unaccounted(accountingOf(snapshot()));
+    gauge("bytes_unaccounted", bytes);
+    if (bytes !== 0 && bytes !== this.#unaccounted) emit({ name: "accounting_mismatch", bytes });
+    this.#unaccounted = bytes;
+  }
+
   #stayAlive(): void {
     const { emit } = this.#telemetry;
     this.measure();
-    const missing = this.#telemetry.snapshot().gauges.bytes_unaccounted;
-    if (missing !== 0) emit({ name: "accounting_mismatch", bytes: missing });
     try {
       this.#state.setAlive(Date.now());
     } catch (error) {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { appendFileSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { StateStore } from "../src/state/state_store.ts";
 import { mountAt, mountsRefused } from "../src/watch/mounting.ts";
 import { makePlace, type Place, startAgent, startedAgent } from "./agent.ts";
 import { makeAuthority } from "./certificates.ts";
@@ -80,6 +81,68 @@ test("another state directory that cannot be used at SIGHUP changes nothing", as
   appendFileSync(log, "two\n");
   await sink.until(() => sink.texts().includes("two"));
   assert.equal(await agent.stop(), 0);
+});
+
+/** A state that can be opened, and is found damaged when its files are read. */
+function damagedState(directory: string): void {
+  const state = StateStore.open(directory);
+  const checkpoint = { offset: 1, anchor: new Uint8Array(64), lineStart: 1, part: 0 };
+  state.transaction(() => {
+    for (let n = 0; n < 2000; n += 1) {
+      const path = `/var/log/${"x".repeat(100)}-${n}.log`;
+      state.addFile({ dev: 1n, ino: BigInt(n), born: 0n, path, headLength: 0, headCrc: 0, checkpoint });
+    }
+  });
+  state.close();
+  const path = join(directory, "state.sqlite");
+  const bytes = readFileSync(path);
+  bytes.fill(0xff, bytes.length / 2);
+  writeFileSync(path, bytes);
+}
+
+test("another state that is found damaged only when the agent has ended for it: the old one goes on, with what it held open", async (t) => {
+  const place = makePlace();
+  const sink = await openSink(t);
+  const log = join(place.logs, "a.log");
+  const config = join(place.root, "own.yaml");
+  const configure = (state: string): void =>
+    writeFileSync(config, `log:\n  dirs: [${JSON.stringify(place.logs)}]\n  db_path: ${JSON.stringify(state)}\n`);
+  configure(place.state);
+  const env = {
+    LOGDNA_CONFIG_FILE: config,
+    LOGDNA_DB_PATH: undefined,
+    LOGDNA_CONFINEMENT: "off",
+    LOGDNA_SHUTDOWN_TIMEOUT: "300",
+  };
+  const agent = await startedAgent(t, { place, port: sink.port, env });
+  let down = true;
+  sink.behave((_, response) => {
+    if (down) response.writeHead(503).end();
+    return down;
+  });
+  writeFileSync(log, "one\n");
+  await eventually(() => openFiles(agent.pid, place.logs).includes(log), "the file open");
+  unlinkSync(log);
+  const other = join(place.root, "other");
+  damagedState(other);
+  configure(other);
+  agent.child.kill("SIGHUP");
+  const { message } = await agent.logged(({ event }) => event === "config_reload_failed");
+  assert.match(message, /malformed/);
+  down = false;
+  writeFileSync(join(place.logs, "b.log"), "two\n");
+  await sink.until(() => sink.texts().includes("one") && sink.texts().includes("two"));
+  assert.equal(await agent.stop(), 0);
+  assert.deepEqual(sink.texts().toSorted(), ["one", "two"]);
+});
+
+test("a state that is found damaged when it is read ends the start, with what to do", async (t) => {
+  const place = makePlace();
+  damagedState(place.state);
+  const agent = startAgent(t, { place, port: 1 });
+  assert.equal(await agent.ended, 1);
+  const failed = agent.log().find(({ event }) => event === "start_failed");
+  assert.match(failed?.message ?? "", /state\.sqlite is damaged .*Move it away and start again/);
 });
 
 test("a full disk under the state at SIGHUP loses no line, also not of a deleted file", {

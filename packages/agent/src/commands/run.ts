@@ -71,7 +71,7 @@ export async function run({ argv, env }: Start, confinement: Confinement | strin
   try {
     await running.start();
   } catch (error) {
-    if (!(error instanceof StateError || error instanceof TransportError)) throw error;
+    if (!isOutside(error)) throw error;
     telemetry.emit({ name: "start_failed", reason: error.message });
     return START_FAILED_STATUS;
   }
@@ -302,7 +302,6 @@ class RunningAgent {
     } catch (error) {
       if (!isOutside(error)) throw error;
       emit({ name: "config_reload_failed", errors: [error.message] });
-      if (means.state !== this.#state) means.state.close();
       await this.#beginAgain(1);
       return;
     }
@@ -363,16 +362,19 @@ class RunningAgent {
       if (policy === undefined || config.noCap || !wouldBeReadable(event.path, policy)) return;
       this.#needsRestart(`reading ${event.path}`, { capability: true });
     };
-    const agent = new Agent(config, { ...this.#telemetry, emit: telling }, means, lookback, (root) => {
-      if (this.#granted?.hasLog(root) === false)
-        this.#needsRestart(`reading the log directory ${root}, which appeared`);
-    });
+    let agent: Agent | undefined;
     try {
+      agent = new Agent(config, { ...this.#telemetry, emit: telling }, means, lookback, (root) => {
+        if (this.#granted?.hasLog(root) === false)
+          this.#needsRestart(`reading the log directory ${root}, which appeared`);
+      });
       await agent.start(nameless);
     } catch (error) {
-      const left = (await agent.stop(0, { goesOn: true })).nameless;
-      this.#nameless = isOther ? left.map(inNoState) : left;
-      throw error;
+      // It may have taken over what is held open, and got more.
+      const left = (await agent?.stop(0, { goesOn: true }))?.nameless;
+      if (left !== undefined) this.#nameless = isOther ? left.map(inNoState) : left;
+      if (means.state !== this.#state) means.state.close();
+      throw means.state.explain(error);
     }
     if (isOther) this.#state?.close();
     this.#state = means.state;

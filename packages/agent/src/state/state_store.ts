@@ -164,6 +164,11 @@ export class StateStore {
     }
   }
 
+  /** An error of SQLite as one of this state, with what to do; any other as it is. */
+  explain(error: unknown): unknown {
+    return error instanceof Error && "errcode" in error ? openingError(join(this.directory, NAME), error) : error;
+  }
+
   /** Every file that was known, in no particular order. */
   files(): KnownFile[] {
     return this.#database
