@@ -392,6 +392,8 @@ for (const [step, delay, isThere, kept] of [
 test("a state that is damaged and moved away takes nothing of the spool with it", async (t) => {
   const place = makePlace();
   const { sink, log, lines, segments } = await killedWithSpool(t, place, MANY_SEGMENTS);
+  // Its log would heal it.
+  unlinkSync(join(place.state, "state.sqlite-wal"));
   writeFileSync(join(place.state, "state.sqlite"), "damaged ".repeat(1000));
   const refused = startAgent(t, { place, port: sink.port, env: MANY_SEGMENTS });
   assert.equal(await refused.ended, 1);
