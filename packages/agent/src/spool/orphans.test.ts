@@ -55,7 +55,7 @@ test("segments of a state that is gone are noted in the new one, with the file t
   await spooled(t, directory, 0, 10, 30);
   withoutState(directory);
   const { state, store } = open(t, directory);
-  assert.deepEqual(adoptOrphans(state, store), { files: 1, segments: 3, strays: [] });
+  assert.deepEqual(adoptOrphans(state), { files: 1, segments: 3, strays: [] });
   const { whole, damaged } = store.check();
   assert.deepEqual(damaged, []);
   assert.deepEqual(
@@ -77,7 +77,7 @@ test("segments of a state that is gone are noted in the new one, with the file t
   assert.deepEqual([checkpoint.offset, checkpoint.lineStart, checkpoint.part], [4, 2, 1]);
   assert.deepEqual([...state.spool.sizes()], [[file.id, 100]]);
   // Ids of later ones are higher, and nothing is adopted twice.
-  assert.deepEqual(adoptOrphans(state, store), { files: 0, segments: 0, strays: [] });
+  assert.deepEqual(adoptOrphans(state), { files: 0, segments: 0, strays: [] });
   assert.ok(state.spool.add({ fileId: file.id, start: 50, end: 60, size: 1 }) > Math.max(...whole.map(({ id }) => id)));
 });
 
@@ -86,8 +86,8 @@ test("where the first segments were done with, reading begins at the first that 
   await spooled(t, directory, 0, 10);
   rmSync(join(directory, "spool-1.zst"));
   withoutState(directory);
-  const { state, store } = open(t, directory);
-  adoptOrphans(state, store);
+  const { state } = open(t, directory);
+  adoptOrphans(state);
   const [file] = state.files();
   const { offset, lineStart, part } = file?.checkpoint ?? {};
   assert.deepEqual([offset, lineStart, part], [10, 10, 0]);
@@ -102,7 +102,7 @@ test("a segment that this very state was done with, and that came back, is remov
   assert.ok(first !== undefined);
   store.remove(first);
   writeFileSync(join(directory, "spool-1.zst"), bytes, { mode: 0o600 });
-  assert.deepEqual(adoptOrphans(state, store), { files: 0, segments: 0, strays: [] });
+  assert.deepEqual(adoptOrphans(state), { files: 0, segments: 0, strays: [] });
   assert.deepEqual(names(directory, "spool-"), ["spool-2.zst"]);
 });
 
@@ -123,7 +123,7 @@ test("a segment whose note a power loss took goes back to its file", async (t) =
   // As if its number had never been given.
   state.spool.remove(written.id);
   renameSync(join(directory, `spool-${written.id}.zst`), join(directory, "spool-9.zst"));
-  assert.deepEqual(adoptOrphans(state, store), { files: 1, segments: 1, strays: [] });
+  assert.deepEqual(adoptOrphans(state), { files: 1, segments: 1, strays: [] });
   assert.deepEqual(
     state.files().map(({ id }) => id),
     [file.id],
@@ -149,8 +149,8 @@ test("copies, and segments that say nothing of themselves, are set aside and tol
   damaged[20] = (damaged[20] ?? 0) ^ 1;
   writeFileSync(join(directory, "spool-9.zst"), damaged, { mode: 0o600 });
   withoutState(directory);
-  const { state, store } = open(t, directory);
-  const { files, segments, strays } = adoptOrphans(state, store);
+  const { state } = open(t, directory);
+  const { files, segments, strays } = adoptOrphans(state);
   assert.deepEqual([files, segments], [1, 1]);
   assert.deepEqual(strays.map(({ path }) => path.slice(directory.length + 1)).toSorted(), [
     "spool-5.zst",
@@ -173,12 +173,12 @@ test("a segment can be unpacked by any program that knows zstd", async (t) => {
   assert.equal(zstdDecompressSync(packed).toString(), "0123456789");
 });
 
-test("what could not be adopted is not written over", async (t) => {
+test("a segment is not written over one that could not be adopted", async (t) => {
   const directory = temporary(t);
   await spooled(t, directory, 0);
   withoutState(directory);
   const orphan = readFileSync(join(directory, "spool-1.zst"));
-  // The state cannot be written when the orphan is found: it is as if nobody had looked.
+  // The new state begins with the same number, and has not looked.
   await spooled(t, directory, 0);
   assert.deepEqual(readFileSync(join(directory, "spool-1.zst")), orphan);
   assert.equal(names(directory, "spool-").length, 2);

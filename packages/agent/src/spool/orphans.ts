@@ -1,16 +1,6 @@
 import { SPOOLED_DEVICE } from "../state/spool_records.ts";
 import type { KnownFile, StateStore } from "../state/state_store.ts";
-import type { SegmentHeader } from "./segment_header.ts";
-import type { SegmentStore, Stray } from "./segment_store.ts";
-
-/** A whole segment that the state does not know. */
-export interface Orphan {
-  /** The number in its name, which is free in the state. */
-  readonly id: number;
-  readonly header: SegmentHeader;
-  /** Bytes on disk. */
-  readonly size: number;
-}
+import { findOrphans, type Orphan, type Stray, setAside } from "./unknown_segments.ts";
 
 /** What was found in the spool that the state did not know. */
 export interface Adoption {
@@ -25,8 +15,8 @@ export interface Adoption {
  * from where the first of them begins, so lines may be sent again, and none is lost.
  * @throws an error of the system, or of SQLite: then nothing is noted.
  */
-export function adoptOrphans(state: StateStore, store: SegmentStore): Adoption {
-  const { orphans, strays } = store.orphans();
+export function adoptOrphans(state: StateStore): Adoption {
+  const { orphans, strays } = findOrphans(state.directory, state.spool);
   const aside: Stray[] = [];
   let files = 0;
   let segments = 0;
@@ -40,7 +30,7 @@ export function adoptOrphans(state: StateStore, store: SegmentStore): Adoption {
       for (const orphan of group) {
         // Of one file no two segments hold the same bytes, unless somebody copied one.
         if ([...known.ranges, ...adopted.map(({ header }) => header)].some((range) => overlaps(range, orphan.header)))
-          aside.push(store.setAside(orphan.id, "what it holds is there already"));
+          aside.push(setAside(state.directory, orphan, "what it holds is there already"));
         else adopted.push(orphan);
       }
       const [first] = adopted;

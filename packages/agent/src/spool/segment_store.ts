@@ -7,10 +7,7 @@ import {
   existsSync,
   fstatSync,
   openSync,
-  readdirSync,
-  readSync,
   renameSync,
-  type Stats,
   statfsSync,
   unlinkSync,
 } from "node:fs";
@@ -19,14 +16,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { constants as zlib, zstdCompress, zstdDecompress } from "node:zlib";
 import type { SpoolRecords, StoredSegment } from "../state/spool_records.ts";
-import type { Orphan } from "./orphans.ts";
-import {
-  decodeHeader,
-  encodeHeader,
-  MAX_HEADER_BYTES,
-  type SegmentHeader,
-  type SegmentOrigin,
-} from "./segment_header.ts";
+import { codeOf, nameOf, problemOf, READ, reasonOf, tryTo } from "./segment_file.ts";
+import { encodeHeader, type SegmentHeader, type SegmentOrigin } from "./segment_header.ts";
 
 const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
@@ -38,11 +29,6 @@ const MIN_SEGMENT_BYTES = 64 * 1024;
 const SEGMENTS_IN_LIMIT = 8;
 /** What is left of a disk for the state itself: this part of it, and at most so many bytes. */
 const RESERVE = { part: 0.05, bytes: 64 * 1024 * 1024 } as const;
-/** Every name of the spool. Segments are `spool-ID.zst`; one that is being written ends in `.tmp`. */
-const NAME = /^spool-/;
-const TEMPORARY = /^spool-[\w-]+\.tmp$/;
-const SEGMENT = /^spool-([1-9]\d{0,14})\.zst$/;
-const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 /** Writing waits for the disk, data and attributes (O_SYNC of open(2)): under Node's permissions fsync(2) is not to be had. */
 const WRITE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_SYNC;
 
@@ -68,12 +54,6 @@ export interface SegmentStoreOptions {
   readonly records: SpoolRecords;
   /** Bytes on disk that all segments may take. */
   readonly limit: number;
-}
-
-/** Something in the directory that has the name of a segment and is none. */
-export interface Stray {
-  readonly path: string;
-  readonly reason: string;
 }
 
 /**
@@ -106,61 +86,6 @@ export class SegmentStore {
   /** Bytes of a file that one segment should hold at most. */
   get segmentBytes(): number {
     return this.#segmentBytes;
-  }
-
-  /**
-   * Looks for what is there and not noted. Temporary files are removed, and so are segments that were done with, and what no
-   * agent can have put there; what says nothing of itself is set aside. Links are never followed.
-   * @returns the segments that say what they hold, and what else was found.
-   * @throws a system error when the directory cannot be listed, or an error of SQLite.
-   */
-  orphans(): { orphans: Orphan[]; strays: Stray[] } {
-    const { directory, records } = this.#options;
-    const orphans: Orphan[] = [];
-    const strays: Stray[] = [];
-    const names = new Set(records.segments().map(nameOf));
-    for (const name of readdirSync(directory)) {
-      if (!NAME.test(name) || names.has(name)) continue;
-      const path = join(directory, name);
-      if (TEMPORARY.test(name)) {
-        const failed = tryTo(() => unlinkSync(path));
-        if (failed !== undefined) strays.push({ path, reason: failed });
-        continue;
-      }
-      const found = lookAt(path);
-      const id = Number(SEGMENT.exec(name)?.[1] ?? 0);
-      if (found.kind === "unreadable") strays.push({ path, reason: found.reason });
-      else if (found.kind === "planted") {
-        const failed = tryTo(() => unlinkSync(path));
-        strays.push({
-          path,
-          reason: `${found.reason}${failed === undefined ? "" : `, and cannot be removed (${failed})`}`,
-        });
-      } else if (found.header === undefined || id === 0)
-        strays.push(this.#putAside(name, "it does not say what it is of"));
-      else if (!this.#isDone(id, found.header)) orphans.push({ id, header: found.header, size: found.size });
-      else tryTo(() => unlinkSync(path));
-    }
-    return { orphans, strays };
-  }
-
-  /** What is not noted, and cannot be, is kept under a name that is none of a segment's. */
-  setAside(id: number, reason: string): Stray {
-    return this.#putAside(nameOf({ id }), reason);
-  }
-
-  #putAside(name: string, reason: string): Stray {
-    const { directory } = this.#options;
-    const path = join(directory, name);
-    const aside = join(directory, `aside-${randomUUID()}-${name}`);
-    const failed = tryTo(() => renameSync(path, aside));
-    return { path, reason: failed === undefined ? `${reason}; it is kept as ${aside}` : `${reason} (${failed})` };
-  }
-
-  /** Whether this very state has known a segment and let it go: a power loss can bring such a one back. */
-  #isDone(id: number, { state }: SegmentHeader): boolean {
-    const { records } = this.#options;
-    return state === records.identity() && id <= records.lastId();
   }
 
   /**
@@ -332,64 +257,6 @@ export class SegmentStore {
   }
 }
 
-function nameOf({ id }: Pick<StoredSegment, "id">): string {
-  return `spool-${id}.zst`;
-}
-
-/** What has the name of a segment and is not noted. */
-type Found =
-  | { readonly kind: "whole"; readonly size: number; readonly header: SegmentHeader | undefined }
-  /** No agent can have put it there. */
-  | { readonly kind: "planted"; readonly reason: string }
-  | { readonly kind: "unreadable"; readonly reason: string };
-
-function lookAt(path: string): Found {
-  let fd = -1;
-  try {
-    fd = openSync(path, READ);
-    const stat = fstatSync(fd);
-    const problem = stat.size === 0 && stat.isFile() ? "it is empty" : problemOf(stat, stat.size);
-    if (problem !== undefined) return { kind: "planted", reason: problem };
-    const beginning = Buffer.alloc(Math.min(stat.size, MAX_HEADER_BYTES));
-    const length = readSync(fd, beginning, 0, beginning.length, 0);
-    return { kind: "whole", size: stat.size, header: decodeHeader(beginning.subarray(0, length)) };
-  } catch (error) {
-    const code = codeOf(error);
-    return { kind: code === "ELOOP" || code === "ENXIO" ? "planted" : "unreadable", reason: reasonOf(code) };
-  } finally {
-    if (fd >= 0) closeSync(fd);
-  }
-}
-
-function problemOf(stat: Stats, size: number): string | undefined {
-  if (!stat.isFile()) return "it is not a regular file";
-  if (stat.uid !== process.geteuid?.()) return `it belongs to user ${stat.uid}`;
-  if (stat.nlink !== 1) return "it has another name";
-  if ((stat.mode & 0o022) !== 0) return "others may write to it";
-  return stat.size === size ? undefined : `it has ${stat.size} bytes instead of ${size}`;
-}
-
 async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
   for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at, bytes.length - at, at)).bytesWritten;
-}
-
-function tryTo(act: () => unknown): string | undefined {
-  try {
-    act();
-    return undefined;
-  } catch (error) {
-    return reasonOf(codeOf(error));
-  }
-}
-
-function reasonOf(code: string): string {
-  if (code === "ENOENT") return "it is missing";
-  return code === "ELOOP" ? "it is a symbolic link" : code;
-}
-
-function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  // SQLite's own words.
-  if (error.message.includes("disk is full")) return "ENOSPC";
-  return "code" in error && typeof error.code === "string" ? error.code : error.message;
 }

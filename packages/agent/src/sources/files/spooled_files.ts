@@ -205,7 +205,7 @@ export class SpooledFiles {
   #adopt(): void {
     const { state, emit } = this.#options;
     try {
-      const { files, segments, strays } = adoptOrphans(state, this.#store);
+      const { files, segments, strays } = adoptOrphans(state);
       for (const { path, reason } of strays) emit({ name: "spool_stray", path, reason });
       if (segments > 0) emit({ name: "spool_adopted", files, segments });
     } catch (error) {
