@@ -4,14 +4,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import { trustedPath } from "@logdna-agent/confinement";
 import { JsonEncoder } from "./batch/json_encoder.ts";
 import { OtlpEncoder } from "./batch/otlp_encoder.ts";
-import { OtlpFormat } from "./batch/otlp_format.ts";
+import type { OtlpFormat } from "./batch/otlp_format.ts";
 import type { Chunk } from "./chunk.ts";
-import { type Config, readKey } from "./config/mod.ts";
+import type { Config } from "./config/mod.ts";
 import { MASK } from "./config/secret.ts";
-import { IngestionKey } from "./delivery/ingestion_key.ts";
-import { headerSecrets, otlpProtocol } from "./delivery/otlp_protocol.ts";
+import { headerSecrets } from "./delivery/otlp_protocol.ts";
+import type { Outlet } from "./delivery/outlet.ts";
 import { Quarantine } from "./delivery/quarantine.ts";
-import { type Destination, Transport } from "./delivery/transport.ts";
+import type { Transport } from "./delivery/transport.ts";
 import { lineFields } from "./lines/fields/line_fields.ts";
 import { multilineFor } from "./lines/multiline/mod.ts";
 import { Pipeline, type PipelineOptions } from "./pipeline.ts";
@@ -23,11 +23,10 @@ import { FileSet } from "./sources/files/file_set.ts";
 import type { Lookback } from "./sources/files/first_position.ts";
 import type { NamelessFile } from "./sources/files/hot_files.ts";
 import { inodeKey } from "./sources/files/tailed_file.ts";
-import { StateStore, type StoredBatch } from "./state/state_store.ts";
+import type { StateStore, StoredBatch } from "./state/state_store.ts";
 import { accountingOf } from "./status/accounting.ts";
 import { type Backlog, unaccounted } from "./status/report.ts";
 import type { Telemetry } from "./telemetry/mod.ts";
-import { USER_AGENT, VERSION } from "./version.ts";
 import { createWatcher, type Watcher, type WatchReport } from "./watch/mod.ts";
 
 /** Back-off after failures. The cap is short because while attempts fail an agent makes one request at a time. */
@@ -40,6 +39,12 @@ const TRIAL_MS = 1000;
 const ALIVE_MS = 30_000;
 /** How many such times later it is certain that everything was seen that had happened by one of them. */
 const LAG = 2;
+
+/** What an agent works with that can turn out not to be usable, and so is there before an agent that works is ended for it. */
+export interface AgentMeans {
+  readonly state: StateStore;
+  readonly outlet: Outlet;
+}
 
 /**
  * The agent as it runs with one configuration: the watcher tells the files, the pipeline asks them for chunks and moves
@@ -57,19 +62,21 @@ export class Agent {
   #alive: NodeJS.Timeout | undefined;
   /** Times of the wall clock at which the agent looked, the oldest first. */
   #looked: number[] = [];
+  #unaccounted = 0;
 
   /**
+   * @param means what it works with: the state, which the caller closes, and the way to the server.
    * @param lookback where reading begins in files that are there.
-   * @param nameless what an agent that ended before this one in the same process held open.
-   * @throws {StateError | TransportError} when the state or the CA file cannot be used.
+   * @throws an error of SQLite when the state cannot be read.
    */
   constructor(
     config: Config,
     telemetry: Telemetry,
+    { state, outlet }: AgentMeans,
     lookback: Lookback = config.lookback,
-    nameless: readonly NamelessFile[] = [],
     onRootAppeared: (root: string) => void = () => undefined,
   ) {
+    const { key, otlp } = outlet;
     this.#onRootAppeared = onRootAppeared;
     this.#telemetry = telemetry;
     const { emit } = telemetry;
@@ -81,38 +88,8 @@ export class Agent {
       exclude: config.excludeGlobs,
       excludeRegex: config.excludeRegexes,
     });
-    const key = new IngestionKey({
-      key: config.key,
-      path: config.keyPath,
-      parse: readKey,
-      emit,
-      conceal: telemetry.conceal,
-    });
-    const otlp = config.output === "otlp" ? new OtlpFormat({ ...config, version: VERSION }) : undefined;
-    const revealKey = (): string => key.reveal();
-    const destination: Destination = {
-      host: config.host,
-      port: config.port,
-      endpoint: config.endpoint,
-      useSsl: config.useSsl,
-      key: revealKey,
-      hostname: config.hostname,
-      ip: config.ip,
-      mac: config.mac,
-      tags: config.tags,
-      timeoutMs: config.ingestTimeout,
-      maxSockets: config.maxInFlight,
-      userAgent: USER_AGENT,
-      caFile: config.caFile,
-      caDir: config.caDir,
-      clientCertFile: config.clientCertFile,
-      clientKeyFile: config.clientKeyFile,
-      proxy: config.proxy,
-      onRenewal: (problem) =>
-        emit(problem === undefined ? { name: "certificates_renewed" } : { name: "certificates_unusable", problem }),
-    };
-    this.#transport = new Transport(destination, otlp && otlpProtocol({ ...config, key: revealKey }));
-    this.#state = StateStore.open(config.dbPath);
+    this.#transport = outlet.transport;
+    this.#state = state;
     this.#left = this.#state.batches();
     const limits = { maxPart: config.lineMaxPart, maxLine: config.lineMax };
     const lineRules = compileLineRules({ rules: config, createRedactor: redactorOf(config), limits, emit });
@@ -132,7 +109,6 @@ export class Agent {
       onReady: () => this.#pipeline.wake(),
       excludedInodes: ownLog(),
     });
-    this.#files.adopt(nameless);
     const headers = config.headers.flatMap(headerSecrets);
     const quarantine = new Quarantine({
       directory: config.dbPath,
@@ -166,9 +142,14 @@ export class Agent {
     });
   }
 
-  /** Finds the files, sends again what an earlier run had under way, and follows from then on. */
-  async start(): Promise<void> {
+  /**
+   * Finds the files, sends again what an earlier run had under way, and follows from then on. An agent that cannot is to be
+   * stopped.
+   * @param nameless what an agent that ended before this one in the same process held open.
+   */
+  async start(nameless: readonly NamelessFile[] = []): Promise<void> {
     this.#looked = [Date.now()];
+    this.#files.adopt(nameless);
     await this.#watcher.start();
     await this.#files.prepareAgain(this.#left);
     this.#files.scanned();
@@ -196,8 +177,7 @@ export class Agent {
     await this.#files.finish(false);
     const nameless = this.#files.close(goesOn);
     this.#transport.close();
-    this.#measureAll();
-    this.#state.close();
+    this.measure();
     return { complete, nameless };
   }
 
@@ -212,24 +192,28 @@ export class Agent {
     gauge("directories_watched", this.#watcher.stats().directories);
     gauge("requests_in_flight", this.#pipeline.inFlight);
     gauge("bytes_in_flight", this.#pipeline.bytesInFlight);
+    this.#account();
     const backlog = this.#files.backlog();
     gauge("bytes_behind", backlog.bytes);
     return backlog;
   }
 
+  /** Tells bytes of which nobody knows what became of them, once for each number of them. */
+  #account(): void {
+    const { gauge, emit, snapshot } = this.#telemetry;
+    const bytes = unaccounted(accountingOf(snapshot()));
+    gauge("bytes_unaccounted", bytes);
+    if (bytes !== 0 && bytes !== this.#unaccounted) emit({ name: "accounting_mismatch", bytes });
+    this.#unaccounted = bytes;
+  }
+
   #stayAlive(): void {
-    this.#measureAll();
+    this.measure();
     // What happened shortly before this moment may wait to be told yet; two such times earlier nothing does.
     this.#looked.push(Date.now());
     const [seenUntil = 0] = this.#looked;
     if (this.#looked.length > LAG) this.#looked.shift();
     this.#setAlive(seenUntil);
-  }
-
-  #measureAll(): void {
-    this.measure();
-    const missing = unaccounted(accountingOf(this.#telemetry.snapshot()));
-    if (missing !== 0) this.#telemetry.emit({ name: "accounting_mismatch", bytes: missing });
   }
 
   /** Every file that came until then is known. */

@@ -37,7 +37,7 @@ export interface PipelineOptions {
   /** The fields of the lines of a file, by its path; undefined where `file` is the only one. */
   readonly fieldsOf?: ((path: string) => LineFields) | undefined;
   readonly sender: Sender;
-  readonly state: StateStore;
+  readonly state: Pick<StateStore, "addBatch" | "removeBatch" | "transaction">;
   readonly emit: (event: AgentEvent) => void;
   readonly maxInFlight: number;
   /** A line waits for others at most this long, in milliseconds. */
@@ -90,6 +90,8 @@ export class Pipeline {
   readonly #ahead = new Set<Batch>();
   /** Batches that were given out and are not settled. */
   readonly #unsettled = new Set<Batch>();
+  /** Ids of batches that the state has, and that are not settled. What it could not be told of is not among them. */
+  readonly #noted = new Set<string>();
   /** Ids of batches that the checkpoints have passed, and that the state still has. */
   readonly #passed = new Set<string>();
   /** The id that the next batch must have: it repeats one of an earlier run. */
@@ -256,7 +258,12 @@ export class Pipeline {
     const ranges = batch.ranges.flatMap(({ fileId, start, end, lineStart }) =>
       fileId === undefined || fileId === 0 ? [] : [{ fileId, start, end, lineStart }],
     );
-    if (!repeated) this.#write("note a batch", () => this.#options.state.addBatch({ id: batch.id, ranges }));
+    if (repeated) this.#noted.add(batch.id);
+    else
+      this.#write("note a batch", () => {
+        this.#options.state.addBatch({ id: batch.id, ranges });
+        this.#noted.add(batch.id);
+      });
     this.#deliverer.submit(batch, repeated);
   }
 
@@ -266,7 +273,7 @@ export class Pipeline {
     this.#ahead.add(batch);
     for (const done of [...this.#ahead].filter(({ ranges }) => ranges.every(({ settled }) => settled))) {
       this.#ahead.delete(done);
-      this.#passed.add(done.id);
+      if (this.#noted.delete(done.id)) this.#passed.add(done.id);
     }
     this.#write("save a checkpoint", () => {
       const { state, queue } = this.#options;

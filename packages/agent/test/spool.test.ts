@@ -22,7 +22,7 @@ import {
 import { basename, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { mountAt, mountsRefused } from "../src/watch/mounting.ts";
-import { type AgentProcess, makePlace, type Place, startedAgent } from "./agent.ts";
+import { type AgentProcess, makePlace, type Place, startAgent, startedAgent } from "./agent.ts";
 import { eventually, openFiles } from "./eventually.ts";
 import { type Sink, startSink } from "./sink.ts";
 
@@ -389,7 +389,27 @@ for (const [step, delay, isThere, kept] of [
   });
 }
 
-test("what else is found under the names of the spool is removed, and no link is followed", async (t) => {
+test("a state that is damaged and moved away takes nothing of the spool with it", async (t) => {
+  const place = makePlace();
+  const { sink, log, lines, segments } = await killedWithSpool(t, place, MANY_SEGMENTS);
+  // Its log would heal it.
+  unlinkSync(join(place.state, "state.sqlite-wal"));
+  writeFileSync(join(place.state, "state.sqlite"), "damaged ".repeat(1000));
+  const refused = startAgent(t, { place, port: sink.port, env: MANY_SEGMENTS });
+  assert.equal(await refused.ended, 1);
+  assert.match(refused.output(), /Move it away and start again/);
+  for (const name of readdirSync(place.state)) if (name.startsWith("state.sqlite")) unlinkSync(join(place.state, name));
+  const agent = await startedAgent(t, { place, port: sink.port, env: MANY_SEGMENTS });
+  await arrivesOnce(sink, log, lines);
+  await eventually(() => spooled(place).length === 0, "the spool empty");
+  const adopted = agent.log().find(({ event }) => event === "spool_adopted");
+  assert.deepEqual([adopted?.files, adopted?.segments], [1, segments.length]);
+  assert.equal(await agent.stop(), 0);
+  const counters = agent.log().find(({ event }) => event === "agent_counters");
+  assert.equal(counters?.bytes_lost, 0);
+});
+
+test("what else is found under the names of the spool is removed or set aside, and no link is followed", async (t) => {
   const place = makePlace();
   const env = { ...MANY_SEGMENTS, LOGDNA_CONFINEMENT: "off" };
   const { sink, log, lines, segments } = await killedWithSpool(t, place, env);

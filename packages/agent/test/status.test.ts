@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { appendFileSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { appendFileSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { StatusReport } from "../src/status/report.ts";
+import { mountAt, mountsRefused } from "../src/watch/mounting.ts";
 import { configFile, makePlace, type Place, startedAgent } from "./agent.ts";
 import { eventually } from "./eventually.ts";
 import { startSink } from "./sink.ts";
@@ -97,6 +98,45 @@ test("what is in hand at a reload is given back, and the account still adds up",
     agent.log().some(({ event }) => event === "accounting_mismatch"),
     false,
   );
+});
+
+test("a status that cannot be read is not said to be that of an agent that does not run", async (t) => {
+  const place = makePlace();
+  const sink = await startSink();
+  t.after(() => sink.close());
+  const agent = await startedAgent(t, { place, port: sink.port });
+  const path = join(place.state, "status.json");
+  const whole = readFileSync(path, "utf8");
+  // The agent writes again within a second, so it is ended first.
+  assert.equal(await agent.stop("SIGKILL"), "SIGKILL");
+  assert.equal(status(place).status, 3);
+  writeFileSync(path, whole.slice(0, 100));
+  const cut = status(place);
+  assert.deepEqual([cut.status, cut.output], [4, ""]);
+  assert.match(cut.errors, /is not known.*it is not complete/);
+  unlinkSync(path);
+  execFileSync("mkfifo", [path]);
+  assert.equal(status(place).status, 4);
+  // Of a process that runs, and has told nothing for long.
+  unlinkSync(path);
+  const report = { ...(JSON.parse(whole) as StatusReport), pid: process.pid, writtenAt: Date.now() - 60_000 };
+  writeFileSync(path, JSON.stringify(report));
+  assert.match(status(place).output, /Written +\d+ s ago: the agent hangs, or its disk is full/);
+});
+
+test("a full disk that keeps the status from being written is told", { skip: mountsRefused() }, async (t) => {
+  const place = makePlace();
+  mkdirSync(place.state);
+  const unmount = mountAt(place.state, "-t", "tmpfs", "-o", "size=64k", "tmpfs");
+  t.after(unmount);
+  try {
+    for (;;) appendFileSync(join(place.state, "filler"), Buffer.alloc(4096));
+  } catch {
+    // The disk is full.
+  }
+  const told = status(place);
+  assert.equal(told.status, 4);
+  assert.match(told.errors, /the disk is full.*Free some space/);
 });
 
 test("help and errors are told", () => {

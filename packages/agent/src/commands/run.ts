@@ -1,12 +1,14 @@
 import { existsSync } from "node:fs";
 import { type Confinement, GrantedFiles, NOBODY, type Policy } from "@logdna-agent/confinement";
-import { Agent } from "../agent.ts";
+import { Agent, type AgentMeans } from "../agent.ts";
 import type { Config } from "../config/mod.ts";
 import { headerSecrets } from "../delivery/otlp_protocol.ts";
+import { makeOutlet, type Outlet } from "../delivery/outlet.ts";
 import { TransportError } from "../delivery/transport_error.ts";
 import { type AgentFacts, agentMetrics, exposition, MetricsPort } from "../metrics/mod.ts";
 import type { NamelessFile } from "../sources/files/hot_files.ts";
 import { StateError } from "../state/private_database.ts";
+import { StateStore } from "../state/state_store.ts";
 import { accountingOf } from "../status/accounting.ts";
 import { StatusFile } from "../status/status_file.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
@@ -23,6 +25,9 @@ const SHARED_USER =
 
 /** How often single files that may be read, such as /etc/resolv.conf, are compared with what they were. */
 const GRANTED_MS = 10_000;
+
+/** Waits between attempts to begin, in milliseconds: each is twice as long as the one before, up to the last. */
+const BEGIN_AGAIN_MS = { first: 1000, last: 15_000 } as const;
 
 /** How often the agent writes how it is, in milliseconds. */
 const STATUS_MS = 1000;
@@ -65,7 +70,7 @@ export async function run(start: Start, confinement: Confinement | string | unde
   try {
     await running.start();
   } catch (error) {
-    if (!(error instanceof StateError || error instanceof TransportError)) throw error;
+    if (!isOutside(error)) throw error;
     telemetry.emit({ name: "start_failed", reason: error.message });
     return START_FAILED_STATUS;
   }
@@ -122,6 +127,14 @@ class RunningAgent {
   #restarting = false;
   #loaded: RunConfig;
   #agent: Agent | undefined;
+  #state: StateStore | undefined;
+  #outlet: Outlet | undefined;
+  /** Files without a name that an agent which ended left open for the next one. */
+  #nameless: readonly NamelessFile[] = [];
+  #hasBegun = false;
+  /** The next attempt to begin, while the agent cannot, and the one under way. */
+  #later: NodeJS.Timeout | undefined;
+  #attempt: Promise<void> | undefined;
   readonly #telemetry: Telemetry;
   readonly #port: MetricsPort;
   readonly #facts: AgentFacts;
@@ -161,11 +174,26 @@ class RunningAgent {
     this.#warn(this.#loaded);
     await this.#port.listen(config);
     try {
-      await this.#begin(config);
+      this.#outlet = makeOutlet(config, this.#telemetry);
+      await this.#begin(config, this.#meansOf(config, this.#outlet));
     } catch (error) {
-      await this.#port.close();
-      throw error;
+      if (!(error instanceof StateError && error.passes)) {
+        await this.#port.close();
+        throw error;
+      }
+      this.#beginLater(error);
     }
+    this.#status = setInterval(() => this.#tellStatus(), STATUS_MS);
+    this.#look = setInterval(() => {
+      if (this.#files.changed()) this.#call("changed");
+    }, CONFIG_LOOK_MS);
+    if (this.#granted === undefined) return;
+    this.#watch = setInterval(() => this.#lookAtGranted(), GRANTED_MS);
+    this.#lookAtGranted();
+  }
+
+  #tellStarted(config: Config): void {
+    this.#hasBegun = true;
     this.#tellStatus();
     this.#telemetry.emit({
       name: "agent_started",
@@ -174,13 +202,6 @@ class RunningAgent {
       destination: destinationText(config),
       logDirs: config.logDirs,
     });
-    this.#status = setInterval(() => this.#tellStatus(), STATUS_MS);
-    this.#look = setInterval(() => {
-      if (this.#files.changed()) this.#call("changed");
-    }, CONFIG_LOOK_MS);
-    if (this.#granted === undefined) return;
-    this.#watch = setInterval(() => this.#lookAtGranted(), GRANTED_MS);
-    this.#lookAtGranted();
   }
 
   /** Ends the agent, for whoever started it to start it anew, where its confinement does not let it go on. */
@@ -248,7 +269,10 @@ class RunningAgent {
     const { shutdownTimeout } = this.#loaded.config;
     emit({ name: "shutdown_started", signal, timeoutMs: shutdownTimeout });
     const begun = performance.now();
-    const complete = (await this.#agent?.stop(shutdownTimeout))?.complete ?? true;
+    await this.#beginNoMore();
+    const ended = await this.#agent?.stop(shutdownTimeout);
+    const complete = ended?.complete ?? this.#nameless.length === 0;
+    this.#state?.close();
     await this.#port.close();
     emit({ name: "agent_counters", ...this.#telemetry.snapshot().counters });
     emit({ name: "shutdown_complete", complete, durationMs: performance.now() - begun });
@@ -280,15 +304,27 @@ class RunningAgent {
     const more = policy && beyond(next.config, policy);
     if (more !== undefined) return this.#needsRestart(`the new configuration needs ${more}`, { asked });
     for (const secret of secretsOf(next.config)) conceal(secret);
-    this.#busy = "starting";
-    const nameless = (await this.#agent?.stop(before.config.shutdownTimeout, true))?.nameless;
+    await this.#beginNoMore();
+    // What is new is found unusable, or is there, before the agent that works is ended for it.
+    let means: AgentMeans;
     try {
-      // What was followed goes on where it was, also where `lookback` skips what was written while the agent was down.
-      await this.#begin(next.config, resumed(next.config), inStateOf(next.config, before.config, nameless));
+      means = this.#meansOf(next.config, makeOutlet(next.config, this.#telemetry));
     } catch (error) {
-      if (!(error instanceof StateError || error instanceof TransportError)) throw error;
+      if (!isOutside(error)) throw error;
       emit({ name: "config_reload_failed", errors: [error.message] });
-      await this.#begin(before.config, resumed(before.config), nameless);
+      if (this.#agent === undefined) this.#beginLater(error);
+      return;
+    }
+    this.#busy = "starting";
+    const ended = await this.#agent?.stop(before.config.shutdownTimeout, true);
+    this.#agent = undefined;
+    if (ended !== undefined) this.#nameless = ended.nameless;
+    try {
+      await this.#begin(next.config, means);
+    } catch (error) {
+      if (!isOutside(error)) throw error;
+      emit({ name: "config_reload_failed", errors: [error.message] });
+      await this.#beginAgain(1);
       return;
     }
     if (next.config.dbPath !== before.config.dbPath) this.#statusFile = undefined;
@@ -312,7 +348,47 @@ class RunningAgent {
     return refused.filter((path) => readableAnew(path, policy, this.#loaded.config.noCap, replaced));
   }
 
-  async #begin(config: Config, lookback = config.lookback, nameless: readonly NamelessFile[] = []): Promise<void> {
+  /** What a configuration needs; the state that is open already where it is the same. @throws {StateError} */
+  #meansOf(config: Config, outlet: Outlet): AgentMeans {
+    const state = this.#state?.isAt(config.dbPath) ? this.#state : StateStore.open(config.dbPath);
+    return { state, outlet };
+  }
+
+  /** With what could not be used: everything is tried again, later and later, and nothing that is held open is let go. */
+  #beginLater(error: Error, attempts = 1): void {
+    const inMs = Math.min(BEGIN_AGAIN_MS.last, BEGIN_AGAIN_MS.first * 2 ** (attempts - 1));
+    this.#telemetry.emit({ name: "start_delayed", reason: error.message, inMs });
+    this.#later = setTimeout(() => {
+      this.#attempt = this.#beginAgain(attempts + 1);
+    }, inMs);
+  }
+
+  async #beginAgain(attempts: number): Promise<void> {
+    const { config } = this.#loaded;
+    try {
+      this.#outlet ??= makeOutlet(config, this.#telemetry);
+      await this.#begin(config, this.#meansOf(config, this.#outlet));
+    } catch (error) {
+      if (!isOutside(error)) throw error;
+      // It may be read when it is opened anew.
+      this.#state?.close();
+      this.#state = undefined;
+      this.#beginLater(error, attempts);
+    }
+  }
+
+  /** Ends the attempts to begin. */
+  async #beginNoMore(): Promise<void> {
+    clearTimeout(this.#later);
+    await this.#attempt;
+    clearTimeout(this.#later);
+  }
+
+  async #begin(config: Config, means: AgentMeans): Promise<void> {
+    // What was followed goes on where it was, also where `lookback` skips what was written while the agent was down.
+    const lookback = this.#hasBegun ? resumed(config) : config.lookback;
+    const isOther = this.#state !== undefined && this.#state !== means.state;
+    const nameless = isOther ? this.#nameless.map(inNoState) : this.#nameless;
     const policy = this.#policy;
     const { emit } = this.#telemetry;
     const telling = (event: AgentEvent): void => {
@@ -321,12 +397,27 @@ class RunningAgent {
       if (policy === undefined || config.noCap || !wouldBeReadable(event.path, policy)) return;
       this.#needsRestart(`reading ${event.path}`, { capability: true });
     };
-    this.#agent = new Agent(config, { ...this.#telemetry, emit: telling }, lookback, nameless, (root) => {
-      if (this.#granted?.hasLog(root) === false)
-        this.#needsRestart(`reading the log directory ${root}, which appeared`);
-    });
-    await this.#agent.start();
+    let agent: Agent | undefined;
+    try {
+      agent = new Agent(config, { ...this.#telemetry, emit: telling }, means, lookback, (root) => {
+        if (this.#granted?.hasLog(root) === false)
+          this.#needsRestart(`reading the log directory ${root}, which appeared`);
+      });
+      await agent.start(nameless);
+    } catch (error) {
+      // It may have taken over what is held open, and got more.
+      const left = (await agent?.stop(0, true))?.nameless;
+      if (left !== undefined) this.#nameless = isOther ? left.map(inNoState) : left;
+      if (means.state !== this.#state) means.state.close();
+      throw means.state.explain(error);
+    }
+    if (isOther) this.#state?.close();
+    this.#state = means.state;
+    this.#outlet = means.outlet;
+    this.#nameless = [];
+    this.#agent = agent;
     this.#busy = undefined;
+    if (!this.#hasBegun) this.#tellStarted(config);
   }
 
   #warn({ warnings }: RunConfig): void {
@@ -361,10 +452,15 @@ class SignalQueue {
   }
 }
 
-/** Files that an agent with another state has held open: in the next one's state they have no place yet. */
-function inStateOf(next: Config, before: Config, files: readonly NamelessFile[] = []): readonly NamelessFile[] {
-  if (next.dbPath === before.dbPath) return files;
-  return files.map(({ fd, known }) => ({ fd, known: { ...known, id: 0 } }));
+/** A file that an agent with another state has held open: in the next one's state it has no place yet. */
+function inNoState({ fd, known }: NamelessFile): NamelessFile {
+  return { fd, known: { ...known, id: 0 } };
+}
+
+/** Whether an error says that something outside cannot be used, and not that the agent has a mistake. */
+function isOutside(error: unknown): error is Error {
+  if (error instanceof StateError || error instanceof TransportError) return true;
+  return error instanceof Error && ("errno" in error || "errcode" in error);
 }
 
 /** For `none` and `tail` a file that comes while one agent has ended and the next has not begun would be an old one. */

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { StateStore } from "../state/state_store.ts";
 import { NoRoom, SegmentStore } from "./segment_store.ts";
+import { findOrphans } from "./unknown_segments.ts";
 
 const FILE = {
   dev: 1n,
@@ -17,6 +18,8 @@ const FILE = {
   headCrc: 0,
   checkpoint: { offset: 0, anchor: new Uint8Array(0), lineStart: 0, part: 0 },
 };
+
+const ORIGIN = { path: FILE.path, size: 1_000_000, headLength: 0, headCrc: 0, offset: 0, lineStart: 0, part: 0 };
 
 function open(t: TestContext, limit: number) {
   const directory = mkdtempSync(join(tmpdir(), "spool-"));
@@ -36,15 +39,15 @@ const noRoom = (): boolean => false;
 const always = (): boolean => true;
 
 test("what was written is there for the next store, with its check sum, and private", async (t) => {
-  const { directory, fileId, make, spooled } = open(t, 1e9);
+  const { directory, state, fileId, make, spooled } = open(t, 1e9);
   const bytes = Buffer.from("line\n".repeat(10_000));
   const store = make();
-  const written = await store.write({ fileId, start: 100, bytes }, noRoom, always);
+  const written = await store.write({ fileId, start: 100, bytes, origin: ORIGIN }, noRoom, always);
   assert.ok(written !== undefined);
   assert.deepEqual([written.start, written.end], [100, 100 + bytes.length]);
   const next = make();
-  const { whole, damaged, strays } = next.check();
-  assert.deepEqual({ whole, damaged, strays }, { whole: [written], damaged: [], strays: [] });
+  assert.deepEqual(findOrphans(directory, state.spool), { orphans: [], strays: [] });
+  assert.deepEqual(next.check(), { whole: [written], damaged: [] });
   assert.equal(next.bytes, written.size);
   assert.deepEqual(await next.read(written), bytes);
   const [name = ""] = spooled();
@@ -59,9 +62,9 @@ test("what was written is there for the next store, with its check sum, and priv
 test("nothing is kept beyond the limit, and room is asked for", async (t) => {
   const { fileId, make, spooled, state } = open(t, 100_000);
   const store = make();
-  const first = await store.write({ fileId, start: 0, bytes: randomBytes(60_000) }, noRoom, always);
+  const first = await store.write({ fileId, start: 0, bytes: randomBytes(60_000), origin: ORIGIN }, noRoom, always);
   assert.ok(first !== undefined);
-  const second = { fileId, start: 60_000, bytes: randomBytes(60_000) };
+  const second = { fileId, start: 60_000, bytes: randomBytes(60_000), origin: ORIGIN };
   await assert.rejects(store.write(second, noRoom, always), NoRoom);
   assert.equal(spooled().length, 1);
   const asked: number[] = [];
@@ -82,7 +85,10 @@ test("what is not wanted any more leaves nothing", async (t) => {
   for (const wanted of [0, 1]) {
     let asked = 0;
     const isWanted = (): boolean => asked++ < wanted;
-    assert.equal(await store.write({ fileId, start: 0, bytes: Buffer.from("a\n") }, noRoom, isWanted), undefined);
+    assert.equal(
+      await store.write({ fileId, start: 0, bytes: Buffer.from("a\n"), origin: ORIGIN }, noRoom, isWanted),
+      undefined,
+    );
   }
   assert.deepEqual([spooled(), state.spool.segments(), store.bytes], [[], [], 0]);
 });
@@ -91,6 +97,9 @@ test("a state that another process closed, or that cannot be written, leaves no 
   const { fileId, make, spooled, state } = open(t, 1e9);
   const store = make();
   state.close();
-  await assert.rejects(store.write({ fileId, start: 0, bytes: Buffer.from("a\n") }, noRoom, always), NoRoom);
+  await assert.rejects(
+    store.write({ fileId, start: 0, bytes: Buffer.from("a\n"), origin: ORIGIN }, noRoom, always),
+    NoRoom,
+  );
   assert.deepEqual([spooled(), store.bytes], [[], 0]);
 });

@@ -4,11 +4,10 @@ import {
   chmodSync,
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   openSync,
-  readdirSync,
   renameSync,
-  type Stats,
   statfsSync,
   unlinkSync,
 } from "node:fs";
@@ -17,6 +16,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { constants as zlib, zstdCompress, zstdDecompress } from "node:zlib";
 import type { SpoolRecords, StoredSegment } from "../state/spool_records.ts";
+import { codeOf, nameOf, problemOf, READ, reasonOf, tryTo } from "./segment_file.ts";
+import { encodeHeader, type SegmentHeader, type SegmentOrigin } from "./segment_header.ts";
 
 const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
@@ -28,10 +29,6 @@ const MIN_SEGMENT_BYTES = 64 * 1024;
 const SEGMENTS_IN_LIMIT = 8;
 /** What is left of a disk for the state itself: this part of it, and at most so many bytes. */
 const RESERVE = { part: 0.05, bytes: 64 * 1024 * 1024 } as const;
-/** Every name of the spool. Segments are `spool-ID.zst`; one that is being written ends in `.tmp`. */
-const NAME = /^spool-/;
-const TEMPORARY = /^spool-[\w-]+\.tmp$/;
-const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 /** Writing waits for the disk, data and attributes (O_SYNC of open(2)): under Node's permissions fsync(2) is not to be had. */
 const WRITE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_SYNC;
 
@@ -59,17 +56,12 @@ export interface SegmentStoreOptions {
   readonly limit: number;
 }
 
-/** Something in the directory that has the name of a segment and is none. */
-export interface Stray {
-  readonly path: string;
-  readonly reason: string;
-}
-
 /**
  * The files of the spool: runs of bytes of deleted logs, each compressed by zstd with a check sum, mode 0600.
  *
  * A segment is written under a temporary name, made durable, noted in the state, and only then given its name. So after a
  * crash at any moment there are: temporary files, which are removed; notes without a file, which are removed; and whole segments.
+ * Each says at its beginning what it holds, so that it outlives the state.
  */
 export class SegmentStore {
   readonly #options: SegmentStoreOptions;
@@ -97,33 +89,20 @@ export class SegmentStore {
   }
 
   /**
-   * Compares what is noted with what is there. Temporary files are removed, and so is what has a segment's name and is none of
-   * the agent's; links are never followed.
-   * @returns the segments that can be read, why each of the others cannot, and what else was removed.
-   * @throws a system error when the directory cannot be listed.
+   * Compares what is noted with what is there.
+   * @returns the segments that can be read, and why each of the others cannot.
    */
-  check(): { whole: StoredSegment[]; damaged: { segment: StoredSegment; reason: string }[]; strays: Stray[] } {
-    const { directory, records } = this.#options;
+  check(): { whole: StoredSegment[]; damaged: { segment: StoredSegment; reason: string }[] } {
     const whole: StoredSegment[] = [];
     const damaged: { segment: StoredSegment; reason: string }[] = [];
-    const strays: Stray[] = [];
-    const noted = records.segments();
-    const names = new Set(noted.map(nameOf));
-    for (const name of readdirSync(directory)) {
-      if (!NAME.test(name) || names.has(name)) continue;
-      const path = join(directory, name);
-      const removed = tryTo(() => unlinkSync(path));
-      if (TEMPORARY.test(name) && removed === undefined) continue;
-      strays.push({ path, reason: removed ?? "the state does not know it" });
-    }
-    for (const segment of noted) {
+    for (const segment of this.#options.records.segments()) {
       const reason = this.#problemOf(segment);
       if (reason === undefined) {
         this.#bytes += segment.size;
         whole.push(segment);
       } else damaged.push({ segment, reason });
     }
-    return { whole, damaged, strays };
+    return { whole, damaged };
   }
 
   /**
@@ -134,13 +113,15 @@ export class SegmentStore {
    * @throws {NoRoom}
    */
   async write(
-    whole: { readonly fileId: number; readonly start: number; readonly bytes: Buffer },
+    whole: { readonly fileId: number; readonly start: number; readonly bytes: Buffer; readonly origin: SegmentOrigin },
     makeRoom: (size: number) => boolean,
     isWanted: () => boolean,
   ): Promise<StoredSegment | undefined> {
-    const { directory, records, limit } = this.#options;
-    const { fileId, start, bytes } = whole;
-    const packed = await compress(bytes, { params: { [zlib.ZSTD_c_checksumFlag]: 1 } });
+    const { directory, limit } = this.#options;
+    const { fileId, start, bytes, origin } = whole;
+    const run = { fileId, start, end: start + bytes.length };
+    const content = await compress(bytes, { params: { [zlib.ZSTD_c_checksumFlag]: 1 } });
+    const packed = Buffer.concat([this.#headerOf({ ...run, ...origin }), content]);
     const size = packed.length;
     if (!isWanted()) return undefined;
     if (this.#bytes + size > limit && !makeRoom(this.#bytes + size - limit)) throw new NoRoom("RETRY_DISK_LIMIT");
@@ -155,8 +136,7 @@ export class SegmentStore {
         unlinkSync(temporary);
         return undefined;
       }
-      const run = { fileId, start, end: start + bytes.length, size };
-      segment = { ...run, id: records.add(run) };
+      segment = { ...run, size, id: this.#freeId({ ...run, size }) };
       this.#bytes += size;
       renameSync(temporary, join(directory, nameOf(segment)));
       // Of a file that was renamed, a synchronous write makes the name durable, too.
@@ -168,6 +148,25 @@ export class SegmentStore {
       throw new NoRoom(codeOf(error), error);
     } finally {
       await file?.close();
+    }
+  }
+
+  /** @throws {NoRoom} */
+  #headerOf(header: Omit<SegmentHeader, "state">): Buffer {
+    try {
+      return encodeHeader({ ...header, state: this.#options.records.identity() });
+    } catch (error) {
+      throw new NoRoom(codeOf(error), error);
+    }
+  }
+
+  /** Notes a segment under an id whose name is free: what could not be adopted may have it. */
+  #freeId(run: Omit<StoredSegment, "id">): number {
+    const { directory, records } = this.#options;
+    for (;;) {
+      const id = records.add(run);
+      if (!existsSync(join(directory, nameOf({ id })))) return id;
+      records.remove(id);
     }
   }
 
@@ -258,39 +257,6 @@ export class SegmentStore {
   }
 }
 
-function nameOf({ id }: Pick<StoredSegment, "id">): string {
-  return `spool-${id}.zst`;
-}
-
-function problemOf(stat: Stats, size: number): string | undefined {
-  if (!stat.isFile()) return "it is not a regular file";
-  if (stat.uid !== process.geteuid?.()) return `it belongs to user ${stat.uid}`;
-  if (stat.nlink !== 1) return "it has another name";
-  if ((stat.mode & 0o022) !== 0) return "others may write to it";
-  return stat.size === size ? undefined : `it has ${stat.size} bytes instead of ${size}`;
-}
-
 async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
   for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at, bytes.length - at, at)).bytesWritten;
-}
-
-function tryTo(act: () => unknown): string | undefined {
-  try {
-    act();
-    return undefined;
-  } catch (error) {
-    return reasonOf(codeOf(error));
-  }
-}
-
-function reasonOf(code: string): string {
-  if (code === "ENOENT") return "it is missing";
-  return code === "ELOOP" ? "it is a symbolic link" : code;
-}
-
-function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  // SQLite's own words.
-  if (error.message.includes("disk is full")) return "ENOSPC";
-  return "code" in error && typeof error.code === "string" ? error.code : error.message;
 }

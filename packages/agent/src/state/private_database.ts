@@ -4,6 +4,16 @@ import { isStateFile } from "./state_names.ts";
 /** The state cannot be used: what was attempted, on what, and what to do about it. */
 export class StateError extends Error {
   override readonly name = "StateError";
+  /** What is wrong may pass by itself, or when somebody frees space: another attempt later can succeed. */
+  readonly passes: boolean;
+
+  constructor(
+    message: string,
+    { cause, passes = false }: { readonly cause?: unknown; readonly passes?: boolean } = {},
+  ) {
+    super(message, { cause });
+    this.passes = passes;
+  }
 }
 
 /**
@@ -50,7 +60,17 @@ export function makePrivate(directory: string, path: string, made: boolean): voi
 }
 
 /** Why the database could not be opened, and what to do about it. */
-export function explainOpening(path: string, error: unknown): string {
+export function openingError(path: string, error: unknown): StateError {
+  return new StateError(explainOpening(path, error), { cause: error, passes: isFull(error) });
+}
+
+/** Whether there is no room left for a write, of the system or of SQLite. */
+export function isFull(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === "ENOSPC" || code === "EDQUOT" || (error instanceof Error && error.message.includes("disk is full"));
+}
+
+function explainOpening(path: string, error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   const code = codeOf(error);
   if (message.includes("database is locked"))
@@ -58,10 +78,10 @@ export function explainOpening(path: string, error: unknown): string {
   if (code === "ELOOP") return `${path} is a symbolic link, which is not followed: remove it and start again.`;
   if (code === "EACCES" || code === "EPERM" || code === "EROFS")
     return `Cannot write the state in ${path}: ${message}. Give a directory that the agent may write with --db-path.`;
-  if (code === "ENOSPC" || message.includes("disk is full"))
+  if (isFull(error))
     return `Cannot write the state in ${path}: the disk is full. Free some space, or give a directory elsewhere with --db-path.`;
   if (message.includes("not a database") || message.includes("malformed"))
-    return `The state in ${path} is damaged (${message}). Move it away and start again: files are then treated as unknown (see --lookback).`;
+    return `The state in ${path} is damaged (${message}). Move it away and start again: files are then treated as unknown (see --lookback). Leave the files spool-* where they are: what they hold of deleted files is sent.`;
   return `Cannot open the state in ${path}: ${message}.`;
 }
 

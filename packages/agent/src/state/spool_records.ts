@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 
 /**
@@ -32,12 +33,14 @@ export class SpoolRecords {
   readonly #database: DatabaseSync;
   readonly #setSize: StatementSync;
   readonly #insert: StatementSync;
+  readonly #adopt: StatementSync;
   readonly #delete: StatementSync;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
     this.#setSize = database.prepare("INSERT OR REPLACE INTO spooled (file, size) VALUES (?, ?)");
     this.#insert = database.prepare('INSERT INTO segments (file, "start", "end", size) VALUES (?, ?, ?, ?)');
+    this.#adopt = database.prepare('INSERT INTO segments (id, file, "start", "end", size) VALUES (?, ?, ?, ?, ?)');
     this.#delete = database.prepare("DELETE FROM segments WHERE id = ?");
   }
 
@@ -69,6 +72,26 @@ export class SpoolRecords {
   /** Notes a segment that is about to get its name; returns its id. */
   add({ fileId, start, end, size }: Omit<StoredSegment, "id">): number {
     return Number(this.#insert.run(fileId, start, end, size).lastInsertRowid);
+  }
+
+  /** Notes a segment that is there, under the id that it has. */
+  adopt({ id, fileId, start, end, size }: StoredSegment): void {
+    this.#adopt.run(id, fileId, start, end, size);
+  }
+
+  /** The highest id that was ever given. */
+  lastId(): number {
+    const row = this.#database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'segments'").get();
+    return Number(row?.seq ?? 0);
+  }
+
+  /** A number that no other state has. @throws an error of SQLite when it has none yet, and none can be noted. */
+  identity(): number {
+    const noted = this.#database.prepare("SELECT value FROM facts WHERE name = 'identity'").get();
+    if (noted !== undefined) return Number(noted.value);
+    const identity = randomInt(2 ** 47);
+    this.#database.prepare("INSERT INTO facts (name, value) VALUES ('identity', ?)").run(identity);
+    return identity;
   }
 
   remove(id: number): void {

@@ -1,7 +1,7 @@
 /** Names that the agent puts into its state directory; a star at the end stands for anything. */
 export const STATE_FILES = [
   ...["state.sqlite", "state.sqlite-wal", "state.sqlite-shm", "state.sqlite-journal", "scratch-*"],
-  ...["quarantine.jsonl", "quarantine.jsonl.1", "spool-*"],
+  ...["quarantine.jsonl", "quarantine.jsonl.1", "spool-*", "aside-*"],
   ...["status.json", "restarts.json", "restarts.json.new", "redaction.salt", "redaction.salt.*"],
 ] as const;
 

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { constants, mkdirSync, openSync, statfsSync, unlinkSync } from "node:fs";
+import { constants, mkdirSync, openSync, statfsSync, statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { explainOpening, makePrivate, StateError } from "./private_database.ts";
+import { isFull, makePrivate, openingError, StateError } from "./private_database.ts";
 import { prepareSchema, SCHEMA_VERSION } from "./schema.ts";
 import { SPOOLED_DEVICE, SpoolRecords } from "./spool_records.ts";
 
@@ -53,8 +53,10 @@ export interface StoredBatch {
   readonly ranges: readonly StoredRange[];
 }
 
+const NAME = "state.sqlite";
 /** How long a file is remembered of which nothing more is to be read: it may have to be compressed yet. */
 const FINISHED_MS = 86_400_000;
+
 /**
  * The agent's memory over restarts: the checkpoint of each file, and which ranges were in flight under which batch id.
  *
@@ -84,10 +86,12 @@ export class StateStore {
   readonly #forgetFinished: StatementSync;
   readonly #finished: StatementSync;
   #aliveBefore: number | undefined;
+  readonly #file: string;
   #closed = false;
 
   private constructor(directory: string, database: DatabaseSync) {
     this.directory = directory;
+    this.#file = inodeOf(directory);
     this.#database = database;
     this.spool = new SpoolRecords(database);
     this.#insertFile = database.prepare(
@@ -128,11 +132,12 @@ export class StateStore {
    * @throws {StateError} when the directory or the database cannot be used, with what to do.
    */
   static open(directory: string): StateStore {
-    const path = join(directory, "state.sqlite");
+    const path = join(directory, NAME);
+    let database: DatabaseSync | undefined;
     try {
       const made = mkdirSync(directory, { recursive: true, mode: 0o700 }) !== undefined;
       makePrivate(directory, path, made);
-      const database = new DatabaseSync(path);
+      database = new DatabaseSync(path);
       database.exec(
         "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;",
       );
@@ -141,12 +146,27 @@ export class StateStore {
         throw new StateError(
           `The state in ${path} has version ${newer}, this agent knows version ${SCHEMA_VERSION}: it was written by a newer agent. Run that one, or give another directory with --db-path.`,
         );
-      // An exclusive lock is taken with the first write, so that a second agent fails here and not later.
-      database.exec("BEGIN IMMEDIATE; INSERT OR REPLACE INTO facts (name, value) VALUES ('opened', 0); COMMIT;");
+      lock(database);
       return new StateStore(directory, database);
     } catch (error) {
-      throw error instanceof StateError ? error : new StateError(explainOpening(path, error), { cause: error });
+      // A database that stays open would keep everybody from it, also the next attempt of this process.
+      database?.close();
+      throw error instanceof StateError ? error : openingError(path, error);
     }
+  }
+
+  /** Whether a directory, under whatever name, has this very state; not when its file was removed or replaced there. */
+  isAt(directory: string): boolean {
+    try {
+      return !this.#closed && inodeOf(directory) === this.#file;
+    } catch {
+      return false;
+    }
+  }
+
+  /** An error of SQLite as one of this state, with what to do; any other as it is. */
+  explain(error: unknown): unknown {
+    return error instanceof Error && "errcode" in error ? openingError(join(this.directory, NAME), error) : error;
   }
 
   /** Every file that was known, in no particular order. */
@@ -325,4 +345,23 @@ export class StateStore {
     this.#closed = true;
     this.#database.close();
   }
+}
+
+/**
+ * Takes the exclusive lock with a write, so that a second agent fails here and not later. On a full disk nothing can be written:
+ * reading takes the lock as well (WAL, "Use of WAL Without Shared-Memory"), and the agent ships with a state that does not move.
+ */
+function lock(database: DatabaseSync): void {
+  try {
+    database.exec("BEGIN IMMEDIATE; INSERT OR REPLACE INTO facts (name, value) VALUES ('opened', 0); COMMIT;");
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    if (database.isTransaction) database.exec("ROLLBACK");
+    database.prepare("SELECT count(*) FROM facts").get();
+  }
+}
+
+function inodeOf(directory: string): string {
+  const { dev, ino } = statSync(join(directory, NAME), { bigint: true });
+  return `${dev}:${ino}`;
 }

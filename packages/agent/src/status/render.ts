@@ -25,6 +25,8 @@ export function renderStatus(report: StatusReport, now: number): string {
         `${byteText(accounting.dropped)} dropped + ${byteText(accounting.givenBack)} given back + ${byteText(accounting.inFlight)} in ${report.requestsInFlight} requests and in hand`,
     ],
   ];
+  const age = now - report.writtenAt;
+  if (age > STALE_MS) rows.push(["Written", `${span(age)} ago: the agent hangs, or its disk is full`]);
   const lost = unaccounted(accounting);
   if (lost !== 0) rows.push(["Mistake", `${lost} bytes are not accounted for: please report this`]);
   const lines = rows.map(([name, text]) => `${name.padEnd(12)}${printable(text)}\n`);
@@ -34,6 +36,9 @@ export function renderStatus(report: StatusReport, now: number): string {
     );
   return lines.join("");
 }
+
+/** The agent tells how it is every second: one that has not done so for this time does not, or cannot. */
+const STALE_MS = 10_000;
 
 const BAR_WIDTH = 20;
 

@@ -1,33 +1,36 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { Buffer } from "node:buffer";
+import { closeSync, constants, fstatSync, openSync, readSync, rmSync, type Stats, writeSync } from "node:fs";
 import { join } from "node:path";
+import * as z from "zod";
 import type { StatusReport } from "./report.ts";
 
 const NAME = "status.json";
-const { O_WRONLY, O_CREAT, O_NOFOLLOW } = constants;
+const { O_RDONLY, O_WRONLY, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
 /** How often a reader looks again that came in the middle of a change. */
 const LOOKS = 5;
+/** A report is smaller: what is larger is none of an agent's. */
+const MAX_BYTES = 1024 * 1024;
+/** The file grows by so much at once, so that a report seldom needs space of its own on a full disk. */
+const STEP_BYTES = 8192;
 
 /** Tells in the state directory how the agent is, for its user and root alone. Never throws: it is not worth a line. */
 export class StatusFile {
   readonly #path: string;
+  /** Bytes of the file that may be other than blanks. */
+  #used = MAX_BYTES;
 
   /** What an earlier run left, whoever may read it, is removed. */
   constructor(stateDirectory: string) {
     this.#path = join(stateDirectory, NAME);
-    try {
-      rmSync(this.#path, { force: true });
-    } catch {
-      // It cannot be written then either.
-    }
+    this.#remove();
   }
 
   write(report: StatusReport): void {
     try {
-      const fd = openSync(this.#path, O_WRONLY | O_CREAT | O_NOFOLLOW, 0o600);
+      const fd = this.#open();
       try {
-        // In one call, and blanks over what was there: that is JSON at any time, and costs no rename.
-        const text = `${JSON.stringify(report)}\n`;
-        writeSync(fd, text.padEnd(fstatSync(fd).size), 0);
+        if (!this.#put(fd, report))
+          this.#put(fd, { ...report, lastError: undefined, backlog: { ...report.backlog, files: [] } });
       } finally {
         closeSync(fd);
       }
@@ -35,16 +38,113 @@ export class StatusFile {
       // A full disk is told by the state itself.
     }
   }
+
+  /** What another program of the same user has put there gives way. @throws an error of the system. */
+  #open(): number {
+    for (let isFirst = true; ; isFirst = false) {
+      let fd = -1;
+      try {
+        fd = openSync(this.#path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+        const stat = fstatSync(fd);
+        if (isUsable(stat) && stat.nlink === 1) return fd;
+        throw new Error("it is no file of the agent's");
+      } catch (error) {
+        if (fd >= 0) closeSync(fd);
+        if (!isFirst) throw error;
+        this.#remove();
+        this.#used = MAX_BYTES;
+      }
+    }
+  }
+
+  /**
+   * Writes a report in one call, with blanks over what was there: so the file is JSON at any time, and no rename is needed. Its
+   * space is taken before, as blanks: on a full disk the old report is not cut.
+   * @returns whether there is room for it.
+   */
+  #put(fd: number, report: StatusReport): boolean {
+    const text = Buffer.from(`${JSON.stringify(report)}\n`);
+    let { size } = fstatSync(fd);
+    const wanted = Math.ceil(text.length / STEP_BYTES) * STEP_BYTES;
+    if (size < text.length) {
+      try {
+        size += writeSync(fd, Buffer.alloc(wanted - size, " "), 0, wanted - size, size);
+      } catch {
+        return false;
+      }
+    }
+    if (size < text.length) return false;
+    const padded = Buffer.alloc(Math.max(text.length, Math.min(size, this.#used)), " ");
+    text.copy(padded);
+    writeSync(fd, padded, 0, padded.length, 0);
+    this.#used = text.length;
+    return true;
+  }
+
+  #remove(): void {
+    try {
+      rmSync(this.#path, { force: true });
+    } catch {
+      // It cannot be written then either.
+    }
+  }
 }
 
-/** @throws an error of the system, or of the content. */
+const COUNT = z.number();
+const REPORT: z.ZodType<StatusReport> = z.looseObject({
+  version: z.string(),
+  pid: z.int().positive(),
+  startedAt: COUNT,
+  writtenAt: COUNT,
+  destination: z.string(),
+  notReady: z.string().optional(),
+  lastError: z.looseObject({ at: COUNT, text: z.string() }).optional(),
+  confinement: z.looseObject({ layers: z.array(z.string()), complete: z.boolean() }),
+  requestsInFlight: COUNT,
+  files: z.looseObject({ followed: COUNT, open: COUNT }),
+  backlog: z.looseObject({
+    bytes: COUNT,
+    files: z.array(z.looseObject({ path: z.string(), unread: COUNT, size: COUNT })),
+  }),
+  accounting: z.looseObject({
+    read: COUNT,
+    shipped: COUNT,
+    excluded: COUNT,
+    dropped: COUNT,
+    givenBack: COUNT,
+    inFlight: COUNT,
+  }),
+  linesShipped: COUNT,
+}) as z.ZodType<StatusReport>;
+
+/**
+ * Reads what an agent told last. Whatever its user has put there harms no reader, who may be root: links are not followed, and
+ * nothing is waited for.
+ * @throws an error of the system, or of the content.
+ */
 export function readStatus(stateDirectory: string): StatusReport {
   for (let look = 1; ; look += 1) {
-    const text = readFileSync(join(stateDirectory, NAME), "utf8");
+    const text = read(join(stateDirectory, NAME));
     try {
-      return JSON.parse(text) as StatusReport;
+      return REPORT.parse(JSON.parse(text));
     } catch (error) {
       if (look === LOOKS) throw error;
     }
   }
+}
+
+function read(path: string): string {
+  const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    const stat = fstatSync(fd);
+    if (!isUsable(stat)) throw new Error("it is no file of an agent's");
+    const bytes = Buffer.alloc(stat.size);
+    return bytes.toString("utf8", 0, readSync(fd, bytes, 0, bytes.length, 0));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function isUsable(stat: Stats): boolean {
+  return stat.isFile() && stat.size <= MAX_BYTES;
 }

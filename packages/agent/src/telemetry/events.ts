@@ -57,6 +57,10 @@ export const EVENTS = {
     level: "error",
     message: (e) => `Cannot start: ${e.reason}`,
   }),
+  start_delayed: event<{ reason: string; inMs: number }>({
+    level: "error",
+    message: (e) => `Cannot begin: ${e.reason} Nothing is read meanwhile; it is tried again in ${seconds(e.inMs)}.`,
+  }),
   confined: event<{
     layers: readonly string[];
     uid: number;
@@ -244,6 +248,11 @@ export const EVENTS = {
     message: (e) =>
       `${plural(e.files, "deleted file")} waited on disk, in ${plural(e.bytes, "byte")}; what is not acknowledged of them is sent.`,
   }),
+  spool_adopted: event<{ files: number; segments: number }>({
+    level: "warn",
+    message: (e) =>
+      `${plural(e.files, "deleted file")} waited on disk that the state did not know, in ${plural(e.segments, "part")}: all that is there is sent, also lines that were sent before.`,
+  }),
   spool_dropped: event<{ path: string; bytes: number; limit: number }>({
     level: "error",
     message: (e) =>
@@ -263,7 +272,7 @@ export const EVENTS = {
   }),
   spool_stray: event<{ path: string; reason: string }>({
     level: "warn",
-    message: (e) => `${e.path} has the name of a part of a deleted file and is none of this agent's: ${e.reason}.`,
+    message: (e) => `${e.path} has the name of a part of a deleted file and cannot be used: ${e.reason}.`,
     key: byPath,
   }),
   spool_unwritable: event<{ code: string }>({
@@ -334,6 +343,7 @@ export const EVENTS = {
     level: "error",
     message: (e) =>
       `${e.bytes} bytes that were read are not accounted for: this is a mistake of the agent, please report it with what its log says before.`,
+    count: (_, counting) => counting.add("accounting_mismatches", 1),
   }),
   own_log_skipped: event<{ path: string }>({
     level: "info",

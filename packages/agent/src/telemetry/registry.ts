@@ -40,6 +40,7 @@ export const COUNTERS = {
   request_bytes: "Bytes of accepted request bodies as sent, compressed.",
   key_renewals: "Times that a rotated ingestion key was found in its file.",
   checkpoint_failures: "Times that the state could not be written.",
+  accounting_mismatches: "Times that bytes which were read were not accounted for: a mistake of the agent.",
   config_reloads: "Times that the configuration was read again.",
   warnings: "Lines of the agent's own log at the level warn.",
   errors: "Lines of the agent's own log at the level error.",
@@ -52,6 +53,8 @@ export const GAUGES = {
   directories_watched: "Directories with a kernel watch.",
   requests_in_flight: "Requests under way.",
   bytes_in_flight: "Bytes of log files that were read and are not acknowledged yet.",
+  bytes_unaccounted:
+    "Bytes that were read of which the other counters do not say what became of them: 0 but for a mistake.",
   bytes_behind: "Bytes that are in the followed files and were not read yet.",
   retry_pending: "Deleted files of which something waits on disk for the server.",
   retry_storage_used: "Bytes on disk, compressed, of what waits there.",

@@ -203,7 +203,8 @@ export class HotFiles {
     const kept: NamelessFile[] = [];
     for (const file of this.#hot) {
       const isNameless = file.names.size === 0 && file.unpacked === undefined;
-      if (keepNameless && file.id !== 0 && isNameless && hasMore(file)) {
+      // One that could not be noted, as on a full disk, has no id.
+      if (keepNameless && !file.abandoned && isNameless && hasMore(file)) {
         kept.push({ fd: file.fd, known: { ...recordOf(file), id: file.id, missingSince: 0 } });
         file.fd = -1;
       } else file.close();

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { fstatSync, readSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { SegmentOrigin } from "../../spool/segment_header.ts";
 import { NoRoom, type SegmentStore } from "../../spool/segment_store.ts";
 import type { StateStore } from "../../state/state_store.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
@@ -13,7 +14,7 @@ import type { TailedFile } from "./tailed_file.ts";
 interface SpoolWriterOptions {
   readonly state: Pick<StateStore, "spool">;
   readonly store: SegmentStore;
-  readonly hot: HotFiles;
+  readonly hot: Pick<HotFiles, "files" | "isCrowded">;
   readonly emit: (event: AgentEvent) => void;
   readonly clock: () => number;
   /** What is known of the spooling of a file. */
@@ -124,15 +125,19 @@ export class SpoolWriter {
   }
 
   async #copyWanted(): Promise<void> {
-    try {
-      for (let file = this.#wanted[0]; file !== undefined; file = this.#wanted[0]) {
+    let failed: unknown;
+    for (let file = this.#wanted[0]; file !== undefined; file = this.#wanted[0]) {
+      try {
         await this.#copy(file);
-        this.#wanted.shift();
+      } catch (error) {
+        failed = error;
+        // Where there is no room, there is none for the others. One that cannot be read is no reason against them.
+        if (error instanceof NoRoom) this.#wanted = [];
       }
-    } catch (error) {
-      this.#wanted = [];
-      if (!this.#closed) this.#stall(error instanceof NoRoom ? error.code : errnoName(error));
+      this.#wanted.shift();
     }
+    if (failed === undefined || this.#closed) return;
+    this.#stall(failed instanceof NoRoom ? failed.code : errnoName(failed));
   }
 
   /** Copies what a file has beyond its checkpoint, from a few bytes before it on, by which the place is recognised. */
@@ -146,7 +151,12 @@ export class SpoolWriter {
       const item = of(file) ?? begin(file, size);
       const bytes = await this.#read(file, from, Math.min(size - from, store.segmentBytes));
       if (bytes === undefined || bytes.length === 0) return;
-      const run = { fileId: file.id, start: from, bytes: bytes.length < size - from ? wholeLines(bytes) : bytes };
+      const run = {
+        fileId: file.id,
+        start: from,
+        bytes: bytes.length < size - from ? wholeLines(bytes) : bytes,
+        origin: originOf(file, size),
+      };
       const segment = await store.write(run, makeRoom, () => this.#isOpen(file));
       if (segment === undefined) return;
       // It was read to its end meanwhile.
@@ -183,6 +193,11 @@ export class SpoolWriter {
     this.#stalledUntil = clock() + STALLED_MS;
     emit({ name: "spool_unwritable", code });
   }
+}
+
+function originOf({ path, head, checkpoint }: TailedFile, size: number): SegmentOrigin {
+  const { offset, lineStart, part } = checkpoint;
+  return { path, size, headLength: head.length, headCrc: head.crc, offset, lineStart, part };
 }
 
 /** Without the beginning of a line at the end, where there are lines: a segment may be dropped without the next one. */

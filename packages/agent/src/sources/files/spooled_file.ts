@@ -30,7 +30,22 @@ export function segmentFrom({ segments }: SpooledFile, offset: number): StoredSe
  * Whether a segment can be dropped to make room: not what is on its way, which may have to be sent again, and not what is
  * being read.
  */
-export function isDroppable({ file, source, unpackedTo }: SpooledFile, { start, end }: StoredSegment): boolean {
+function isDroppable({ file, source, unpackedTo }: SpooledFile, { start, end }: StoredSegment): boolean {
   if (file.inFlight > 0 && start < file.position.offset && end > file.checkpoint.offset) return false;
   return source || start >= unpackedTo;
+}
+
+/** The oldest segments that make so many bytes of room; undefined where all that can be dropped is not enough. */
+export function roomIn(
+  items: Iterable<SpooledFile>,
+  bytes: number,
+): { readonly item: SpooledFile; readonly segment: StoredSegment }[] | undefined {
+  const droppable = [...items].flatMap((item) =>
+    item.segments.filter((segment) => isDroppable(item, segment)).map((segment) => ({ item, segment })),
+  );
+  droppable.sort((a, b) => a.segment.id - b.segment.id);
+  let room = 0;
+  let count = 0;
+  for (; room < bytes && count < droppable.length; count += 1) room += droppable[count]?.segment.size ?? 0;
+  return room < bytes ? undefined : droppable.slice(0, count);
 }

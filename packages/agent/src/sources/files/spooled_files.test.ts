@@ -49,9 +49,10 @@ function killed(t: TestContext, size: number) {
     files.scanned();
     return files;
   };
+  const origin = { path: join(root, "logs/a.log"), headLength: 0, headCrc: 0, offset: 4, lineStart: 4, part: 0 };
   const add = (start: number, text: string) =>
     store.write(
-      { fileId: id, start, bytes: Buffer.from(text) },
+      { fileId: id, start, bytes: Buffer.from(text), origin: { ...origin, size } },
       () => false,
       () => true,
     );

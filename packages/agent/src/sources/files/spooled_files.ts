@@ -1,4 +1,5 @@
 import { fstatSync } from "node:fs";
+import { adoptOrphans } from "../../spool/orphans.ts";
 import { SegmentStore } from "../../spool/segment_store.ts";
 import { SPOOLED_DEVICE, type StoredSegment } from "../../state/spool_records.ts";
 import type { KnownFile, StateStore, StoredBatch } from "../../state/state_store.ts";
@@ -11,7 +12,7 @@ import { UNTOLD_POLL_MS } from "./poll_timer.ts";
 import { SpoolLosses } from "./spool_losses.ts";
 import { SpoolReader } from "./spool_reader.ts";
 import { SpoolWriter } from "./spool_writer.ts";
-import { isDroppable, type SpooledFile } from "./spooled_file.ts";
+import { roomIn, type SpooledFile } from "./spooled_file.ts";
 import type { TailedFile } from "./tailed_file.ts";
 
 interface SpooledFilesOptions {
@@ -106,8 +107,8 @@ export class SpooledFiles {
     const { state, emit } = this.#options;
     const taken = new Set<number>();
     try {
-      const { whole, damaged, strays } = this.#store.check();
-      for (const { path, reason } of strays) emit({ name: "spool_stray", path, reason });
+      this.#adopt();
+      const { whole, damaged } = this.#store.check();
       const sizes = state.spool.sizes();
       for (const known of state.files()) {
         if (known.dev !== SPOOLED_DEVICE) continue;
@@ -206,6 +207,18 @@ export class SpooledFiles {
     await this.#writer.close();
   }
 
+  /** Takes over what is in the spool and the state does not know; on a full disk that waits until the next start. */
+  #adopt(): void {
+    const { state, emit } = this.#options;
+    try {
+      const { files, segments, strays } = adoptOrphans(state);
+      for (const { path, reason } of strays) emit({ name: "spool_stray", path, reason });
+      if (segments > 0) emit({ name: "spool_adopted", files, segments });
+    } catch (error) {
+      emit({ name: "spool_unreadable", path: state.directory, code: errnoName(error) });
+    }
+  }
+
   #take(
     known: KnownFile,
     found: {
@@ -281,20 +294,11 @@ export class SpooledFiles {
     if (this.#items.has(file)) onReady(file);
   }
 
-  /** Drops the oldest segments until so many bytes are free. */
+  /** Drops the oldest segments, so that so many bytes are free; none where that is not enough. */
   #makeRoom(bytes: number): boolean {
-    const enough = this.#store.bytes - bytes;
-    while (this.#store.bytes > enough) {
-      let oldest: { readonly item: SpooledFile; readonly segment: StoredSegment } | undefined;
-      for (const item of this.#items.values()) {
-        const segment = item.segments.find((candidate) => isDroppable(item, candidate));
-        if (segment !== undefined && (oldest === undefined || segment.id < oldest.segment.id))
-          oldest = { item, segment };
-      }
-      if (oldest === undefined) return false;
-      this.#drop(oldest.item, oldest.segment);
-    }
-    return true;
+    const room = roomIn(this.#items.values(), bytes);
+    for (const { item, segment } of room ?? []) this.#drop(item, segment);
+    return room !== undefined;
   }
 
   #drop(item: SpooledFile, segment: StoredSegment): void {

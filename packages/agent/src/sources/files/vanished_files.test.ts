@@ -27,7 +27,13 @@ function temporary(t: TestContext, parent: string): string {
 }
 
 /** The files of one run of the agent, of which `log` was met. */
-function run(state: StateStore, logs: string, log: string, events: AgentEvent[] = []): FileSet {
+function run(
+  state: StateStore,
+  logs: string,
+  log: string,
+  events: AgentEvent[] = [],
+  wallClock: () => number = Date.now,
+): FileSet {
   const files = new FileSet({
     roots: [logs],
     includes: (path) => path === log,
@@ -38,6 +44,7 @@ function run(state: StateStore, logs: string, log: string, events: AgentEvent[] 
     state,
     emit: (event) => events.push(event),
     onReady: () => undefined,
+    wallClock,
   });
   files.entry(log, "scan");
   files.scanned();
@@ -81,3 +88,28 @@ for (const [where, parent, skip] of [
     assert.equal(files.next()?.bytes.toString("latin1"), "b\n");
   });
 }
+
+test("a start with a clock that is not set yet does not make the next one forget what is not mounted", (t) => {
+  const logs = temporary(t, tmpdir());
+  const log = join(logs, "a.log");
+  const state = StateStore.open(temporary(t, tmpdir()));
+  t.after(() => state.close());
+  writeFileSync(log, "a\n");
+  const start = (now: number): void => void run(state, logs, log, [], () => now).close();
+  const known = (): number => state.files().length;
+  const now = Date.now();
+  const DAY_MS = 86_400_000;
+  start(now);
+  rmSync(log);
+  start(DAY_MS);
+  assert.equal(known(), 1);
+  start(now);
+  assert.equal(known(), 1);
+  start(now + 6 * DAY_MS);
+  assert.equal(known(), 1);
+  // Without a clock nothing is forgotten either.
+  start(2 * DAY_MS);
+  assert.equal(known(), 1);
+  start(now + 8 * DAY_MS);
+  assert.equal(known(), 0);
+});

@@ -39,6 +39,8 @@ interface VanishedFilesOptions {
 const HOLD_MS = 10_000;
 /** How long the checkpoint of a file is kept that is not found where it was. */
 const MISSING_MS = 7 * 86_400_000;
+/** A clock that shows an earlier time is not set yet, as at the start of a machine without a battery. */
+const CLOCK_IS_SET = Date.UTC(2024, 0);
 
 /**
  * Files that vanished, or whose content did, before they were read to their end: the rest is restored from compressed
@@ -84,7 +86,10 @@ export class VanishedFiles {
     const key = inodeKey(dev, ino);
     if (known.missingSince > 0) {
       // It may be on a file system that is not mounted yet: what is known of it is kept for a while.
-      if (wallClock() - known.missingSince <= MISSING_MS) return;
+      const now = wallClock();
+      if (known.missingSince < CLOCK_IS_SET && now >= CLOCK_IS_SET)
+        return records.missing({ ...known, missingSince: now }, false);
+      if (now - known.missingSince <= MISSING_MS) return;
       earlier.remove(key);
       return records.forget(known);
     }
