@@ -32,7 +32,7 @@ export interface LineLimits {
 export type Piece = SplitPiece | EventPiece | ReplacedPiece | ExcludedPiece | NotePiece;
 
 /** What the bytes of a file are split into. */
-export type SplitPiece =
+type SplitPiece =
   | { readonly kind: "lines"; readonly from: number; readonly to: number }
   | PartPiece
   | {
@@ -61,7 +61,7 @@ export interface EventPiece {
   readonly lines: number;
 }
 
-export interface ReplacedPiece {
+interface ReplacedPiece {
   readonly kind: "replaced";
   readonly from: number;
   readonly to: number;

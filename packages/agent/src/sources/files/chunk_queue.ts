@@ -1,5 +1,4 @@
 import type { Chunk } from "../../chunk.ts";
-import type { JoinerFor } from "../../lines/multiline/mod.ts";
 import type { LineLimits } from "../../lines/pieces.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
 import { ChunkReader, type PerPath, type ReadOutcome } from "./chunk_reader.ts";
