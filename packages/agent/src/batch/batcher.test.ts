@@ -31,7 +31,14 @@ function bench(maxBody: number, fieldsOf?: (path: string) => LineFields): Bench 
     fieldsOf,
   });
   const source = { id: 1, sent: range };
+  const lines = async (): Promise<WireLine[]> => {
+    batcher.flush();
+    const bodies = await Promise.all(batches.map(({ body }) => body));
+    return bodies.flatMap(({ bytes }): WireLine[] => JSON.parse(bytes.toString("utf8")).lines);
+  };
   return {
+    lines,
+    texts: async () => (await lines()).map(({ line }) => line),
     batches,
     events,
     add(file, text, pieces) {
@@ -46,14 +53,6 @@ function bench(maxBody: number, fieldsOf?: (path: string) => LineFields): Bench 
         positionAfter: (offset) => ({ offset, anchor: new Uint8Array(), lineStart: offset, part: 0 }),
       };
       batcher.add(chunk);
-    },
-    async lines() {
-      batcher.flush();
-      const bodies = await Promise.all(batches.map(({ body }) => body));
-      return bodies.flatMap(({ bytes }): WireLine[] => JSON.parse(bytes.toString("utf8")).lines);
-    },
-    async texts() {
-      return (await this.lines()).map(({ line }) => line);
     },
   };
 }
