@@ -75,6 +75,7 @@ export class Agent {
     const key = new IngestionKey({
       key: config.key,
       path: config.keyPath,
+      isSent: config.output !== "otlp" || config.keyHeader !== undefined,
       parse: readKey,
       emit,
       conceal: telemetry.conceal,
