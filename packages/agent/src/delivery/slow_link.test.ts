@@ -59,13 +59,20 @@ function transportTo(t: TestContext, port: number, timeoutMs: number): Transport
 
 const bodyOf = (bytes: Buffer) => ({ bytes, encoding: undefined, plainSize: bytes.length });
 
+function isPartlyWritten(error: unknown): boolean {
+  assert.ok(error instanceof TransportError);
+  assert.equal(error.code, "PARTLY_WRITTEN");
+  assert.match(error.message, /: a request could only be written in part within 300 ms$/);
+  return true;
+}
+
 test("a request may take longer than the time-out as long as it goes on", async (t) => {
   const server = await slowServer(t, 8 * MiB);
   const bytes = Buffer.alloc(20 * MiB, "x");
   const begun = performance.now();
-  const { status } = await transportTo(t, server.port, 800).send("id", 1, bodyOf(bytes), signal);
+  const { status } = await transportTo(t, server.port, 1500).send("id", 1, bodyOf(bytes), signal);
   assert.equal(status, 200);
-  assert.ok(performance.now() - begun > 1600);
+  assert.ok(performance.now() - begun > 1500);
   assert.ok(server.bodies.get("id")?.equals(bytes));
 });
 
@@ -80,31 +87,19 @@ test("the answer to a large body may be late: what is written can be in buffers 
   );
 });
 
-test("a server that reads a little now and then is given up after ten time-outs", async (t) => {
-  const { transport, allClosed } = await hostile(
-    t,
-    (socket) => {
-      socket.pause();
-      const timer = setInterval(() => socket.read(1), 50);
-      socket.on("close", () => clearInterval(timer));
-    },
-    { timeoutMs: 100 },
-  );
+test("a server that stops reading is given up after one time-out", async (t) => {
+  const { transport, sockets, allClosed } = await hostile(t, (socket) => socket.pause());
   const begun = performance.now();
-  await assert.rejects(transport.send("id", 1, bodyOf(Buffer.alloc(64 * MiB)), signal), (error) => {
-    assert.ok(error instanceof TransportError);
-    assert.equal(error.code, "PARTLY_WRITTEN");
-    assert.match(error.message, /a request could only be written in part within \d+ ms/);
-    return true;
-  });
-  assert.ok(performance.now() - begun < 1900, `${performance.now() - begun} ms`);
+  await assert.rejects(transport.send("id", 1, bodyOf(Buffer.alloc(64 * MiB)), signal), isPartlyWritten);
+  assert.ok(performance.now() - begun < 1500);
+  for (const socket of sockets) socket.resume();
   await allClosed();
 });
 
 test("what is too much for a link at once goes in halves, and every line arrives once and in order", async (t) => {
-  const server = await slowServer(t, 6 * MiB);
-  const bench = deliverTo(t, server.port, { timeoutMs: 250 });
-  const lines = Array.from({ length: 64 }, (_, n) => `${n} ${"x".repeat(600_000)}`);
+  const server = await slowServer(t, 8 * MiB);
+  const bench = deliverTo(t, server.port, { timeoutMs: 150 });
+  const lines = Array.from({ length: 32 }, (_, n) => `${n} ${"x".repeat(600_000)}`);
   bench.submit("batch", ...lines);
   await bench.drained();
   const bodies = [...server.bodies].toSorted(([a], [b]) => (a < b ? -1 : 1));
