@@ -4,6 +4,12 @@ import type { ClientRequest } from "node:http";
 /** Bytes that are written at once: what is known of how far a request has got; as much as a record of TLS holds. */
 const PIECE_BYTES = 16 * 1024;
 
+/**
+ * Bytes after which other events come in between, an early answer above all: a fast link takes a whole body at once, and what
+ * came before its end would look like what came after it.
+ */
+const TURN_BYTES = 4 * PIECE_BYTES;
+
 /** How long after a complete answer the request may still be on its way out, in milliseconds. */
 const WRITTEN_WITHIN_MS = 100;
 
@@ -13,11 +19,14 @@ const WRITTEN_WITHIN_MS = 100;
  */
 export function writeBody(request: ClientRequest, bytes: Buffer, onProgress: (written: number) => void): void {
   const writeFrom = (from: number): void => {
+    if (request.destroyed) return;
     const to = Math.min(from + PIECE_BYTES, bytes.length);
     const onWritten = (error?: Error | null): void => {
       if (request.destroyed || (error !== undefined && error !== null)) return;
       onProgress(to);
-      if (to < bytes.length) writeFrom(to);
+      if (to === bytes.length) return;
+      if (to % TURN_BYTES === 0) setImmediate(writeFrom, to);
+      else writeFrom(to);
     };
     if (to === bytes.length) request.end(bytes.subarray(from), onWritten);
     else request.write(bytes.subarray(from, to), onWritten);
@@ -27,10 +36,10 @@ export function writeBody(request: ClientRequest, bytes: Buffer, onProgress: (wr
 
 /**
  * Whether a request that was answered is written to its end, now or in a moment: under load Node reads an answer before it
- * hears that the last bytes were written.
+ * hears that the last bytes were written. Where they were not even handed to the system, they came too late.
  */
 export async function isWritten(request: ClientRequest): Promise<boolean> {
-  if (request.writableFinished) return true;
+  if (request.writableFinished || !request.writableEnded) return request.writableFinished;
   const { promise, resolve } = Promise.withResolvers<void>();
   // After the timer comes whatever else has happened by then, if the process was busy meanwhile.
   const timer = setTimeout(() => setImmediate(resolve), WRITTEN_WITHIN_MS);
