@@ -30,7 +30,7 @@ const REASONS: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNTRUSTED,
   ECONNREFUSED: "nothing listens there: check that the server runs and the port is right",
   ECONNRESET: "it closed the connection before its answer was complete",
-  ETIMEDOUT: "a connection to it could not be made in time: check the port, and what is in between that may block it",
+  ETIMEDOUT: "nothing came back from it in time: check the host and the port, and what is in between that may block it",
   ENETUNREACH: "this machine has no route to its network: check the network and the routes",
   EHOSTUNREACH: "it cannot be reached: check that it is up, the routes, and what is in between that may block it",
   HPE_HEADER_OVERFLOW: "the headers of its answer are too large",

@@ -1,21 +1,19 @@
 import type { Buffer } from "node:buffer";
 import type { ClientRequest } from "node:http";
 
-/** Bytes that are written at once: what is known of how far a request has got; as much as a record of TLS holds. */
-const PIECE_BYTES = 16 * 1024;
-
 /**
- * Bytes after which other events come in between, an early answer above all: a fast link takes a whole body at once, and what
- * came before its end would look like what came after it.
+ * Bytes that are written at once: what is known of how far a request has got, and what must be written within a time-out. Between
+ * two pieces other events come, an early answer above all: a fast link takes a whole body at once, and what came before its end
+ * would look like what came after it.
  */
-const TURN_BYTES = 4 * PIECE_BYTES;
+const PIECE_BYTES = 64 * 1024;
 
 /** How long after a complete answer the request may still be on its way out, in milliseconds. */
 const WRITTEN_WITHIN_MS = 100;
 
 /**
  * Writes the body of a request, and ends it.
- * @param onProgress called with the number of bytes that the system has taken so far, in steps of at most 16 KiB.
+ * @param onProgress called with the number of bytes that the system has taken so far, in steps of at most 64 KiB.
  */
 export function writeBody(request: ClientRequest, bytes: Buffer, onProgress: (written: number) => void): void {
   const writeFrom = (from: number): void => {
@@ -24,9 +22,7 @@ export function writeBody(request: ClientRequest, bytes: Buffer, onProgress: (wr
     const onWritten = (error?: Error | null): void => {
       if (request.destroyed || (error !== undefined && error !== null)) return;
       onProgress(to);
-      if (to === bytes.length) return;
-      if (to % TURN_BYTES === 0) setImmediate(writeFrom, to);
-      else writeFrom(to);
+      if (to < bytes.length) setImmediate(writeFrom, to);
     };
     if (to === bytes.length) request.end(bytes.subarray(from), onWritten);
     else request.write(bytes.subarray(from, to), onWritten);
