@@ -26,9 +26,19 @@ export interface ExchangeFault {
   act(exchange: Exchange): Promise<void>;
   /** The lines are stored and the client cannot know it. */
   readonly loses?: true;
+  /** The client takes what answers for no ingestion server, and may wait for a person to put it right. */
+  readonly waits?: true;
 }
 
 const ACCEPTED = '{"status":"ok","batchID":"0"}';
+
+/** What the agent waits at most after an answer of what it takes for no ingestion server, in milliseconds. */
+const FOREIGN_WAIT_MS = 10_000;
+
+/** What the agent may still wait when a fault has ended, in milliseconds. */
+export function waitAfter({ waits }: ExchangeFault): number {
+  return waits === true ? FOREIGN_WAIT_MS : 0;
+}
 
 /** The whole answer of a server that has stored the lines. */
 export function accept({ response }: Pick<Exchange, "response">): void {
@@ -115,6 +125,7 @@ export const EXCHANGE_FAULTS = {
   },
   endless_answer: {
     loses: true,
+    waits: true,
     async act({ store, response }) {
       await store();
       const block = Buffer.alloc(16 * 1024, "x");
@@ -129,6 +140,8 @@ export const EXCHANGE_FAULTS = {
     },
   },
   huge_answer: {
+    loses: true,
+    waits: true,
     async act({ store, response }) {
       await store();
       response.end(Buffer.alloc(1_000_000, "x"));
@@ -142,15 +155,48 @@ export const EXCHANGE_FAULTS = {
     },
   },
   compressed_bomb: {
+    loses: true,
+    waits: true,
     async act({ store, response }) {
       await store();
       response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync(Buffer.alloc(20_000_000)));
     },
   },
   html_answer: {
+    loses: true,
+    waits: true,
     async act({ store, response }) {
       await store();
       response.writeHead(200, { "content-type": "text/html" }).end("<!doctype html><h1>\u001b[2JIt works!</h1>\0");
+    },
+  },
+  /** Answers of something on the way, with 200 and without a server: a page, a word, much of both. Nothing is stored. */
+  foreign_page: {
+    waits: true,
+    async act({ read, response }) {
+      await read();
+      response.writeHead(200, { "content-type": "text/html" }).end("<h1>Down for repair</h1>");
+    },
+  },
+  foreign_word: {
+    waits: true,
+    async act({ read, response }) {
+      await read();
+      response.writeHead(200, { "content-type": "text/plain" }).end("OK");
+    },
+  },
+  foreign_flood: {
+    waits: true,
+    async act({ read, response }) {
+      await read();
+      response.end(Buffer.alloc(1_000_000, "x"));
+    },
+  },
+  foreign_bomb: {
+    waits: true,
+    async act({ read, response }) {
+      await read();
+      response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync(Buffer.alloc(20_000_000)));
     },
   },
   no_http: {

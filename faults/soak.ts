@@ -106,12 +106,12 @@ export function soakText({ verdict, faults, rssSlope, rss, fds }: SoakResult): s
 /** One fault, and a calm after it; how long either takes, the seed says. */
 async function round(scene: Scene): Promise<void> {
   const { random, agent } = scene;
-  const fault = random.chance(0.1) ? "none" : await injectAny(scene);
+  const { fault, boundMs } = random.chance(0.1) ? { fault: "none", boundMs: RECOVERY_MS } : await injectAny(scene);
   const pauses = random.chance(0.15);
   if (pauses) agent.pause();
   // Most are short, and some long.
   await wander(scene, random.pick([1, 1, 2, 3, 5, 10, 20]), !pauses);
-  await scene.recover(`${fault}${pauses ? ", stopped" : ""}`, RECOVERY_MS, async () => {
+  await scene.recover(`${fault}${pauses ? ", stopped" : ""}`, boundMs, async () => {
     await scene.server.heal();
     if (pauses) agent.resume();
   });

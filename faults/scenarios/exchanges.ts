@@ -1,5 +1,5 @@
 /** Faults of exchanges: what a server that is reached does with a request. */
-import { answer, EXCHANGE_FAULTS, type ExchangeFaultName, redirect } from "../exchange_faults.ts";
+import { answer, EXCHANGE_FAULTS, type ExchangeFaultName, redirect, waitAfter } from "../exchange_faults.ts";
 import type { Scenario } from "../scenario.ts";
 import { RECOVERY_MS, type Scene } from "../scene.ts";
 
@@ -23,7 +23,7 @@ async function exchanges(scene: Scene): Promise<void> {
     await scene.traffic(scene.random.between(10, 60), (step) => {
       if (step === 20) scene.rotate();
     });
-    await scene.recover(fault);
+    await scene.recover(fault, RECOVERY_MS + waitAfter(EXCHANGE_FAULTS[fault]));
   }
 }
 

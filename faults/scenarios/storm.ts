@@ -1,6 +1,6 @@
 /** Everything at once, in an order that only the seed knows. */
 import { CONNECTION_FAULTS, type ConnectionFaultName } from "../connection_faults.ts";
-import { answer, EXCHANGE_FAULTS, type ExchangeFaultName } from "../exchange_faults.ts";
+import { answer, EXCHANGE_FAULTS, type ExchangeFaultName, waitAfter } from "../exchange_faults.ts";
 import type { Scenario } from "../scenario.ts";
 import { RECOVERY_MS, type Scene } from "../scene.ts";
 
@@ -8,7 +8,7 @@ const ROUNDS = 8;
 
 async function storm(scene: Scene): Promise<void> {
   for (let round = 0; round < ROUNDS; round += 1) {
-    const fault = await injectAny(scene);
+    const { fault, boundMs } = await injectAny(scene);
     const ends = scene.random.pick(["not", "not", "kill", "terminate", "pause"] as const);
     const at = scene.random.between(5, 40);
     await scene.traffic(scene.random.between(40, 120), async (step) => {
@@ -21,7 +21,7 @@ async function storm(scene: Scene): Promise<void> {
       // What was deleted before may be gone with the process.
       if (ends === "kill" || ends === "terminate") scene.noteDestroyed();
     });
-    await scene.recover(`${fault}, ${ends === "not" ? "" : `${ends}, `}and rotations`, RECOVERY_MS, async () => {
+    await scene.recover(`${fault}, ${ends === "not" ? "" : `${ends}, `}and rotations`, boundMs, async () => {
       await scene.server.heal();
       if (ends === "pause") scene.agent.resume();
       else await scene.agent.start();
@@ -29,28 +29,28 @@ async function storm(scene: Scene): Promise<void> {
   }
 }
 
-/** @returns what goes wrong now. */
-export async function injectAny({ random, server }: Scene): Promise<string> {
+/** @returns what goes wrong now, and how long after its end lines may take to arrive. */
+export async function injectAny({ random, server }: Scene): Promise<{ fault: string; boundMs: number }> {
   const kind = random.pick(["refuse", "connection", "exchange", "exchange", "status"] as const);
   if (kind === "refuse") {
     await server.refuse();
-    return "refused";
+    return { fault: "refused", boundMs: RECOVERY_MS };
   }
   if (kind === "connection") {
     // Object.keys gives strings; these are the very keys of the table.
     const fault = random.pick(Object.keys(CONNECTION_FAULTS) as ConnectionFaultName[]);
     server.injectConnection(fault);
-    return fault;
+    return { fault, boundMs: RECOVERY_MS };
   }
   const share = random.pick([1, 0.5, 0.2]);
   if (kind === "status") {
     const status = random.pick([408, 429, 500, 502, 503, 504]);
     server.inject(answer(status), share);
-    return `status ${status}`;
+    return { fault: `status ${status}`, boundMs: RECOVERY_MS };
   }
   const fault = random.pick(Object.keys(EXCHANGE_FAULTS) as ExchangeFaultName[]);
   server.inject(EXCHANGE_FAULTS[fault], share);
-  return fault;
+  return { fault, boundMs: RECOVERY_MS + waitAfter(EXCHANGE_FAULTS[fault]) };
 }
 
 export const STORM: readonly Scenario[] = [

@@ -70,7 +70,7 @@ function piped() {
       slowRetryMs: 1,
       trialMs: 1,
       setAside: () => undefined,
-      key: { path: undefined, renew: () => false },
+      key: { path: undefined, isSent: true, renew: () => false },
     },
     undefined,
   );

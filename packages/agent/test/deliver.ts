@@ -27,6 +27,12 @@ interface DeliveryBench {
 
 /** A deliverer that sends to a sink, with short waits; both end with the test. */
 export function deliver(t: TestContext, sink: Sink, destination: Partial<Destination> = {}): DeliveryBench {
+  t.after(() => sink.close());
+  return deliverTo(t, sink.port, destination);
+}
+
+/** The same to another server, at a port of this host. */
+export function deliverTo(t: TestContext, port: number, destination: Partial<Destination> = {}): DeliveryBench {
   const events: AgentEvent[] = [];
   const settled: ({ id: string } & Refused)[] = [];
   const telemetry = createTelemetry({ level: "error", stream: { write: () => undefined }, isTty: false });
@@ -35,7 +41,7 @@ export function deliver(t: TestContext, sink: Sink, destination: Partial<Destina
   let rooms = 0;
   const transport = new Transport({
     host: "localhost",
-    port: sink.port,
+    port,
     endpoint: "/logs/agent",
     useSsl: false,
     key: () => "a-key",
@@ -60,7 +66,7 @@ export function deliver(t: TestContext, sink: Sink, destination: Partial<Destina
     slowRetryMs: 40,
     trialMs: 10,
     setAside: (refused) => aside.push(...refused),
-    key: { path: undefined, renew: () => false },
+    key: { path: undefined, isSent: true, renew: () => false },
     emit: (event) => {
       events.push(event);
       telemetry.emit(event);
@@ -73,10 +79,9 @@ export function deliver(t: TestContext, sink: Sink, destination: Partial<Destina
       rooms += 1;
     },
   });
-  t.after(async () => {
+  t.after(() => {
     deliverer.stop();
     transport.close();
-    await sink.close();
   });
   return {
     deliverer,

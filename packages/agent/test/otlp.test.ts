@@ -101,6 +101,27 @@ test("an outage loses nothing, whatever it is answered with, and Retry-After is 
   await assertGood(agent, sink, { lines_shipped: 2001, bytes_dropped: 0 });
 });
 
+test("where no key is sent, a rejection is not put down to one", async (t) => {
+  const place = makePlace();
+  const sink = await startOtlpSink(t);
+  writeFileSync(join(place.logs, "a.log"), "a line\n");
+  let turn = 0;
+  sink.behave((_, response) => {
+    turn += 1;
+    if (turn > 1) return false;
+    response.writeHead(401).end("no token");
+    return true;
+  });
+  const agent = await startOtlpAgent(t, place, sink, { LOGDNA_HEADERS: "authorization: Bearer secret-header-value" });
+  const { message } = await agent.logged(({ event }) => event === "key_rejected");
+  assert.match(
+    String(message),
+    /rejects the agent, which sends no key \(401 no token\)\. Put the credentials .* into HEADERS/,
+  );
+  await sink.until(() => sink.texts().length === 1);
+  await assertGood(agent, sink, { lines_shipped: 1 });
+});
+
 test("after kill -9 what is sent again has the ids that it had, also from a file that was renamed meanwhile", async (t) => {
   const place = makePlace();
   const sink = await startOtlpSink(t);

@@ -81,7 +81,7 @@ export function simulatedDeliverer(
     onSettled: () => undefined,
     onRoom: () => undefined,
     setAside: () => undefined,
-    key: { path: undefined, renew: () => false },
+    key: { path: undefined, isSent: true, renew: () => false },
     ...options,
   });
 }

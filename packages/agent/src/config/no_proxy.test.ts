@@ -28,6 +28,8 @@ const CASES: readonly { entries: string; direct: readonly string[]; proxied: rea
   { entries: "[2001:db8::1]:8443", direct: ["2001:db8::1 8443"], proxied: ["2001:db8::1"] },
   { entries: "fd00::/8", direct: ["fd12::1"], proxied: ["fe80::1", "10.0.0.1"] },
   { entries: ".", direct: [], proxied: ["example.com"] },
+  { entries: "foo.test 192.0.2.1\tbar.test", direct: ["foo.test", "192.0.2.1", "bar.test"], proxied: ["192.0.2.2"] },
+  { entries: "foo.test, 192.0.2.1  *", direct: ["example.com"], proxied: [] },
   { entries: "2.1", direct: [], proxied: ["192.0.2.1"] },
 ];
 

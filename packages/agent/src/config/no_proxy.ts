@@ -20,12 +20,14 @@ export function isLoopback(host: string): boolean {
  * Whether one of the entries of NO_PROXY takes in a destination. No standard says what they are; this is what curl does,
  * and Go and Python nearly: `*` is every host; `example.com` and `.example.com` are that host and all beneath it,
  * `*.example.com` those beneath it alone; an address is itself, `10.0.0.0/8` and `fd00::/8` are networks; a port behind a
- * name or an address (`[::1]:443`) restricts it to that port. Names are compared, never looked up.
+ * name or an address (`[::1]:443`) restricts it to that port. Blanks separate entries as commas do. Names are compared, never looked up.
  * @param host a name, or an address without brackets.
  */
 export function passesBy(entries: readonly string[], host: string, port: number): boolean {
   const name = plain(host);
-  return entries.some((entry) => entry.trim() === "*" || matches(entry.trim(), name, port));
+  return entries
+    .flatMap((entry) => entry.trim().split(/\s+/))
+    .some((entry) => entry === "*" || matches(entry, name, port));
 }
 
 function matches(entry: string, name: string, port: number): boolean {

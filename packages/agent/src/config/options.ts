@@ -215,7 +215,7 @@ export const OPTIONS = {
     default: [],
     commasInYaml: true,
     description:
-      "Servers that are reached without a proxy: a name with all names beneath it, an address, a network such as 10.0.0.0/8, each with or without a port, or * for all. A server on this host is never reached through one.",
+      "Servers that are reached without a proxy: a name with all names beneath it, an address, a network such as 10.0.0.0/8, each with or without a port, or * for all; separated by commas or blanks. A server on this host is never reached through one.",
   }),
 
   useCompression: scalar({
@@ -245,7 +245,8 @@ export const OPTIONS = {
     flags: "--ingest-timeout",
     kind: milliseconds(1, 3_600_000),
     default: 10_000,
-    description: "Milliseconds that a request may take as a whole before it is tried again.",
+    description:
+      "Milliseconds after which a request is tried again when nothing of it could be sent, or no answer came to it. A slow link may take up to ten times that as a whole; for a body of more than 256 KiB the answer may take as many times longer.",
   }),
   ingestBufferSize: scalar({
     group: "Delivery",

@@ -43,5 +43,10 @@ export function retryWaitMs(
     verdict === "key_rejected"
       ? Math.round((slowMs * (1 + random())) / 2)
       : backoffMs(failures, verdict === "retry" ? backoff : { ...backoff, capMs: slowMs });
-  return asked === undefined ? own : asked + Math.max(own, Math.round((random() * asked) / 2));
+  return asked === undefined ? own : Math.max(asked + own, askedWaitMs(asked, random));
+}
+
+/** Milliseconds to wait where that many were asked for: up to half of them more, drawn evenly. */
+export function askedWaitMs(asked: number, random: () => number = Math.random): number {
+  return asked + Math.round((random() * asked) / 2);
 }

@@ -2,13 +2,13 @@ import type { Batch } from "../batch/batcher.ts";
 import type { BodyFormat } from "../batch/body_format.ts";
 import type { EncodedBody } from "../batch/encoder.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
-import { type BackoffOptions, backoffMs, retryWaitMs } from "./backoff.ts";
+import { askedWaitMs, type BackoffOptions, backoffMs, retryWaitMs } from "./backoff.ts";
 import { type Clock, REAL_CLOCK } from "./clock.ts";
 import { type Part, Parts } from "./parts.ts";
 import type { Rejection } from "./protocol.ts";
 import type { RefusedLine } from "./quarantine.ts";
 import type { Answer } from "./transport.ts";
-import { TransportError } from "./transport_error.ts";
+import { PARTLY_WRITTEN, TransportError } from "./transport_error.ts";
 import { Evidence } from "./trial.ts";
 import { detailOf, type Verdict, verdictOf } from "./verdict.ts";
 
@@ -20,6 +20,8 @@ export interface Sender {
 /** Where a key comes from that the server has rejected; see `IngestionKey`. */
 export interface RenewableKey {
   readonly path: string | undefined;
+  /** False when no request has a key, so that it is something else that the server misses. */
+  readonly isSent: boolean;
   /** Looks for another one; true when there is one. */
   renew(): boolean;
 }
@@ -68,6 +70,8 @@ interface Attempt {
   readonly detail: string;
   readonly waitMs: number | undefined;
   readonly rejection?: Rejection | undefined;
+  /** The server had a part of the body when the time was up. */
+  readonly isPartlyWritten?: boolean;
 }
 
 /**
@@ -93,6 +97,8 @@ export class Deliverer {
   #acceptance = Promise.withResolvers<void>();
   /** Attempts that have failed since the server last answered for what it was sent. */
   #failures = 0;
+  /** Until when the server, or a proxy, has asked for rest: an acceptance does not end that. */
+  #restUntil = 0;
   /** Attempts that have failed since the server last accepted something. */
   #outage: { readonly since: number; attempts: number } | undefined;
   #turnChanged = Promise.withResolvers<void>();
@@ -205,7 +211,7 @@ export class Deliverer {
       const { trial } = part;
       const counts = trial.counts;
       const witnessed = trial.isWitnessed;
-      const { verdict, status, detail, waitMs, rejection } = await this.#attempt(part);
+      const { verdict, status, detail, waitMs, rejection, isPartlyWritten } = await this.#attempt(part);
       if (verdict === "accepted") {
         if (rejection !== undefined) parts.rejected(part, rejection, status);
         parts.accepted(part);
@@ -217,9 +223,11 @@ export class Deliverer {
         const given = verdict === "refused" ? parts.refuse(part, refusal) : parts.tooLarge(part, refusal);
         const times = trial.refusals;
         if (given !== undefined) this.#options.emit({ name: "line_refused", batch: part.id, detail, times });
+        if (waitMs !== undefined && !trial.isSuspect)
+          await this.#sleep(askedWaitMs(waitMs, this.#options.backoff.random));
         await this.#pace(batch, detail);
       } else {
-        parts.again(part);
+        if (!(isPartlyWritten === true && parts.tooSlow(part))) parts.again(part);
         await this.#wait(verdict, detail, waitMs);
       }
     }
@@ -248,14 +256,20 @@ export class Deliverer {
     } catch (error) {
       this.#stop.signal.throwIfAborted();
       if (!(error instanceof TransportError)) throw error;
-      return { verdict: "retry", status: 0, detail: error.message, waitMs: error.waitMs };
+      const { message, waitMs, code } = error;
+      return { verdict: "retry", status: 0, detail: message, waitMs, isPartlyWritten: code === PARTLY_WRITTEN };
     }
   }
 
-  /** While attempts fail, only one batch is tried. */
+  /** While attempts fail, only one batch is tried; and none while the server wants rest. */
   async #turn(batch: Batch): Promise<void> {
-    while (this.#failures > 0 && this.#next() !== batch) await this.#turnChanged.promise;
-    this.#stop.signal.throwIfAborted();
+    for (;;) {
+      while (this.#failures > 0 && this.#next() !== batch) await this.#turnChanged.promise;
+      this.#stop.signal.throwIfAborted();
+      const restMs = this.#restUntil - this.#clock.now();
+      if (restMs <= 0) return;
+      await this.#sleep(restMs);
+    }
   }
 
   /** The oldest batch that is not held, if there is one: a held one waits long between its attempts. */
@@ -279,7 +293,9 @@ export class Deliverer {
     const isRenewed = isRejected && key.renew();
     const kind = isRenewed ? "retry" : verdict;
     const retryInMs = retryWaitMs(kind, this.#failures, asked, { ...backoff, slowMs: slowRetryMs });
-    if (isRejected) emit({ name: "key_rejected", detail, retryInMs, keyFile: key.path });
+    if (asked !== undefined && kind === "retry")
+      this.#restUntil = Math.max(this.#restUntil, this.#clock.now() + retryInMs);
+    if (isRejected) emit({ name: "key_rejected", detail, retryInMs, keyFile: key.path, isKeySent: key.isSent });
     else emit({ name: "delivery_failed", reason: detail, retryInMs, batches: this.#window.size });
     // A wait that the server asks for is kept; else it ends when another batch shows that it need not go on.
     await this.#sleep(retryInMs, asked === undefined && kind !== "retry" ? this.#acceptance.promise : undefined);

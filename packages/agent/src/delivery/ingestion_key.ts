@@ -7,6 +7,8 @@ export interface IngestionKeyOptions {
   readonly key: Secret;
   /** The file that it was read from; undefined when it came from elsewhere. */
   readonly path: string | undefined;
+  /** Whether requests have it. */
+  readonly isSent: boolean;
   /** Makes a key of what a file holds; undefined when that cannot be one. */
   readonly parse: (text: string) => Secret | undefined;
   readonly emit: (event: AgentEvent) => void;
@@ -34,6 +36,11 @@ export class IngestionKey {
     return this.#options.path;
   }
 
+  /** Whether requests have it: with OTLP they need not. */
+  get isSent(): boolean {
+    return this.#options.isSent;
+  }
+
   /** The key itself; for the one place that sends it. */
   reveal(): string {
     return this.#key.reveal();
@@ -41,8 +48,8 @@ export class IngestionKey {
 
   /** Reads the file again. @returns whether it holds another key, which is used from now on. */
   renew(): boolean {
-    const { path, parse, emit, conceal } = this.#options;
-    if (path === undefined) return false;
+    const { path, isSent, parse, emit, conceal } = this.#options;
+    if (path === undefined || !isSent) return false;
     let key: Secret | undefined;
     try {
       key = parse(readFileSync(path, "utf8").trim());

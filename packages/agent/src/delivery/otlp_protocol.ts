@@ -1,7 +1,7 @@
 import { HEADER } from "@logdna-agent/protocol";
 import { isObject } from "../batch/body_format.ts";
 import type { Secret } from "../config/secret.ts";
-import type { Protocol, Rejection } from "./protocol.ts";
+import { isPage, type Protocol, type Rejection } from "./protocol.ts";
 import { quoted } from "./transport_error.ts";
 
 export interface OtlpProtocolOptions {
@@ -27,13 +27,15 @@ export function otlpProtocol({ endpoint, key, keyHeader, headers }: OtlpProtocol
       [HEADER.batchAttempt]: attempt,
       "content-type": "application/json",
     }),
+    isForeign: isPage,
     rejectionIn,
   };
 }
 
 /**
  * What `partial_success` of an `ExportLogsServiceResponse` says (`logs_service.proto`). A number of 64 bits is decimal text in
- * JSON; some servers write a number. An answer that cannot be read says nothing: the status has accepted all.
+ * JSON; some servers write a number. Names are those of JSON (`partialSuccess`) or, which parsers of protobuf's JSON must take as
+ * well, those of the definition. An answer that cannot be read says nothing: the status has accepted all.
  */
 function rejectionIn(body: string): Rejection | undefined {
   let answer: unknown;
@@ -42,11 +44,12 @@ function rejectionIn(body: string): Rejection | undefined {
   } catch {
     return undefined;
   }
-  const partial = isObject(answer) ? answer.partialSuccess : undefined;
+  const partial = isObject(answer) ? (answer.partialSuccess ?? answer.partial_success) : undefined;
   if (!isObject(partial)) return undefined;
-  const lines = Number(partial.rejectedLogRecords);
+  const lines = Number(partial.rejectedLogRecords ?? partial.rejected_log_records);
   if (!Number.isSafeInteger(lines) || lines <= 0) return undefined;
-  return { lines, reason: typeof partial.errorMessage === "string" ? quoted(partial.errorMessage, 300) : "" };
+  const message = partial.errorMessage ?? partial.error_message;
+  return { lines, reason: typeof message === "string" ? quoted(message, 300) : "" };
 }
 
 /** What of a header must be in no output: its value, and that without a scheme such as Bearer. */

@@ -16,7 +16,8 @@ export interface Outlet {
 
 /** @throws {TransportError} when a file of certificates cannot be used. */
 export function makeOutlet(config: Config, { emit, conceal }: Pick<Telemetry, "emit" | "conceal">): Outlet {
-  const key = new IngestionKey({ key: config.key, path: config.keyPath, parse: readKey, emit, conceal });
+  const isSent = config.output !== "otlp" || config.keyHeader !== undefined;
+  const key = new IngestionKey({ key: config.key, path: config.keyPath, isSent, parse: readKey, emit, conceal });
   const otlp = config.output === "otlp" ? new OtlpFormat({ ...config, version: VERSION }) : undefined;
   const revealKey = (): string => key.reveal();
   const transport = new Transport(

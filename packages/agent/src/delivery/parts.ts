@@ -146,6 +146,11 @@ export class Parts {
     return undefined;
   }
 
+  /** It takes too long to be sent at once; nothing speaks against its lines. @returns whether it could be cut. */
+  tooSlow(part: Part): boolean {
+    return this.#halve(part, Number.POSITIVE_INFINITY);
+  }
+
   /** Something in it is not acceptable. @returns the line that is given up, if it is one. */
   refuse(part: Part, refusal: Refusal): RefusedLine | undefined {
     this.#refusals += 1;
@@ -154,19 +159,20 @@ export class Parts {
     return undefined;
   }
 
-  #halve(part: Part): boolean {
+  /** @param since when it was refused, if it was: see `Trial`. */
+  #halve(part: Part, since = this.#evidence.moment): boolean {
     const halves = halve(part.body, this.#format);
     if (halves === undefined) return false;
     const [left, right] = halves;
-    const before = this.#half(left, part.first);
-    const behind = this.#half(right, part.first + left.lines);
+    const before = this.#half(left, part.first, since);
+    const behind = this.#half(right, part.first + left.lines, since);
     this.#fresh.unshift(before, { ...behind, otherHalf: before.trial });
     return true;
   }
 
-  #half({ body, lines, print }: CountedBody, first: number): Part {
+  #half({ body, lines, print }: CountedBody, first: number, since: number): Part {
     const id = `${this.#batchId}-${place(first)}-${print}`;
-    const trial = new Trial(this.#evidence, this.#evidence.moment);
+    const trial = new Trial(this.#evidence, since);
     return { id, body, lines, attempt: this.#attempt, first, trial, of: undefined, ...UNTRIED };
   }
 

@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { SecureContext } from "node:tls";
 import type { HttpProxy } from "../config/mod.ts";
-import { openTunnel, tunnelTimeout } from "./tunnel.ts";
+import { addressMs, openTunnel, tunnelTimeout } from "./tunnel.ts";
 
 /** What the connections of a pool go through: a proxy, and what its certificate is verified with. */
 interface Way {
@@ -38,7 +38,7 @@ class Tunnels {
     const making = new AbortController();
     this.#making.add(making);
     const timer = setTimeout(() => making.abort(tunnelTimeout(proxy, target, timeoutMs)), timeoutMs);
-    openTunnel(proxy, target, context, making.signal)
+    openTunnel(proxy, target, { context, addressMs: addressMs(timeoutMs) }, making.signal)
       .finally(() => {
         clearTimeout(timer);
         this.#making.delete(making);
@@ -101,14 +101,21 @@ class PlainPool extends HttpAgent {
 
 export interface PoolOptions {
   readonly maxSockets: number;
+  /** Milliseconds after which an address of several is given up for the next. */
+  readonly addressMs: number;
   /** What the server is verified with, and is shown; undefined for a server of plain HTTP. */
   readonly context: SecureContext | undefined;
   readonly way: Way | undefined;
 }
 
 /** A pool of connections that are kept and used again, the last used first. */
-export function createPool({ maxSockets, context, way }: PoolOptions): HttpAgent {
-  const kept: AgentOptions = { keepAlive: true, maxSockets, scheduling: "lifo" };
+export function createPool({ maxSockets, addressMs, context, way }: PoolOptions): HttpAgent {
+  const kept: AgentOptions = {
+    keepAlive: true,
+    maxSockets,
+    scheduling: "lifo",
+    autoSelectFamilyAttemptTimeout: addressMs,
+  };
   if (context === undefined) return way === undefined ? new HttpAgent(kept) : new PlainPool(kept, way);
   const options = { ...kept, rejectUnauthorized: true, secureContext: context };
   return way === undefined ? new HttpsAgent(options) : new TlsPool(options, way);

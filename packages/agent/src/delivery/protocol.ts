@@ -13,6 +13,13 @@ export interface Protocol {
   target(): string;
   /** Headers beyond those that every request with a body has. */
   headers(batchId: string, attempt: number): OutgoingHttpHeaders;
+  /**
+   * Whether an answer that accepts a body (2xx) cannot come from a server of this protocol, but from something on the way: the
+   * page of a proxy that is being repaired, or that wants somebody to log in.
+   * @param body as far as it was read.
+   * @param type its media type, with parameters, as far as it is told.
+   */
+  isForeign(body: string, type: string | undefined): boolean;
   /** What an answer that accepts a body (2xx) says of lines that were not taken. @param body as far as it was read. */
   rejectionIn?(body: string): Rejection | undefined;
 }
@@ -44,5 +51,25 @@ export function logdnaProtocol({ endpoint, key, hostname, ip, mac, tags }: Logdn
       [HEADER.batchAttempt]: attempt,
       "content-type": "application/json; charset=UTF-8",
     }),
+    // A server says `{"status":"ok"}`; one that says nothing is believed.
+    isForeign: (body, type) => isPage(body, type) || !(isBlank(body) || isJson(body)),
   };
+}
+
+/** Whether an answer is a page for people. */
+export function isPage(body: string, type = ""): boolean {
+  return !isBlank(body) && /^\s*(?:text\/html|application\/xhtml\+xml)\b/i.test(type);
+}
+
+function isBlank(body: string): boolean {
+  return body.trim() === "";
+}
+
+function isJson(body: string): boolean {
+  try {
+    JSON.parse(body);
+    return true;
+  } catch {
+    return false;
+  }
 }

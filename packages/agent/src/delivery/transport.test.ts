@@ -1,69 +1,14 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { getEventListeners, once } from "node:events";
-import { type AddressInfo, createServer, type Socket } from "node:net";
+import { getEventListeners } from "node:events";
 import { type TestContext, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { type Answer, Transport } from "./transport.ts";
+import { type Act, bodyOfSize, hostile, TIMEOUT_MS } from "../../test/hostile.ts";
+import type { Answer } from "./transport.ts";
 import { TransportError } from "./transport_error.ts";
 
-const TIMEOUT_MS = 300;
 const BODY = { bytes: Buffer.from('{"lines":[]}'), encoding: undefined, plainSize: 12 } as const;
 const OK = "HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\n";
-
-type Act = (socket: Socket) => unknown;
-
-interface Hostile {
-  readonly transport: Transport;
-  /** Every connection that there was. */
-  readonly sockets: readonly Socket[];
-  /** Resolves once the agent has closed every connection. */
-  allClosed(): Promise<void>;
-}
-
-/** A server on bare TCP that does what it likes once the first bytes of a connection are there, and a transport to it. */
-async function hostile(t: TestContext, act: Act, useSsl = false): Promise<Hostile> {
-  const sockets: Socket[] = [];
-  const closings: Promise<void>[] = [];
-  const server = createServer((socket) => {
-    sockets.push(socket);
-    socket.on("error", () => undefined);
-    closings.push(new Promise((resolve) => socket.on("close", () => resolve())));
-    socket.once("data", () => act(socket));
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const transport = new Transport({
-    host: "127.0.0.1",
-    port: (server.address() as AddressInfo).port,
-    endpoint: "/logs/agent",
-    useSsl,
-    key: () => "a-key",
-    hostname: "host",
-    ip: undefined,
-    mac: undefined,
-    tags: [],
-    timeoutMs: TIMEOUT_MS,
-    maxSockets: 1,
-    userAgent: "test",
-    caFile: undefined,
-    caDir: undefined,
-    clientCertFile: undefined,
-    clientKeyFile: undefined,
-    proxy: undefined,
-  });
-  t.after(() => {
-    transport.close();
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return {
-    transport,
-    sockets,
-    async allClosed() {
-      await Promise.all(closings);
-    },
-  };
-}
 
 /** Writes without end, as fast as the other side reads. */
 function forever(text: string, head = ""): Act {
@@ -104,7 +49,7 @@ const ATTACKS: readonly { what: string; act: Act; says: RegExp; useSsl?: boolean
   {
     what: "floods with informational answers",
     act: forever("HTTP/1.1 103 E\r\nlink: <x>\r\n\r\n"),
-    says: SILENT,
+    says: /it sends informational answers without end/,
   },
   { what: "sends its status line slowly", act: drip("x", "HTTP/1.1 200 "), says: SILENT },
   { what: "sends its headers slowly", act: drip("a: b\r\n", "HTTP/1.1 200 OK\r\n"), says: SILENT },
@@ -133,7 +78,7 @@ const ATTACKS: readonly { what: string; act: Act; says: RegExp; useSsl?: boolean
 
 for (const { what, act, says, useSsl } of ATTACKS) {
   test(`a server that ${what} is given up, and nothing of the exchange stays`, async (t) => {
-    const { transport, sockets, allClosed } = await hostile(t, act, useSsl);
+    const { transport, sockets, allClosed } = await hostile(t, act, { useSsl: useSsl === true });
     const { signal } = new AbortController();
     // One connection at a time: a second exchange would wait for ever if the first still held its own.
     for (let round = 0; round < 2; round += 1) {
@@ -177,15 +122,24 @@ test("a compressed answer is not decompressed", async (t) => {
   assert.ok(process.memoryUsage.rss() - before < 40e6);
 });
 
-test("an answer before the request is read whole ends the exchange and its connection", async (t) => {
+test("a refusal before the request is read whole ends the exchange and its connection", async (t) => {
   const { transport, sockets, allClosed } = await hostile(t, (socket) => {
     socket.pause();
     socket.write("HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n");
   });
-  const bytes = Buffer.alloc(64 * 1024 * 1024);
-  const { signal } = new AbortController();
-  const { status } = await transport.send("id", 1, { bytes, encoding: undefined, plainSize: bytes.length }, signal);
+  const { status } = await transport.send("id", 1, bodyOfSize(64 * 1024 * 1024), new AbortController().signal);
   assert.equal(status, 413);
+  for (const socket of sockets) socket.resume();
+  await allClosed();
+});
+
+test("an acceptance before the request is read whole is none: the server cannot have stored what it has not read", async (t) => {
+  const { transport, sockets, allClosed } = await hostile(t, (socket) => {
+    socket.pause();
+    socket.write(`${OK}{"status":"ok"}`);
+  });
+  const sent = transport.send("id", 1, bodyOfSize(64 * 1024 * 1024), new AbortController().signal);
+  await assert.rejects(sent, /127\.0\.0\.1:\d+ answered 200 before it had the whole request/);
   for (const socket of sockets) socket.resume();
   await allClosed();
 });

@@ -1,19 +1,16 @@
 import { Buffer } from "node:buffer";
-import {
-  type ClientRequest,
-  type Agent as HttpAgent,
-  request as httpRequest,
-  type IncomingMessage,
-  type RequestOptions,
-} from "node:http";
+import { type Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { EncodedBody } from "../batch/encoder.ts";
 import { type HttpProxy, proxyText } from "../config/mod.ts";
+import { OutOfTime, Patience } from "./patience.ts";
 import { createPool, retire } from "./pool.ts";
 import { type LogdnaProtocolOptions, logdnaProtocol, type Protocol, type Rejection } from "./protocol.ts";
+import { retryAfterMs } from "./retry_after.ts";
 import { TlsFiles, type TlsPaths } from "./tls_files.ts";
-import { quoted, reasonOf, TransportError } from "./transport_error.ts";
-import { tunnelTimeout } from "./tunnel.ts";
+import { PARTLY_WRITTEN, quoted, reasonOf, TransportError } from "./transport_error.ts";
+import { addressMs, tunnelTimeout } from "./tunnel.ts";
+import { closeUnlessWritten, isWritten, writeBody } from "./written_body.ts";
 
 export { TransportError } from "./transport_error.ts";
 
@@ -22,7 +19,7 @@ export interface Destination extends TlsPaths, LogdnaProtocolOptions {
   readonly host: string;
   readonly port: number;
   readonly useSsl: boolean;
-  /** Milliseconds for a whole exchange. */
+  /** Milliseconds without progress after which an exchange is given up; see `Patience`. */
   readonly timeoutMs: number;
   readonly maxSockets: number;
   readonly userAgent: string;
@@ -39,20 +36,16 @@ export interface Answer {
   readonly text: string;
   /** From `Retry-After` (RFC 9110, 10.2.3), in milliseconds from now. */
   readonly retryAfterMs: number | undefined;
+  /** It accepts, but nothing that accepts bodies of this protocol gives such an answer. */
+  readonly isForeign?: boolean;
   /** What it did not take of a body that it accepts. */
   readonly rejection?: Rejection | undefined;
 }
 
 /** Bytes of an answer that are read before the connection is given up. */
 const MAX_ANSWER_BYTES = 64 * 1024;
-/**
- * The longest wait that a server can ask for. An answer must not silence an agent for days, or, as a number that a timer
- * cannot hold, make it try without a pause; a server that still needs rest after this asks again.
- */
-const MAX_RETRY_AFTER_MS = 5 * 60_000;
-
-/** How long after a complete answer the request may still be on its way out, in milliseconds. */
-const WRITTEN_WITHIN_MS = 100;
+/** Informational answers (1xx) to one request that are read before the connection is given up. */
+const MAX_INFORMATIONAL = 32;
 
 /**
  * One keep-alive pool of connections to the one host that the agent talks to, straight or through a proxy. TLS 1.2 at
@@ -82,21 +75,16 @@ export class Transport {
    * @throws {TransportError} when there is no answer in time, or the signal says so.
    */
   async send(batchId: string, attempt: number, body: EncodedBody, signal: AbortSignal): Promise<Answer> {
-    const { timeoutMs } = this.#destination;
-    const cut = Promise.withResolvers<never>();
-    cut.promise.catch(() => undefined);
-    const late = (): void => cut.reject(coded("ETIMEDOUT", `none was complete within ${timeoutMs} ms`));
-    // Timers come before what has arrived: where the process stood still, that is read first.
-    const timer = setTimeout(() => setImmediate(late), timeoutMs);
-    const abort = (): void => cut.reject(coded("ABORTED", "the agent is stopping"));
+    const patience = new Patience(this.#destination.timeoutMs);
+    const abort = (): void => patience.cut(coded("ABORTED", "the agent is stopping"));
     signal.addEventListener("abort", abort, { once: true });
     if (signal.aborted) abort();
     try {
-      return await this.#exchange(batchId, attempt, body, cut.promise);
+      return await this.#exchange(batchId, attempt, body, patience);
     } catch (error) {
       throw error instanceof Error ? this.#explain(error) : error;
     } finally {
-      clearTimeout(timer);
+      patience.end();
       signal.removeEventListener("abort", abort);
     }
   }
@@ -109,6 +97,7 @@ export class Transport {
     const { maxSockets, useSsl, proxy, timeoutMs } = this.#destination;
     return createPool({
       maxSockets,
+      addressMs: addressMs(timeoutMs),
       context: useSsl ? this.#files?.server : undefined,
       way: proxy && { proxy, context: this.#files?.proxy, timeoutMs },
     });
@@ -138,34 +127,62 @@ export class Transport {
     return new TransportError(error.code ?? "UNKNOWN", message);
   }
 
-  /** One request, or two where a connection turns out to be closed; `cut` ends it whatever the server does. */
-  async #exchange(id: string, attempt: number, body: EncodedBody, cut: Promise<never>, again = false): Promise<Answer> {
+  /** One request, or two where a connection turns out to be closed; `patience` ends it whatever the server does. */
+  async #exchange(id: string, attempt: number, body: EncodedBody, patience: Patience, again = false): Promise<Answer> {
     const request = this.#request(this.#requestOptions(id, attempt, body));
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    const { length } = body.bytes;
     let responded = false;
+    let informational = 0;
+    let written = 0;
     request.on("response", (response) => {
       responded = true;
       readAnswer(response, this.#protocol).then(resolve, reject);
+    });
+    request.on("information", () => {
+      informational += 1;
+      if (informational > MAX_INFORMATIONAL)
+        reject(coded("INFORMATIONAL", "it sends informational answers without end"));
     });
     request.on("error", reject);
     // Not every end is an error for Node: after an answer of 101 it only closes the connection.
     request.on("close", () => {
       if (!responded) reject(coded("ECONNRESET", "closed without an answer"));
     });
-    request.end(body.bytes);
+    writeBody(request, body.bytes, (bytes) => {
+      written = bytes;
+      if (bytes < length) patience.progress();
+      else patience.written(length);
+    });
     try {
-      const answer = await Promise.race([promise, cut]);
-      if (!request.writableFinished) endHalfWritten(request);
+      const answer = await Promise.race([promise, patience.over]);
+      if (request.writableFinished) return answer;
+      // An answer to a part of a request: the server may never read the rest.
+      if (!isAcceptance(answer)) closeUnlessWritten(request);
+      else if (!(await Promise.race([isWritten(request), patience.over]))) throw this.#early(answer);
       return answer;
     } catch (error) {
-      const { proxy, timeoutMs } = this.#destination;
-      const late = proxy !== undefined && request.socket === null && codeOf(error) === "ETIMEDOUT";
+      const isConnected = request.socket !== null;
       request.destroy();
-      if (late) throw tunnelTimeout(proxy, this.#destination, timeoutMs);
+      if (error instanceof OutOfTime) throw this.#outOfTime(patience.waitedMs, isConnected, written, length);
       // A server may close an idle connection at the very moment that it is used again: that is no failure of the server.
-      if (request.reusedSocket && !again && isReset(error)) return this.#exchange(id, attempt + 1, body, cut, true);
+      if (request.reusedSocket && !again && isReset(error))
+        return this.#exchange(id, attempt + 1, body, patience, true);
       throw error;
     }
+  }
+
+  #early({ status }: Answer): TransportError {
+    const { host, port } = this.#destination;
+    const message = `${host}:${port} answered ${status} before it had the whole request: it cannot have stored the lines`;
+    return new TransportError("EARLY_ANSWER", message);
+  }
+
+  #outOfTime(ms: number, isConnected: boolean, written: number, length: number): Error {
+    const { proxy } = this.#destination;
+    if (proxy !== undefined && !isConnected) return tunnelTimeout(proxy, this.#destination, ms);
+    if (written === 0 || written === length) return coded("TIMEOUT", `none was complete within ${ms} ms`);
+    return coded(PARTLY_WRITTEN, `a request could only be written in part within ${ms} ms`);
   }
 
   #requestOptions(id: string, attempt: number, body: EncodedBody): RequestOptions {
@@ -178,6 +195,8 @@ export class Transport {
       path: this.#protocol.target(),
       headers: {
         ...this.#protocol.headers(id, attempt),
+        // An answer is not decompressed.
+        "accept-encoding": "identity",
         "content-length": body.bytes.length,
         "user-agent": userAgent,
         ...(body.encoding === undefined ? {} : { "content-encoding": body.encoding }),
@@ -199,24 +218,15 @@ async function readAnswer(response: IncomingMessage, protocol: Protocol): Promis
   }
   const body = Buffer.concat(chunks).toString("utf8");
   const { statusCode: status = 0, headers } = response;
-  const rejection = status >= 200 && status < 300 ? protocol.rejectionIn?.(body) : undefined;
-  return { status, text: quoted(body, 300), retryAfterMs: retryAfter(headers["retry-after"]), rejection };
+  const answer = { status, text: quoted(body, 300), retryAfterMs: retryAfterMs(headers["retry-after"]) };
+  if (!isAcceptance(answer)) return answer;
+  const isForeign = protocol.isForeign(body, headers["content-type"]);
+  return { ...answer, isForeign, rejection: isForeign ? undefined : protocol.rejectionIn?.(body) };
 }
 
-/** Seconds or an HTTP date; undefined for anything else. */
-function retryAfter(value: string | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
-  return Number.isNaN(ms) ? undefined : Math.max(0, Math.min(ms, MAX_RETRY_AFTER_MS));
-}
-
-/**
- * An answer to half a request: the server may never read the other half, so the connection is closed. Not at once: under load
- * Node reads an answer before it hears that the last bytes were written, and a good connection would be thrown away.
- */
-function endHalfWritten(request: ClientRequest): void {
-  const timer = setTimeout(() => request.destroy(), WRITTEN_WITHIN_MS);
-  request.once("finish", () => clearTimeout(timer));
+/** Any 2xx (RFC 9110, 15.3). */
+function isAcceptance({ status }: Pick<Answer, "status">): boolean {
+  return status >= 200 && status < 300;
 }
 
 function isReset(error: unknown): boolean {

@@ -12,6 +12,9 @@ export class TransportError extends Error {
   }
 }
 
+/** The code of an exchange that ran out of time with a part of the request written: the server cannot have taken it. */
+export const PARTLY_WRITTEN = "PARTLY_WRITTEN";
+
 const UNTRUSTED =
   "its certificate comes from an authority that this machine does not trust: name its CA file with SSL_CERT_FILE";
 const UNSAFE = "it speaks no TLS version that is safe to use (1.2 or later)";
@@ -27,6 +30,9 @@ const REASONS: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNTRUSTED,
   ECONNREFUSED: "nothing listens there: check that the server runs and the port is right",
   ECONNRESET: "it closed the connection before its answer was complete",
+  ETIMEDOUT: "nothing came back from it in time: check the host and the port, and what is in between that may block it",
+  ENETUNREACH: "this machine has no route to its network: check the network and the routes",
+  EHOSTUNREACH: "it cannot be reached: check that it is up, the routes, and what is in between that may block it",
   HPE_HEADER_OVERFLOW: "the headers of its answer are too large",
   ENOTFOUND: "the name is not known to DNS: check the configured host",
   EAI_AGAIN: "DNS does not answer",
@@ -53,6 +59,9 @@ const PROXY_REASONS: Readonly<Record<string, string>> = {
 
 /** What went wrong between the agent and a server, or a proxy, for people. */
 export function reasonOf(error: Error & { code?: string }, who: "server" | "proxy"): string {
+  // Of a name with several addresses each was tried, and the error as a whole has no message.
+  if (error instanceof AggregateError && error.errors.length > 0)
+    return [...new Set((error.errors as Error[]).map((each) => reasonOf(each, who)))].join("; ");
   const { code = "UNKNOWN" } = error;
   const known = (who === "proxy" ? PROXY_REASONS[code] : undefined) ?? REASONS[code];
   // The message of a parser's error quotes nothing; that of others is the system's.

@@ -209,6 +209,24 @@ for (const { what, act, says, secure = false, credentials = "", waits } of ATTAC
   });
 }
 
+for (const [status, header, waitMs] of [
+  ["503 Busy", "retry-after: 60\r\n", 60_000],
+  ["429 Slow down", "retry-after: 2\r\n", 2000],
+  ["503 Busy", "", undefined],
+  // A refusal has a wait of its own, of ten seconds.
+  ["407 Auth", "retry-after: 2\r\n", 10_000],
+  ["403 No", "retry-after: 60\r\n", 60_000],
+] as const) {
+  test(`a proxy's ${status} with ${header.trim() || "nothing"} makes for a wait of ${waitMs ?? "no"} ms`, async (t) => {
+    const { transport } = await hostileProxy(t, answers(`HTTP/1.1 ${status}\r\n${header}content-length: 0\r\n\r\n`));
+    await assert.rejects(transport.send("id", 1, BODY, new AbortController().signal), (error) => {
+      assert.ok(error instanceof TransportError);
+      assert.equal(error.waitMs, waitMs);
+      return true;
+    });
+  });
+}
+
 test("stopping gives up a tunnel that is being made", async (t) => {
   const stop = new AbortController();
   const { transport, allClosed, sockets } = await hostileProxy(t, () => stop.abort());

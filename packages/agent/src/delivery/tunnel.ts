@@ -7,9 +7,10 @@ import {
   type RequestOptions,
 } from "node:http";
 import { request as httpsRequest } from "node:https";
-import { isIP, type Socket } from "node:net";
+import { isIP, type Socket, type TcpNetConnectOpts } from "node:net";
 import type { SecureContext } from "node:tls";
 import { type HttpProxy, proxyText } from "../config/mod.ts";
+import { retryAfterMs } from "./retry_after.ts";
 import { quoted, reasonOf, TransportError } from "./transport_error.ts";
 
 /** What is connected to through a proxy. */
@@ -24,25 +25,41 @@ export interface Target {
  */
 const REFUSED_WAIT_MS = 10_000;
 
+/** How a proxy is connected to. */
+interface Connecting {
+  /** What a proxy's certificate is verified with. */
+  readonly context: SecureContext | undefined;
+  /** Milliseconds after which an address of several is given up for the next. */
+  readonly addressMs: number;
+}
+
+/**
+ * Milliseconds for a connection to one address of a name that has several. Node's own half a second is too little for a link
+ * by satellite, or for one lost packet; of a quarter, three addresses that lead nowhere leave time for a fourth.
+ * @param timeoutMs for all of them.
+ */
+export function addressMs(timeoutMs: number): number {
+  return Math.max(10, Math.round(timeoutMs / 4));
+}
+
 /**
  * Asks a proxy for a connection to a server: CONNECT (RFC 9110, 9.3.6), with Basic authentication (RFC 7617) where its URL
  * has credentials. Not left to Node's own `proxyEnv`: that has no bound on a proxy that is silent, as what it waits for is no
  * part of the request that is given up, and trusts other authorities than the agent for a proxy of TLS.
  *
- * @param context what a proxy's certificate is verified with.
  * @param signal gives up, and closes the connection; its reason is the error, if it is a `TransportError`.
  * @throws {TransportError} when there is no tunnel; it says why, and shows neither user nor password.
  */
 export async function openTunnel(
   proxy: HttpProxy,
   target: Target,
-  context: SecureContext | undefined,
+  connecting: Connecting,
   signal: AbortSignal,
 ): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<[IncomingMessage, Socket, Buffer]>();
   let request: ClientRequest | undefined;
   try {
-    request = connectRequest(proxy, target, context, signal);
+    request = connectRequest(proxy, target, connecting, signal);
     request.on("connect", (response, socket, head) => resolve([response, socket, head]));
     request.on("error", reject);
     request.on("close", () => reject(Object.assign(new Error("closed"), { code: "ECONNRESET" })));
@@ -67,13 +84,15 @@ export async function openTunnel(
 function connectRequest(
   { host, port, secure, credentials }: HttpProxy,
   target: Target,
-  context: SecureContext | undefined,
+  { context, addressMs: autoSelectFamilyAttemptTimeout }: Connecting,
   signal: AbortSignal,
 ): ClientRequest {
   const authority = authorityOf(target);
-  const options: RequestOptions = {
+  // Options of a connection are taken as well, which Node's types do not know.
+  const options: RequestOptions & TcpNetConnectOpts = {
     host,
     port,
+    autoSelectFamilyAttemptTimeout,
     method: "CONNECT",
     path: authority,
     // One connection, which becomes the tunnel; without an agent of its own Node would ask for its end.
@@ -102,8 +121,9 @@ function refusalOf(response: IncomingMessage, proxy: HttpProxy, target: Target):
   const { statusCode = 0, statusMessage = "", headers } = response;
   const said = quoted(`${statusCode} ${statusMessage}`, 100);
   const passing = statusCode >= 500 || statusCode === 408 || statusCode === 429;
-  const refusal = (reason: string): TransportError =>
-    failure(proxy, target, `PROXY_${statusCode}`, reason, passing ? undefined : REFUSED_WAIT_MS);
+  const asked = retryAfterMs(headers["retry-after"]);
+  const waitMs = passing ? asked : Math.max(REFUSED_WAIT_MS, asked ?? 0);
+  const refusal = (reason: string): TransportError => failure(proxy, target, `PROXY_${statusCode}`, reason, waitMs);
   // 401 is no answer of a proxy by RFC 9110, but that of tinyproxy to a wrong password.
   if (statusCode === 407 || statusCode === 401) return refusal(credentialsWanted(said, headers, proxy));
   if (statusCode === 403 || statusCode === 405)

@@ -30,6 +30,15 @@ const plural = (count: number, one: string): string => `${count} ${one}${count =
 
 const reasonIn = (fields: { readonly reason: string }): string => (fields.reason === "" ? "" : ` (${fields.reason})`);
 
+/** What to do where the server wants other credentials. */
+function howToBeAdmitted({ keyFile, isKeySent }: { keyFile?: string | undefined; isKeySent: boolean }): string {
+  if (!isKeySent)
+    return "Put the credentials that it wants into HEADERS, or say with KEY_HEADER where the ingestion key goes, and send SIGHUP, or restart";
+  return keyFile === undefined
+    ? "Put a valid one into the configuration and send SIGHUP, or restart"
+    : `Put a valid one into ${keyFile}, which is read again before each attempt`;
+}
+
 function countFailure(counting: Counting): void {
   counting.add("requests_failed", 1);
   counting.set("delivery_failing", 1);
@@ -502,14 +511,16 @@ export const EVENTS = {
     message: (e) => `Cannot read another ingestion key from ${e.path}: ${e.reason}. The one in use stays.`,
     key: byPath,
   }),
-  key_rejected: event<{ detail: string; retryInMs: number; keyFile?: string | undefined }>({
+  key_rejected: event<{
+    detail: string;
+    retryInMs: number;
+    keyFile?: string | undefined;
+    /** False when requests have no key, but perhaps other headers with credentials. */
+    isKeySent: boolean;
+  }>({
     level: "error",
     message: (e) =>
-      `The server rejects the ingestion key (${e.detail}). ${
-        e.keyFile === undefined
-          ? "Put a valid one into the configuration and send SIGHUP, or restart"
-          : `Put a valid one into ${e.keyFile}, which is read again before each attempt`
-      }; the lines are kept and tried again in ${seconds(e.retryInMs)}.`,
+      `The server rejects ${e.isKeySent ? "the ingestion key" : "the agent, which sends no key"} (${e.detail}). ${howToBeAdmitted(e)}; the lines are kept and tried again in ${seconds(e.retryInMs)}.`,
     count: (_, counting) => countFailure(counting),
   }),
   checkpoint_failed: event<{ attempt: string; reason: string }>({

@@ -129,7 +129,12 @@ test("a secret is written by none of its ways", () => {
   for (const isTty of [true, false]) {
     const { telemetry, lines } = log({ isTty });
     telemetry.conceal("k3y-of-the-account");
-    telemetry.emit({ name: "key_rejected", detail: "403 no account for k3y-of-the-account", retryInMs: 10 });
+    telemetry.emit({
+      name: "key_rejected",
+      detail: "403 no account for k3y-of-the-account",
+      retryInMs: 10,
+      isKeySent: true,
+    });
     telemetry.emit({ name: "config_warning", detail: `${new Secret("0ther")}` });
     assert.doesNotMatch(lines.join(""), /k3y-of|0ther/);
     assert.match(lines[0] ?? "", /no account for \*\*\*/);

@@ -73,7 +73,11 @@ async function readAfterRotation(
   });
   const until = performance.now() + 10_000;
   while (!events.some(({ name }) => ENDS.has(name)) && performance.now() < until) await turn();
-  read(files);
+  const isRestored = events.some(({ name }) => name === "file_restored");
+  do {
+    read(files);
+    await turn();
+  } while (isRestored && text === "" && performance.now() < until);
   return { text, events };
 }
 
