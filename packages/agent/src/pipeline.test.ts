@@ -67,7 +67,12 @@ test("what is dropped for the rate of a file is told once it is quiet, and the a
         },
       },
       ...{ state, emit: telemetry.emit, maxInFlight: 2, flushMs: 10, backoff: { baseMs: 1, capMs: 10 } },
-      ...{ slowRetryMs: 100, trialMs: 10, setAside: () => undefined, key: { path: undefined, isSent: true, renew: () => false } },
+      ...{
+        slowRetryMs: 100,
+        trialMs: 10,
+        setAside: () => undefined,
+        key: { path: undefined, isSent: true, renew: () => false },
+      },
     },
     undefined,
   );

@@ -24,6 +24,8 @@ import { type Content, FileModel } from "./file_model.ts";
 import { FileSet } from "./file_set.ts";
 
 /** Sequences that are tried; `MODEL_RUNS=10000 npm test -- file_model` tries more. */
+/** What an agent that was alive at a moment has seen for certain is older than that. */
+const LAG_MS = 60_000;
 const RUNS = Number(process.env.MODEL_RUNS ?? 1000);
 const NAMES = ["a.log", "b.log"] as const;
 const TICK_MS = 50;
@@ -85,7 +87,7 @@ class Bench {
   readonly #root: string;
   readonly #logs: string;
   readonly #joiner: Joiner | undefined;
-  readonly #model = new FileModel();
+  readonly #model: FileModel;
   /** What is at each path, and what copies of it there are. */
   readonly #at = new Map<string, Content>();
   #state: StateStore;
@@ -102,6 +104,8 @@ class Bench {
   constructor(t: TestContext, joiner?: Joiner) {
     this.#t = t;
     this.#joiner = joiner;
+    // What waits in a rotated file is not waited for by the next one.
+    this.#model = new FileModel(joiner === undefined);
     this.#root = realpathSync(mkdtempSync(join(tmpdir(), "model-")));
     this.#logs = join(this.#root, "logs");
     mkdirSync(this.#logs);
@@ -334,7 +338,7 @@ class Bench {
     this.#model.crashed();
     this.#sent = [];
     this.#files.close();
-    this.#state.setAlive(this.#untold === undefined ? Date.now() : this.#stoppedAt);
+    this.#state.setAlive((this.#untold === undefined ? Date.now() : this.#stoppedAt) - LAG_MS);
     this.#untold = undefined;
     this.#state.close();
     this.#state = StateStore.open(join(this.#root, "state"));

@@ -37,6 +37,12 @@ export class FileModel {
   readonly #last = new Map<Content, number>();
   /** The newest content of each log of which anything was read. */
   readonly #newest = new Map<string, number>();
+  readonly #ordered: boolean;
+
+  /** @param ordered whether nothing of a log may come behind what is newer of it. */
+  constructor(ordered = true) {
+    this.#ordered = ordered;
+  }
 
   create(log: string): Content {
     const id = this.#contents.length;
@@ -62,7 +68,10 @@ export class FileModel {
     assert.ok(index > (this.#last.get(content) ?? -1), `"${line}" was read again, or after a later one of its file`);
     this.#last.set(content, index);
     const newest = this.#newest.get(content.log) ?? 0;
-    assert.ok(written.seen || content.id >= newest, `"${line}" was read behind what is newer of its log`);
+    assert.ok(
+      !this.#ordered || written.seen || content.id >= newest,
+      `"${line}" was read behind what is newer of its log`,
+    );
     this.#newest.set(content.log, Math.max(newest, content.id));
     written.read = true;
     written.seen = true;
