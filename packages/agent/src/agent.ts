@@ -6,9 +6,8 @@ import { OtlpEncoder } from "./batch/otlp_encoder.ts";
 import { OtlpFormat } from "./batch/otlp_format.ts";
 import type { Chunk } from "./chunk.ts";
 import { type Config, readKey } from "./config/mod.ts";
-import { MASK } from "./config/secret.ts";
 import { IngestionKey } from "./delivery/ingestion_key.ts";
-import { headerSecrets, otlpProtocol } from "./delivery/otlp_protocol.ts";
+import { otlpProtocol } from "./delivery/otlp_protocol.ts";
 import { Quarantine } from "./delivery/quarantine.ts";
 import { type Destination, Transport } from "./delivery/transport.ts";
 import { Pipeline, type PipelineOptions } from "./pipeline.ts";
@@ -105,6 +104,8 @@ export class Agent {
       proxy: config.proxy,
       onRenewal: (problem) =>
         emit(problem === undefined ? { name: "certificates_renewed" } : { name: "certificates_unusable", problem }),
+      onSkipped: (path, problem) => emit({ name: "certificate_skipped", path, problem }),
+      conceal: telemetry.concealIn,
     };
     this.#transport = new Transport(destination, otlp && otlpProtocol({ ...config, key: revealKey }));
     this.#state = StateStore.open(config.dbPath);
@@ -123,12 +124,8 @@ export class Agent {
       excludedInodes: ownLog(),
     });
     this.#files.adopt(nameless);
-    const headers = config.headers.flatMap(headerSecrets);
-    const quarantine = new Quarantine({
-      directory: config.dbPath,
-      emit,
-      conceal: (text) => headers.reduce((rest, secret) => rest.replaceAll(secret, MASK), key.concealIn(text)),
-    });
+    // What a server says has no secrets any more; of a line, other headers may be any word.
+    const quarantine = new Quarantine({ directory: config.dbPath, emit, conceal: (text) => key.concealIn(text) });
     this.#pipeline = new Pipeline(
       {
         queue: this.#files,

@@ -35,7 +35,7 @@ export function otlpProtocol({ endpoint, key, keyHeader, headers }: OtlpProtocol
  * What `partial_success` of an `ExportLogsServiceResponse` says (`logs_service.proto`). A number of 64 bits is decimal text in
  * JSON; some servers write a number. An answer that cannot be read says nothing: the status has accepted all.
  */
-function rejectionIn(body: string): Rejection | undefined {
+function rejectionIn(body: string, conceal?: (text: string) => string): Rejection | undefined {
   let answer: unknown;
   try {
     answer = JSON.parse(body);
@@ -46,7 +46,7 @@ function rejectionIn(body: string): Rejection | undefined {
   if (!isObject(partial)) return undefined;
   const lines = Number(partial.rejectedLogRecords);
   if (!Number.isSafeInteger(lines) || lines <= 0) return undefined;
-  return { lines, reason: typeof partial.errorMessage === "string" ? quoted(partial.errorMessage, 300) : "" };
+  return { lines, reason: typeof partial.errorMessage === "string" ? quoted(partial.errorMessage, 300, conceal) : "" };
 }
 
 /** What of a header must be in no output: its value, and that without a scheme such as Bearer. */

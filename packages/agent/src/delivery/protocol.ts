@@ -13,8 +13,12 @@ export interface Protocol {
   target(): string;
   /** Headers beyond those that every request with a body has. */
   headers(batchId: string, attempt: number): OutgoingHttpHeaders;
-  /** What an answer that accepts a body (2xx) says of lines that were not taken. @param body as far as it was read. */
-  rejectionIn?(body: string): Rejection | undefined;
+  /**
+   * What an answer that accepts a body (2xx) says of lines that were not taken.
+   * @param body as far as it was read.
+   * @param conceal takes secrets out of what it says.
+   */
+  rejectionIn?(body: string, conceal?: (text: string) => string): Rejection | undefined;
 }
 
 export interface LogdnaProtocolOptions {

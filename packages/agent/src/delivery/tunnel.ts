@@ -1,11 +1,5 @@
 import { Buffer } from "node:buffer";
-import {
-  type ClientRequest,
-  request as httpRequest,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type RequestOptions,
-} from "node:http";
+import { type ClientRequest, request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { isIP, type Socket } from "node:net";
 import type { SecureContext } from "node:tls";
@@ -16,6 +10,15 @@ import { quoted, reasonOf, TransportError } from "./transport_error.ts";
 export interface Target {
   readonly host: string;
   readonly port: number;
+}
+
+/** What a tunnel goes through. */
+export interface TunnelOptions {
+  readonly proxy: HttpProxy;
+  /** What a proxy's certificate is verified with. */
+  readonly context: SecureContext | undefined;
+  /** Takes secrets out of what a proxy says. */
+  readonly conceal: ((text: string) => string) | undefined;
 }
 
 /**
@@ -29,14 +32,12 @@ const REFUSED_WAIT_MS = 10_000;
  * has credentials. Not left to Node's own `proxyEnv`: that has no bound on a proxy that is silent, as what it waits for is no
  * part of the request that is given up, and trusts other authorities than the agent for a proxy of TLS.
  *
- * @param context what a proxy's certificate is verified with.
  * @param signal gives up, and closes the connection; its reason is the error, if it is a `TransportError`.
  * @throws {TransportError} when there is no tunnel; it says why, and shows neither user nor password.
  */
 export async function openTunnel(
-  proxy: HttpProxy,
+  { proxy, context, conceal }: TunnelOptions,
   target: Target,
-  context: SecureContext | undefined,
   signal: AbortSignal,
 ): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<[IncomingMessage, Socket, Buffer]>();
@@ -51,7 +52,7 @@ export async function openTunnel(
     // It is nobody's until it is handed over; an error that comes meanwhile closes it, which the next one sees.
     socket.on("error", () => undefined);
     const { statusCode = 0 } = response;
-    const refusal = statusCode >= 200 && statusCode < 300 ? undefined : refusalOf(response, proxy, target);
+    const refusal = statusCode >= 200 && statusCode < 300 ? undefined : refusalOf(response, proxy, target, conceal);
     if (refusal === undefined && head.length === 0) return socket;
     socket.destroy();
     throw refusal ?? failure(proxy, target, "EPROTO", "it sends more than the answer to CONNECT, before it is asked");
@@ -98,14 +99,21 @@ function authorityOf({ host, port }: Target): string {
 }
 
 /** What a proxy means that does not connect. */
-function refusalOf(response: IncomingMessage, proxy: HttpProxy, target: Target): TransportError {
+function refusalOf(
+  response: IncomingMessage,
+  proxy: HttpProxy,
+  target: Target,
+  conceal: TunnelOptions["conceal"],
+): TransportError {
   const { statusCode = 0, statusMessage = "", headers } = response;
-  const said = quoted(`${statusCode} ${statusMessage}`, 100);
+  const said = quoted(`${statusCode} ${statusMessage}`, 100, conceal);
+  const asked = headers["proxy-authenticate"] ?? headers["www-authenticate"] ?? "";
   const passing = statusCode >= 500 || statusCode === 408 || statusCode === 429;
   const refusal = (reason: string): TransportError =>
     failure(proxy, target, `PROXY_${statusCode}`, reason, passing ? undefined : REFUSED_WAIT_MS);
   // 401 is no answer of a proxy by RFC 9110, but that of tinyproxy to a wrong password.
-  if (statusCode === 407 || statusCode === 401) return refusal(credentialsWanted(said, headers, proxy));
+  if (statusCode === 407 || statusCode === 401)
+    return refusal(credentialsWanted(said, quoted(asked, 200, conceal), proxy));
   if (statusCode === 403 || statusCode === 405)
     return refusal(
       `it refuses to connect to ${authorityOf(target)} (${said}): allow CONNECT to this host and port there`,
@@ -114,8 +122,7 @@ function refusalOf(response: IncomingMessage, proxy: HttpProxy, target: Target):
   return refusal(`it answered ${said} to CONNECT ${authorityOf(target)}: check that it is an HTTP proxy`);
 }
 
-function credentialsWanted(said: string, headers: IncomingHttpHeaders, { credentials }: HttpProxy): string {
-  const wanted = quoted(headers["proxy-authenticate"] ?? headers["www-authenticate"] ?? "", 200);
+function credentialsWanted(said: string, wanted: string, { credentials }: HttpProxy): string {
   const asked = wanted === "" ? said : `${said}; ${wanted}`;
   if (wanted !== "" && !/\bBasic\b/i.test(wanted))
     return `it wants authentication of a kind that is not supported, only Basic is (${asked})`;
