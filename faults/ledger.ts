@@ -14,6 +14,12 @@ export function lineText({ file, number }: LineId, padding: string): string {
   return `${file} ${String(number).padStart(7, "0")} ${padding}`;
 }
 
+/** The line that a text stands for; undefined when nobody here wrote it. */
+export function lineOf(text: string): LineId | undefined {
+  const found = LINE.exec(text);
+  return found === null ? undefined : { file: found[1] ?? "", number: Number(found[2]) };
+}
+
 /** Numbers `from` to `to`, both included, of one file. */
 interface Run {
   readonly file: string;
@@ -114,8 +120,8 @@ export class Ledger {
   }
 
   #parse(line: string): LineId[] {
-    const found = LINE.exec(line);
-    if (found !== null) return [{ file: found[1] ?? "", number: Number(found[2]) }];
+    const found = lineOf(line);
+    if (found !== undefined) return [found];
     this.#report(`a line that nobody wrote: ${JSON.stringify(line.slice(0, 80))}`);
     return [];
   }
