@@ -46,8 +46,8 @@ export class Ledger {
   repeatedBatches = 0;
   /** Lines that are stored more than once, under several batch ids. */
   storedTwice = 0;
-  /** Which ones, and by which later batch; the first few. */
-  readonly doubled: (Run & { readonly batch: string })[] = [];
+  /** Which ones, by which batch, and in which they were before; the first few. */
+  readonly doubled: (Run & { readonly batch: string; readonly before: string })[] = [];
   /** Lines that are stored, each counted once. */
   size = 0;
   /** What arrived and should not have; a few of each. */
@@ -129,7 +129,10 @@ export class Ledger {
   #noteDoubled(batch: string, { file, number }: LineId): void {
     const last = this.doubled.at(-1);
     if (last?.batch === batch && last.file === file && last.to + 1 === number) last.to = number;
-    else if (this.doubled.length < 5) this.doubled.push({ batch, file, from: number, to: number });
+    else if (this.doubled.length < 5) {
+      const holding = [...this.#batches].find(([, { fresh }]) => fresh.some((run) => holds(run, { file, number })));
+      this.doubled.push({ batch, before: holding?.[0] ?? batch, file, from: number, to: number });
+    }
   }
 
   #report(what: string): void {

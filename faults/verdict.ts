@@ -33,14 +33,14 @@ export function judge(scenario: Scenario, seed: number, scene: Scene, durationMs
   for (const disorder of ledger.disorder().slice(0, 3)) check(false, `out of order: ${disorder}`);
   // Those under way, and as many that were acknowledged before an earlier one; see `Pipeline`.
   const ends = agent.numbers.abrupt + agent.numbers.reloads;
-  const window = 2 * scene.maxInFlight * ends + server.lostAnswers;
+  const window = 2 * scene.maxInFlight * ends + server.lostAnswers + bounds.repeatedBatches;
   check(
     ledger.repeatedBatches <= window,
     `${ledger.repeatedBatches} batches came again; ${window} were in flight at ${ends} abrupt ends and reloads, or had lost their answer`,
   );
   check(
     ledger.storedTwice <= bounds.storedTwice,
-    `${ledger.storedTwice} lines stored twice, at most ${bounds.storedTwice} may be: ${ledger.doubled.map(({ file, from, to, batch }) => `${file} ${from} to ${to} in ${batch}`).join(", ")}`,
+    `${ledger.storedTwice} lines stored twice, at most ${bounds.storedTwice} may be: ${ledger.doubled.map(({ file, from, to, batch, before }) => `${file} ${from} to ${to} in ${before} and ${batch}`).join(", ")}`,
   );
   check(
     agent.numbers.peakRss <= bounds.rss,

@@ -138,5 +138,7 @@ export const EXCHANGES: readonly Scenario[] = [
     name: "poison-and-killed",
     about: "Some lines are refused for good, and kill -9 while they are tried.",
     run: (scene) => poison(scene, true),
+    // Three lines, for each of which a batch is halved at most eight times.
+    bounds: { repeatedBatches: 3 * 8 * 2 },
   },
 ];
