@@ -1,9 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { unaccounted } from "../packages/agent/src/status/report.ts";
+import { readStatus } from "../packages/agent/src/status/status_file.ts";
 import { type AgentOptions, type AgentProcess, type Place, startAgent } from "../packages/agent/test/agent.ts";
+import { KEY, showsSecret } from "./secret_search.ts";
 
-/** The key that the agent is given, which no output may show. */
-const KEY = "test-key-0123456789";
 const SAMPLE_MS = 50;
+/** How often it is asked what it tells about itself, which it renews each second. */
+const ASK_MS = 500;
 
 /** What is counted over all processes of one run. */
 export interface AgentNumbers {
@@ -12,6 +16,8 @@ export interface AgentNumbers {
   slowestStart: number;
   /** Ends that gave the agent no time to wait for answers: kill -9, running out of memory, a stop during an outage. */
   abrupt: number;
+  /** SIGHUPs: each begins everything anew within the process, and may give up answers that are waited for. */
+  reloads: number;
   /** Lines that processes that ended by SIGTERM have given up because the server refuses them. */
   refused: number;
   /** The highest resident size of any process, in bytes (`VmHWM` of proc_pid_status(5)). */
@@ -27,11 +33,21 @@ export class AgentControl {
   readonly #env: NonNullable<AgentOptions["env"]>;
   readonly #ends: (() => unknown)[] = [];
   readonly #sampler: NodeJS.Timeout;
+  readonly #asker: NodeJS.Timeout;
   #running: AgentProcess | undefined;
   /** The end that was asked for. */
   #expected: AgentProcess | undefined;
   #paused = false;
-  readonly numbers: AgentNumbers = { starts: 0, slowestStart: 0, refused: 0, abrupt: 0, peakRss: 0, peakFds: 0 };
+  /** Whether the process that runs was sent a SIGHUP. */
+  #hungUp = false;
+  readonly numbers: AgentNumbers = {
+    ...{ starts: 0, slowestStart: 0, refused: 0, abrupt: 0, reloads: 0 },
+    ...{ peakRss: 0, peakFds: 0 },
+  };
+  /** What no output may show. */
+  readonly secrets = [KEY];
+  /** Texts of the lines that it has set aside, as they were when it last ended. */
+  quarantined: readonly string[] = [];
   /** What went wrong with the process itself. */
   readonly wrong: string[] = [];
   /** Further options of each start: a program in front of it, other environment variables. */
@@ -44,8 +60,9 @@ export class AgentControl {
   constructor(place: Place, port: number, env: NonNullable<AgentOptions["env"]>) {
     this.#place = place;
     this.#port = port;
-    this.#env = env;
+    this.#env = { LOGDNA_INGESTION_KEY: KEY, ...env };
     this.#sampler = setInterval(() => this.#sample(), SAMPLE_MS);
+    this.#asker = setInterval(() => void this.#ask(), ASK_MS);
   }
 
   get pid(): number {
@@ -73,6 +90,7 @@ export class AgentControl {
       { place: this.#place, port: this.#port, ...options, env: { ...this.#env, ...env } },
     );
     this.#running = agent;
+    this.#hungUp = false;
     this.tell("agent launched");
     this.numbers.starts += 1;
     agent.ended.then((status) => this.#onEnd(agent, status)).catch(() => undefined);
@@ -85,15 +103,37 @@ export class AgentControl {
     await this.#end("SIGKILL");
   }
 
-  /** SIGTERM; resolves with the exit status. */
-  async terminate(): Promise<number | NodeJS.Signals | undefined> {
+  /** SIGTERM; resolves with the exit status. @param meanwhile is done while it ends. */
+  async terminate(meanwhile: () => unknown = () => undefined): Promise<number | NodeJS.Signals | undefined> {
     const agent = this.#running;
-    const status = await this.#end("SIGTERM");
+    const status = await this.#end("SIGTERM", meanwhile);
     if (status !== 0 && agent !== undefined) this.wrong.push(`SIGTERM ended the agent with ${status}: ${tail(agent)}`);
     const done = agent?.log().findLast(({ event }) => event === "shutdown_complete");
     if (done?.complete !== true) this.numbers.abrupt += 1;
-    if (agent !== undefined) this.#account(agent, done?.complete === true);
+    if (agent !== undefined) this.#account(agent);
     return status;
+  }
+
+  /** SIGHUP: it reads its configuration again, and begins anew. */
+  hangUp(): void {
+    if (this.#running === undefined) return;
+    this.#hungUp = true;
+    this.numbers.reloads += 1;
+    this.#running.child.kill("SIGHUP");
+  }
+
+  /** Reads which lines it has set aside by now; their texts. */
+  readQuarantine(): readonly string[] {
+    const read = (name: string): string[] => {
+      try {
+        return readFileSync(join(this.#place.state, name), "utf8").split("\n").slice(0, -1);
+      } catch {
+        // There is none.
+        return [];
+      }
+    };
+    const records = [...read("quarantine.jsonl.1"), ...read("quarantine.jsonl")];
+    return records.map((record) => (JSON.parse(record) as { line: string }).line);
   }
 
   /** SIGSTOP. */
@@ -122,23 +162,31 @@ export class AgentControl {
   /** Ends what still runs. */
   async close(): Promise<void> {
     clearInterval(this.#sampler);
+    clearInterval(this.#asker);
     this.#expected = this.#running;
     for (const end of this.#ends) await end();
   }
 
-  async #end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | undefined> {
+  async #end(signal: NodeJS.Signals, meanwhile?: () => unknown): Promise<number | NodeJS.Signals | undefined> {
     const agent = this.#running;
     if (agent === undefined) return undefined;
     if (this.#paused) this.resume();
     this.#sample();
     this.#expected = agent;
-    const status = await agent.stop(signal);
+    const stopped = agent.stop(signal);
+    await meanwhile?.();
+    const status = await stopped;
     this.#running = undefined;
     return status;
   }
 
   #onEnd(agent: AgentProcess, status: number | NodeJS.Signals): void {
-    if (agent.output().includes(KEY)) this.wrong.push("the agent's log shows the ingestion key");
+    this.#conceals("the agent's log", agent.output());
+    for (const name of filesIn(this.#place.state))
+      this.#conceals(name, readFileSync(join(this.#place.state, name), "latin1"));
+    this.quarantined = this.readQuarantine();
+    for (const { event, message } of agent.log())
+      if (event === "accounting_mismatch" || event === "config_reload_failed") this.#report(message);
     this.tell(`agent ended with ${status}`);
     if (process.env.FAULTS_LOG === "1") process.stderr.write(agent.output());
     if (this.#expected === agent) return;
@@ -148,23 +196,57 @@ export class AgentControl {
     else this.wrong.push(`the agent ended by itself with ${status}: ${tail(agent)}`);
   }
 
-  /** What it read must be what it shipped, left out as empty, and dropped. */
-  #account(agent: AgentProcess, complete: boolean): void {
+  /** What it read must be what it shipped, left out, dropped, and, at an end without every answer, gave back. */
+  #account(agent: AgentProcess): void {
     const counters = agent.log().findLast(({ event }) => event === "agent_counters");
     if (counters === undefined) {
       this.wrong.push("the agent told no counters at its end");
       return;
     }
     const count = (name: string): number => Number(counters[name] ?? 0);
-    const settled = ["shipped", "empty", "dropped", "excluded", "quarantined"]
+    const settled = ["shipped", "empty", "dropped", "excluded", "given_back"]
       .map((what) => count(`bytes_${what}`))
       .reduce((a, b) => a + b);
     const read = count("bytes_read");
     this.numbers.refused += count("lines_refused");
-    if (complete ? settled !== read : settled > read)
+    if (settled !== read)
       this.wrong.push(
-        `${read} bytes read, ${settled} accounted for (${count("bytes_shipped")} shipped, ${count("bytes_empty")} empty, ${count("bytes_dropped")} dropped)${complete ? "" : ", and the rest was in flight"}`,
+        `${read} bytes read, ${settled} accounted for (${count("bytes_shipped")} shipped, ${count("bytes_empty")} empty, ${count("bytes_dropped")} dropped, ${count("bytes_given_back")} given back)`,
       );
+    if (this.#hungUp && count("config_reloads") === 0) this.wrong.push("SIGHUP was not answered: nothing was tried");
+  }
+
+  /** What it tells about itself: `status.json` and the metrics. */
+  async #ask(): Promise<void> {
+    if (this.#running === undefined || this.#paused) return;
+    try {
+      const status = readStatus(this.#place.state);
+      this.#conceals("status.json", JSON.stringify(status));
+      const missing = unaccounted(status.accounting);
+      // While it begins anew the numbers are those of a moment ago.
+      const isAtWork = status.notReady === undefined || status.notReady === "delivery fails";
+      if (isAtWork && missing !== 0) this.#report(`status.json tells of ${missing} bytes that are not accounted for`);
+    } catch {
+      // It has not written any yet.
+    }
+    const port = this.#env.LOGDNA_METRICS_PORT;
+    if (port === undefined) return;
+    try {
+      const signal = AbortSignal.timeout(ASK_MS);
+      const answer = await fetch(`http://127.0.0.1:${port}/metrics`, { headers: { connection: "close" }, signal });
+      this.#conceals("a metric", await answer.text());
+    } catch {
+      // It begins, ends, or has no time.
+    }
+  }
+
+  #conceals(what: string, text: string): void {
+    for (const secret of this.secrets) if (showsSecret(text, secret)) this.#report(`${what} shows a secret`);
+  }
+
+  /** Once is enough. */
+  #report(what: string): void {
+    if (!this.wrong.includes(what)) this.wrong.push(what);
   }
 
   #sample(): void {
@@ -178,6 +260,16 @@ export class AgentControl {
     } catch {
       // It has just ended.
     }
+  }
+}
+
+/** Names of the files that are directly in a directory. */
+function filesIn(directory: string): string[] {
+  try {
+    const entries = readdirSync(directory, { withFileTypes: true });
+    return entries.filter((entry) => entry.isFile()).map(({ name }) => name);
+  } catch {
+    return [];
   }
 }
 

@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
+import { HEADER } from "@logdna-agent/protocol";
 
 /** One request and what can be done with it. */
 interface Exchange {
@@ -52,6 +53,26 @@ export function answer(status: number, headers: Readonly<Record<string, string>>
     async act(exchange) {
       await exchange.read();
       exchange.response.writeHead(status, headers).end(`{"error":"status ${status}"}`);
+    },
+  };
+}
+
+/** Characters of an answer that the agent repeats at most. */
+const REPEATED = 300;
+
+/**
+ * A status that repeats the key: in its reason phrase, in headers, and in its body in several encodings, the last time where
+ * what the agent tells of a body ends.
+ */
+export function echo(status: number): ExchangeFault {
+  return {
+    async act({ read, request, response }) {
+      await read();
+      const key = String(request.headers[HEADER.apiKey]);
+      const ways = [JSON.stringify({ key }), encodeURIComponent(key), Buffer.from(`${key}:`).toString("base64")];
+      const body = `no account for ${key} ${ways.join(" ")} `.padEnd(REPEATED - key.length / 2, "x");
+      response.writeHead(status, `no ${key}`, { "x-key": key, "www-authenticate": `Basic realm="${key}"` });
+      response.end(body + key);
     },
   };
 }
@@ -236,6 +257,7 @@ export const EXCHANGE_FAULTS = {
       response.writeHead(503, { connection: "close" }).end();
     },
   },
+  echo_key: echo(503),
 } as const satisfies Record<string, ExchangeFault>;
 
 export type ExchangeFaultName = keyof typeof EXCHANGE_FAULTS;

@@ -14,6 +14,12 @@ export function lineText({ file, number }: LineId, padding: string): string {
   return `${file} ${String(number).padStart(7, "0")} ${padding}`;
 }
 
+/** The line that a text stands for; undefined when nobody here wrote it. */
+export function lineOf(text: string): LineId | undefined {
+  const found = LINE.exec(text);
+  return found === null ? undefined : { file: found[1] ?? "", number: Number(found[2]) };
+}
+
 /** Numbers `from` to `to`, both included, of one file. */
 interface Run {
   readonly file: string;
@@ -40,8 +46,8 @@ export class Ledger {
   repeatedBatches = 0;
   /** Lines that are stored more than once, under several batch ids. */
   storedTwice = 0;
-  /** Which ones, and by which later batch; the first few. */
-  readonly doubled: (Run & { readonly batch: string })[] = [];
+  /** Which ones, by which batch, and in which they were before; the first few. */
+  readonly doubled: (Run & { readonly batch: string; readonly before: string })[] = [];
   /** Lines that are stored, each counted once. */
   size = 0;
   /** What arrived and should not have; a few of each. */
@@ -114,8 +120,8 @@ export class Ledger {
   }
 
   #parse(line: string): LineId[] {
-    const found = LINE.exec(line);
-    if (found !== null) return [{ file: found[1] ?? "", number: Number(found[2]) }];
+    const found = lineOf(line);
+    if (found !== undefined) return [found];
     this.#report(`a line that nobody wrote: ${JSON.stringify(line.slice(0, 80))}`);
     return [];
   }
@@ -123,7 +129,10 @@ export class Ledger {
   #noteDoubled(batch: string, { file, number }: LineId): void {
     const last = this.doubled.at(-1);
     if (last?.batch === batch && last.file === file && last.to + 1 === number) last.to = number;
-    else if (this.doubled.length < 5) this.doubled.push({ batch, file, from: number, to: number });
+    else if (this.doubled.length < 5) {
+      const holding = [...this.#batches].find(([, { fresh }]) => fresh.some((run) => holds(run, { file, number })));
+      this.doubled.push({ batch, before: holding?.[0] ?? batch, file, from: number, to: number });
+    }
   }
 
   #report(what: string): void {

@@ -19,8 +19,10 @@ export interface Bounds {
   readonly rss: number;
   /** Descriptors that it may have open at once. */
   readonly fds: number;
+  /** Batches that may come again beyond those that were in flight: each half of a refused one counts as a batch. */
+  readonly repeatedBatches: number;
   /** Lines that may be stored twice because the agent could not note what it sent. */
   readonly storedTwice: number;
 }
 
-export const BOUNDS: Bounds = { rss: 200 * 1024 * 1024, fds: 80, storedTwice: 0 };
+export const BOUNDS: Bounds = { rss: 200 * 1024 * 1024, fds: 80, repeatedBatches: 0, storedTwice: 0 };

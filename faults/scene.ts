@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { makePlace, type Place } from "../packages/agent/test/agent.ts";
 import { makeAuthority, type TestAuthority } from "../packages/agent/test/certificates.ts";
 import { openFiles } from "../packages/agent/test/eventually.ts";
+import { freePort } from "../packages/agent/test/scrape.ts";
 import { AgentControl } from "./agent_control.ts";
 import { FaultServer } from "./fault_server.ts";
 import { Ledger } from "./ledger.ts";
@@ -21,6 +22,8 @@ const DESTROYED_PATIENCE_MS = 2000;
 export const RECOVERY_MS = 2000;
 /** The time that the agent gives an exchange here, in milliseconds. */
 export const EXCHANGE_MS = 1500;
+/** The time that it has to wait for answers when it ends, or begins anew. */
+export const SHUTDOWN_MS = 500;
 
 /** How a file is rotated. */
 export type Rotation = "rename" | "copy and truncate" | "rename and gzip" | "copy and truncate and gzip";
@@ -41,6 +44,7 @@ export interface SceneOptions {
 
 /** One run: an agent, logs that are written, and a server that fails. */
 export class Scene {
+  readonly seed: number;
   readonly random: Random;
   readonly place: Place;
   readonly ledger: Ledger;
@@ -70,8 +74,12 @@ export class Scene {
   readonly #ends: (() => unknown)[] = [];
 
   private constructor(
-    fields: Pick<Scene, "random" | "place" | "ledger" | "server" | "agent" | "files" | "authority" | "maxInFlight">,
+    fields: Pick<
+      Scene,
+      "seed" | "random" | "place" | "ledger" | "server" | "agent" | "files" | "authority" | "maxInFlight"
+    >,
   ) {
+    this.seed = fields.seed;
     this.random = fields.random;
     this.place = fields.place;
     this.ledger = fields.ledger;
@@ -104,7 +112,8 @@ export class Scene {
       LOGDNA_MAX_IN_FLIGHT: String(maxInFlight),
       LOGDNA_INGEST_BUFFER_SIZE: String(random.between(8, 256) * 1024),
       LOGDNA_INGEST_TIMEOUT: String(EXCHANGE_MS),
-      LOGDNA_SHUTDOWN_TIMEOUT: "500",
+      LOGDNA_SHUTDOWN_TIMEOUT: String(SHUTDOWN_MS),
+      LOGDNA_METRICS_PORT: String(await freePort()),
       // Files that appear while the agent is away are found by either.
       LOGDNA_LOOKBACK: random.pick(["start", "resume"]),
       ...options.env,
@@ -113,7 +122,7 @@ export class Scene {
       { length: options.files ?? random.between(1, 4) },
       (_, n) => new LogFile(`f${n}`, join(place.logs, `${n}.log`)),
     );
-    const scene = new Scene({ random, place, ledger, server, agent, files, authority, maxInFlight });
+    const scene = new Scene({ seed, random, place, ledger, server, agent, files, authority, maxInFlight });
     agent.tell = (what) => scene.tell(what);
     return scene;
   }
@@ -137,9 +146,8 @@ export class Scene {
     }
   }
 
-  /** Rotates one of the files, in one of the ways given; each destroys nothing by itself. */
-  rotate(ways: readonly Rotation[] = PLAIN): void {
-    const file = this.random.pick(this.files);
+  /** Rotates a file, or one of them, in one of the ways given; each destroys nothing by itself. */
+  rotate(ways: readonly Rotation[] = PLAIN, file = this.random.pick(this.files)): void {
     const { newest } = file;
     const way = this.random.pick(ways);
     if (way.startsWith("rename")) file.rename();

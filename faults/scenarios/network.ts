@@ -1,6 +1,7 @@
 /** Faults of connections and of names: what happens before a request has begun. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { noTinyproxy, startTinyproxy } from "../../packages/agent/test/tinyproxy.ts";
 import { CONNECTION_FAULTS, type ConnectionFaultName } from "../connection_faults.ts";
 import { type DnsMode, DnsServer } from "../dns_server.ts";
 import { asRoot } from "../lacks.ts";
@@ -92,6 +93,41 @@ async function names(scene: Scene): Promise<void> {
   dns.target = ADDRESSES[0];
 }
 
+const PROXY_PASSWORD = "hiddenPa55word";
+
+/** The way leads through a proxy, which alone knows the server's name: it ends, stops, and cannot connect. */
+async function proxy(scene: Scene): Promise<void> {
+  const options = {
+    place: scene.place,
+    hosts: [`${ADDRESSES[0]} ${HOST}`],
+    settings: [`BasicAuth agent ${PROXY_PASSWORD}`],
+  };
+  let proxy = await startTinyproxy(scene, options);
+  const { port } = proxy;
+  scene.agent.secrets.push(PROXY_PASSWORD);
+  scene.agent.options = { env: { LOGDNA_PROXY: `http://agent:${PROXY_PASSWORD}@127.0.0.1:${port}` } };
+  await scene.agent.kill();
+  await scene.agent.start();
+  for (const fault of scene.random.shuffle(["ended", "stopped", "leads to nobody", "leads to a stall"] as const)) {
+    await scene.traffic(30, (step) => {
+      if (step === 15) scene.rotate();
+    });
+    if (fault === "leads to nobody") await scene.server.refuse();
+    if (fault === "leads to a stall") scene.server.injectConnection("stall_at_accept");
+    if (fault === "ended") await proxy.stop();
+    if (fault === "stopped") proxy.signal("SIGSTOP");
+    // What was stored by then may have had its answer on its way through the proxy.
+    if (fault === "ended" || fault === "stopped") scene.server.lostAnswers += scene.maxInFlight;
+    await scene.traffic(scene.random.between(30, 200));
+    await scene.recover(`the proxy ${fault}`, RECOVERY_MS, async () => {
+      if (fault === "ended") proxy = await startTinyproxy(scene, { ...options, port });
+      if (fault === "stopped") proxy.signal("SIGCONT");
+      await scene.server.heal();
+    });
+  }
+  if (proxy.asked().length === 0) scene.agent.wrong.push("nothing went through the proxy: nothing was tried");
+}
+
 export const NETWORK: readonly Scenario[] = [
   { name: "refused", about: "The server refuses connections, several times.", run: refused },
   {
@@ -112,5 +148,12 @@ export const NETWORK: readonly Scenario[] = [
     lacks: asRoot,
     setUp: () => ({ host: HOST }),
     run: names,
+  },
+  {
+    name: "proxy",
+    about: "The way leads through a proxy, which ends, stops, or cannot connect.",
+    lacks: () => noTinyproxy || undefined,
+    setUp: () => ({ host: HOST }),
+    run: proxy,
   },
 ];

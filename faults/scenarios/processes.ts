@@ -5,7 +5,7 @@ import { answer, EXCHANGE_FAULTS } from "../exchange_faults.ts";
 import { memoryGroup } from "../lacks.ts";
 import { MemoryGroup } from "../memory_group.ts";
 import type { Scenario } from "../scenario.ts";
-import { COMPRESSING, RECOVERY_MS, type Rotation, type Scene } from "../scene.ts";
+import { COMPRESSING, RECOVERY_MS, type Rotation, type Scene, SHUTDOWN_MS } from "../scene.ts";
 
 async function killed(scene: Scene, ways?: readonly Rotation[]): Promise<void> {
   for (let round = 0; round < 6; round += 1) {
@@ -49,6 +49,49 @@ async function paused(scene: Scene, ways?: readonly Rotation[]): Promise<void> {
       if (step % 50 === 25) scene.rotate(ways);
     });
     await scene.recover("SIGSTOP", RECOVERY_MS, () => scene.agent.resume());
+  }
+}
+
+/** SIGHUP under traffic, with rotations, also while the server is down. */
+async function hangup(scene: Scene): Promise<void> {
+  for (let round = 0; round < 4; round += 1) {
+    await scene.traffic(scene.random.between(5, 40));
+    const fault = scene.random.pick(["none", "none", "refuse", "status", "slow"] as const);
+    if (fault === "refuse") await scene.server.refuse();
+    if (fault === "status") scene.server.inject(answer(503));
+    if (fault === "slow") scene.server.inject(EXCHANGE_FAULTS.slow_answer, 0.5);
+    const at = scene.random.between(5, 20);
+    await scene.traffic(scene.random.between(30, 80), (step) => {
+      if (step % 15 === 10) scene.rotate();
+      if (step === at) scene.agent.hangUp();
+    });
+    // It may have to wait for answers first.
+    await scene.recover("SIGHUP", RECOVERY_MS + SHUTDOWN_MS);
+  }
+}
+
+/** Logs are rotated and written between the signal and the end of what it ends: each once, from that moment on. */
+async function rotatedWhileEnding(scene: Scene): Promise<void> {
+  for (let round = 0; round < 6; round += 1) {
+    await scene.traffic(scene.random.between(5, 30));
+    if (scene.random.chance(0.5)) scene.server.inject(EXCHANGE_FAULTS.slow_answer, 0.5);
+    const first = scene.random.between(0, 8);
+    const meanwhile = (): Promise<void> =>
+      scene.traffic(first + scene.files.length + scene.random.between(0, 5), (step) => {
+        const file = scene.files[step - first];
+        if (file !== undefined) scene.rotate(undefined, file);
+      });
+    if (round % 3 === 2) {
+      scene.agent.hangUp();
+      await meanwhile();
+      await scene.recover("rotations within SIGHUP", RECOVERY_MS + SHUTDOWN_MS);
+    } else {
+      await scene.agent.terminate(meanwhile);
+      await scene.recover("rotations within SIGTERM", RECOVERY_MS, async () => {
+        await scene.server.heal();
+        await scene.agent.start();
+      });
+    }
   }
 }
 
@@ -138,6 +181,12 @@ export const PROCESSES: readonly Scenario[] = [
   },
   { name: "terminated", about: "SIGTERM, also while the server is down.", run: (scene) => terminated(scene) },
   { name: "paused", about: "SIGSTOP and SIGCONT, with rotations meanwhile.", run: (scene) => paused(scene) },
+  { name: "hangup", about: "SIGHUP under traffic, with rotations, also while the server is down.", run: hangup },
+  {
+    name: "rotated-while-ending",
+    about: "Rotations between SIGTERM or SIGHUP and the end of what it ends.",
+    run: rotatedWhileEnding,
+  },
   {
     name: "out-of-memory",
     about: "The kernel kills the agent because its control group has no memory left.",

@@ -2,14 +2,14 @@
 import { CONNECTION_FAULTS, type ConnectionFaultName } from "../connection_faults.ts";
 import { answer, EXCHANGE_FAULTS, type ExchangeFaultName, waitAfter } from "../exchange_faults.ts";
 import type { Scenario } from "../scenario.ts";
-import { RECOVERY_MS, type Scene } from "../scene.ts";
+import { RECOVERY_MS, type Scene, SHUTDOWN_MS } from "../scene.ts";
 
 const ROUNDS = 8;
 
 async function storm(scene: Scene): Promise<void> {
   for (let round = 0; round < ROUNDS; round += 1) {
     const { fault, boundMs } = await injectAny(scene);
-    const ends = scene.random.pick(["not", "not", "kill", "terminate", "pause"] as const);
+    const ends = scene.random.pick(["not", "not", "kill", "terminate", "pause", "hang up"] as const);
     const at = scene.random.between(5, 40);
     await scene.traffic(scene.random.between(40, 120), async (step) => {
       if (scene.random.chance(0.04)) scene.rotate();
@@ -18,10 +18,13 @@ async function storm(scene: Scene): Promise<void> {
       if (ends === "kill") await scene.agent.kill();
       if (ends === "terminate") await scene.agent.terminate();
       if (ends === "pause") scene.agent.pause();
+      if (ends === "hang up") scene.agent.hangUp();
       // What was deleted before may be gone with the process.
       if (ends === "kill" || ends === "terminate") scene.noteDestroyed();
     });
-    await scene.recover(`${fault}, ${ends === "not" ? "" : `${ends}, `}and rotations`, boundMs, async () => {
+    // It may have to end first, without an answer.
+    const bound = boundMs + (ends === "hang up" ? SHUTDOWN_MS : 0);
+    await scene.recover(`${fault}, ${ends === "not" ? "" : `${ends}, `}and rotations`, bound, async () => {
       await scene.server.heal();
       if (ends === "pause") scene.agent.resume();
       else await scene.agent.start();

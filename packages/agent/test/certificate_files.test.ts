@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
-import { appendFileSync, copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { TLSSocket } from "node:tls";
@@ -237,5 +246,22 @@ test("one that is taken out counts no longer, also on the open connection; put i
   copyFileSync(caFile, join(listed, "0a1b2c3d.0"));
   await ship(place, sink, "last");
   isTheFirstStart(agent);
+  assert.equal(await agent.stop(), 0);
+});
+
+test("a link that leads nowhere, among the files of a directory, is told and keeps nothing from starting", async (t) => {
+  const place = makePlace();
+  const authority = await makeAuthority(place.root);
+  const listed = join(place.root, "listed");
+  mkdirSync(listed);
+  copyFileSync(authority.caFile, join(listed, "0a1b2c3d.0"));
+  symlinkSync(join(listed, "removed.pem"), join(listed, "1a2b3c4d.0"));
+  const sink = await startSink(await authority.issue());
+  t.after(() => sink.close());
+  const env = { LOGDNA_USE_SSL: "true", SSL_CERT_DIR: listed };
+  const agent = await startedAgent(t, { place, port: sink.port, env });
+  const { level, path } = await agent.logged(({ event }) => event === "certificate_skipped");
+  assert.deepEqual([level, path], ["warn", join(listed, "1a2b3c4d.0")]);
+  await ship(place, sink, "one");
   assert.equal(await agent.stop(), 0);
 });

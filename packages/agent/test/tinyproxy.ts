@@ -3,8 +3,7 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
-import type { Place } from "./agent.ts";
+import type { Owner, Place } from "./agent.ts";
 import { eventually } from "./eventually.ts";
 
 /** Names that this process alone knows: lines of hosts(5). */
@@ -23,6 +22,7 @@ export interface Tinyproxy {
   asked(): string[];
   log(): string;
   stop(): Promise<void>;
+  signal(name: NodeJS.Signals): void;
 }
 
 /** Why a test with tinyproxy is skipped; false where it is not. */
@@ -56,7 +56,7 @@ interface TinyproxyOptions {
 }
 
 /** Starts a tinyproxy that ends with the test; resolves once it takes connections. */
-export async function startTinyproxy(t: TestContext, options: TinyproxyOptions): Promise<Tinyproxy> {
+export async function startTinyproxy(t: Owner, options: TinyproxyOptions): Promise<Tinyproxy> {
   const { place, hosts, settings = [], listen = "127.0.0.1" } = options;
   const port = options.port ?? (await freePort(listen));
   const config = join(place.root, "tinyproxy.conf");
@@ -81,5 +81,6 @@ export async function startTinyproxy(t: TestContext, options: TinyproxyOptions):
     asked: () => [...log.matchAll(/: CONNECT (\S+) HTTP/g)].map(([, target = ""]) => target),
     log: () => log,
     stop,
+    signal: (name) => void child.kill(name),
   };
 }

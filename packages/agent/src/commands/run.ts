@@ -474,7 +474,7 @@ function secretsOf({ key, headers, proxy, redactSalt }: Config): string[] {
   const credentials = proxy?.credentials?.reveal();
   if (credentials === undefined) return own;
   const password = credentials.slice(credentials.indexOf(":") + 1);
-  return [...own, credentials, password, Buffer.from(credentials).toString("base64")];
+  return [...own, credentials, password];
 }
 
 /** Names of the settings that differ; values are not told, one of them is the key. */

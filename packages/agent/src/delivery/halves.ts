@@ -14,17 +14,23 @@ export interface CountedBody {
 
 /**
  * Cuts a body in two, line by line, to find the line that a server does not accept.
- * Rare, so it may be slow: the body is parsed and built anew.
+ * Rare, so it may be slow: the body is parsed and built anew. Lines are put together by their files first: so it is cut at
+ * the same places when it is read again after a crash, where each file is read in one go.
  * @returns undefined for a body of one line.
  */
 export function halve(
   body: EncodedBody,
   format: BodyFormat = LOGDNA_FORMAT,
 ): readonly [CountedBody, CountedBody] | undefined {
-  const lines = linesOf(body, format);
+  const lines = linesOf(body, format).toSorted(byFile);
   if (lines.length < 2) return undefined;
   const middle = lines.length >> 1;
   return [bodyOf(lines.slice(0, middle), body, format), bodyOf(lines.slice(middle), body, format)];
+}
+
+function byFile({ file: a }: BodyLine, { file: b }: BodyLine): number {
+  if (typeof a !== "string" || typeof b !== "string" || a === b) return 0;
+  return a < b ? -1 : 1;
 }
 
 /** The text of a line; empty when it has none. */

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
-import { MASK, type Secret } from "../config/secret.ts";
+import type { Secret } from "../config/secret.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
+import { Secrets } from "../telemetry/secrets.ts";
 
 export interface IngestionKeyOptions {
   /** The key to begin with. */
@@ -16,19 +17,22 @@ export interface IngestionKeyOptions {
   readonly conceal: (secret: string) => void;
 }
 
+/** Characters; a shorter key, which no service issues, may be a word of any line. */
+const MIN_CONCEALED_LENGTH = 8;
+
 /**
  * The ingestion key in use. One that came from a file is looked for there again after the server has rejected it: whoever
  * rotates a mounted secret replaces the file and tells nobody.
  */
 export class IngestionKey {
   readonly #options: IngestionKeyOptions;
-  readonly #known: Secret[];
+  readonly #known = new Secrets(MIN_CONCEALED_LENGTH);
   #key: Secret;
 
   constructor(options: IngestionKeyOptions) {
     this.#options = options;
     this.#key = options.key;
-    this.#known = [options.key];
+    this.#known.add(options.key.reveal());
   }
 
   /** The file that it is read from, if it is. */
@@ -61,14 +65,13 @@ export class IngestionKey {
     if (key.equals(this.#key)) return false;
     conceal(key.reveal());
     this.#key = key;
-    this.#known.push(key);
+    this.#known.add(key.reveal());
     emit({ name: "key_renewed", path });
     return true;
   }
 
-  /** A text without any of the keys that were in use. */
+  /** A line without any of the keys that were in use, but for those that are too short to be told from other text. */
   concealIn(text: string): string {
-    const secrets = this.#known.map((key) => key.reveal()).filter((secret) => secret !== "");
-    return secrets.reduce((rest, secret) => rest.replaceAll(secret, MASK), text);
+    return this.#known.concealIn(text);
   }
 }

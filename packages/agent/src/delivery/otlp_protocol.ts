@@ -37,7 +37,7 @@ export function otlpProtocol({ endpoint, key, keyHeader, headers }: OtlpProtocol
  * JSON; some servers write a number. Names are those of JSON (`partialSuccess`) or, which parsers of protobuf's JSON must take as
  * well, those of the definition. An answer that cannot be read says nothing: the status has accepted all.
  */
-function rejectionIn(body: string): Rejection | undefined {
+function rejectionIn(body: string, conceal?: (text: string) => string): Rejection | undefined {
   let answer: unknown;
   try {
     answer = JSON.parse(body);
@@ -49,7 +49,7 @@ function rejectionIn(body: string): Rejection | undefined {
   const lines = Number(partial.rejectedLogRecords ?? partial.rejected_log_records);
   if (!Number.isSafeInteger(lines) || lines <= 0) return undefined;
   const message = partial.errorMessage ?? partial.error_message;
-  return { lines, reason: typeof message === "string" ? quoted(message, 300) : "" };
+  return { lines, reason: typeof message === "string" ? quoted(message, 300, conceal) : "" };
 }
 
 /** What of a header must be in no output: its value, and that without a scheme such as Bearer. */

@@ -15,7 +15,10 @@ export interface Outlet {
 }
 
 /** @throws {TransportError} when a file of certificates cannot be used. */
-export function makeOutlet(config: Config, { emit, conceal }: Pick<Telemetry, "emit" | "conceal">): Outlet {
+export function makeOutlet(
+  config: Config,
+  { emit, conceal, concealIn }: Pick<Telemetry, "emit" | "conceal" | "concealIn">,
+): Outlet {
   const isSent = config.output !== "otlp" || config.keyHeader !== undefined;
   const key = new IngestionKey({ key: config.key, path: config.keyPath, isSent, parse: readKey, emit, conceal });
   const otlp = config.output === "otlp" ? new OtlpFormat({ ...config, version: VERSION }) : undefined;
@@ -41,6 +44,8 @@ export function makeOutlet(config: Config, { emit, conceal }: Pick<Telemetry, "e
       proxy: config.proxy,
       onRenewal: (problem) =>
         emit(problem === undefined ? { name: "certificates_renewed" } : { name: "certificates_unusable", problem }),
+      onSkipped: (path, problem) => emit({ name: "certificate_skipped", path, problem }),
+      conceal: concealIn,
     },
     otlp && otlpProtocol({ ...config, key: revealKey }),
   );

@@ -3,13 +3,10 @@ import { Agent as HttpsAgent, type AgentOptions as TlsAgentOptions } from "node:
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { SecureContext } from "node:tls";
-import type { HttpProxy } from "../config/mod.ts";
-import { addressMs, openTunnel, tunnelTimeout } from "./tunnel.ts";
+import { addressMs, openTunnel, type TunnelOptions, tunnelTimeout } from "./tunnel.ts";
 
-/** What the connections of a pool go through: a proxy, and what its certificate is verified with. */
-interface Way {
-  readonly proxy: HttpProxy;
-  readonly context: SecureContext | undefined;
+/** What the connections of a pool go through. */
+interface Way extends Omit<TunnelOptions, "addressMs"> {
   /** Milliseconds for a tunnel to be made. */
   readonly timeoutMs: number;
 }
@@ -33,12 +30,12 @@ class Tunnels {
 
   /** Makes a connection of a new tunnel, and hands that over as Node's agents want it. */
   connect({ host, port }: ConnectOptions, done: Done | undefined, over: (tunnel: Socket) => Duplex): undefined {
-    const { proxy, context, timeoutMs } = this.#way;
+    const { proxy, timeoutMs } = this.#way;
     const target = { host: host ?? "", port: Number(port) };
     const making = new AbortController();
     this.#making.add(making);
     const timer = setTimeout(() => making.abort(tunnelTimeout(proxy, target, timeoutMs)), timeoutMs);
-    openTunnel(proxy, target, { context, addressMs: addressMs(timeoutMs) }, making.signal)
+    openTunnel({ ...this.#way, addressMs: addressMs(timeoutMs) }, target, making.signal)
       .finally(() => {
         clearTimeout(timer);
         this.#making.delete(making);

@@ -20,8 +20,12 @@ export interface Protocol {
    * @param type its media type, with parameters, as far as it is told.
    */
   isForeign(body: string, type: string | undefined): boolean;
-  /** What an answer that accepts a body (2xx) says of lines that were not taken. @param body as far as it was read. */
-  rejectionIn?(body: string): Rejection | undefined;
+  /**
+   * What an answer that accepts a body (2xx) says of lines that were not taken.
+   * @param body as far as it was read.
+   * @param conceal takes secrets out of what it says.
+   */
+  rejectionIn?(body: string, conceal?: (text: string) => string): Rejection | undefined;
 }
 
 export interface LogdnaProtocolOptions {

@@ -80,6 +80,26 @@ test("what must not be written is not", (t) => {
   assert.doesNotMatch(readFileSync(path, "utf8"), /secret/);
 });
 
+test("a key with characters that JSON escapes is not written, and nothing else is changed", (t) => {
+  const key = 'Zq"7\\secretpart';
+  const { quarantine, path } = bench(t, { conceal: (text) => text.replaceAll(key, "***").replaceAll("1", "***") });
+  const meta = { retried: 1, of: key };
+  quarantine.add([{ ...refused(`no account for ${key}`), line: { line: key, file: "/x.log", meta }, reason: key }]);
+  const text = readFileSync(path, "utf8");
+  assert.doesNotMatch(text, /secretpart/);
+  const record = JSON.parse(text) as Record<string, unknown>;
+  assert.deepEqual(
+    [record.line, record.file, record.meta, record.status, record.reason],
+    ["***", "/x.log", { retried: 1, of: "***" }, 400, "***"],
+  );
+});
+
+test("of a very long line no part of the key stays where it is cut", (t) => {
+  const { quarantine, path } = bench(t, { conceal: (text) => text.replaceAll("secretpart", "***"), maxText: 15 });
+  quarantine.add([refused("0123456789secretpart and more")]);
+  assert.doesNotMatch(readFileSync(path, "utf8"), /secr/);
+});
+
 test("a link that was planted in its place is not followed", (t) => {
   const { quarantine, path, events } = bench(t);
   const elsewhere = `${path}.elsewhere`;

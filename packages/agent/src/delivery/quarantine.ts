@@ -34,7 +34,7 @@ export interface QuarantineOptions {
   /** The state directory. */
   readonly directory: string;
   readonly emit: (event: AgentEvent) => void;
-  /** Takes the key out of a text: a server's answer may hold it, or a line. */
+  /** Takes the key out of a text: a line may hold it. Nothing else may be changed, for there is no other copy of the line. */
   readonly conceal: (text: string) => string;
   /** Bytes of one of the two files, at most. */
   readonly maxFile?: number;
@@ -91,8 +91,10 @@ export class Quarantine {
 
   #record({ line, status, reason, batch }: RefusedLine): Buffer {
     const { conceal, maxText = MAX_TEXT_BYTES } = this.#options;
-    const text = Buffer.from(textOf(line));
-    const short = text.length > maxText;
+    const text = textOf(line);
+    const bytes = Buffer.byteLength(text);
+    // Before it is cut and encoded: a part of the key, or one that JSON escapes, would not be found.
+    const shown = conceal(text);
     const record = {
       time: new Date().toISOString(),
       file: line.file,
@@ -100,14 +102,15 @@ export class Quarantine {
       host: line.host,
       env: line.env,
       tags: line.tags,
-      line: short ? text.toString("utf8", 0, maxText) : textOf(line),
-      ...(short ? { line_bytes: text.length } : {}),
+      line: bytes > maxText ? Buffer.from(shown).toString("utf8", 0, maxText) : shown,
+      ...(bytes > maxText ? { line_bytes: bytes } : {}),
       meta: line.meta,
       status,
       reason,
       batch,
     };
-    return Buffer.from(`${conceal(JSON.stringify(record))}\n`);
+    const concealed = (_: string, value: unknown): unknown => (typeof value === "string" ? conceal(value) : value);
+    return Buffer.from(`${JSON.stringify(record, concealed)}\n`);
   }
 
   /** @returns how many there were. */

@@ -25,16 +25,23 @@ const LOOK_MS = 1000;
  */
 export class TlsFiles {
   readonly #paths: TlsPaths;
+  readonly #onSkipped: (path: string, problem: string) => void;
+  /** What was said of the files that cannot be used now. */
+  #skipped: ReadonlyMap<string, string> = new Map();
   #seen: string;
   #lookedAt = performance.now();
   #server: SecureContext;
   #proxy: SecureContext;
 
-  /** @throws {TransportError} when a file cannot be read or used. */
-  constructor(paths: TlsPaths) {
+  /**
+   * @param onSkipped told, once for each file and problem, of files in the directory that cannot be used, while others can.
+   * @throws {TransportError} when a file that is named, or all of the directory, cannot be read or used.
+   */
+  constructor(paths: TlsPaths, onSkipped: (path: string, problem: string) => void = () => undefined) {
     this.#paths = paths;
+    this.#onSkipped = onSkipped;
     this.#seen = fingerprint(paths);
-    [this.#server, this.#proxy] = contextsOf(paths);
+    [this.#server, this.#proxy] = this.#contexts();
   }
 
   /** For the server: trusts its authority, and shows the agent's certificate. */
@@ -61,8 +68,16 @@ export class TlsFiles {
     const seen = fingerprint(this.#paths);
     if (seen === this.#seen) return false;
     this.#seen = seen;
-    [this.#server, this.#proxy] = contextsOf(this.#paths);
+    [this.#server, this.#proxy] = this.#contexts();
     return true;
+  }
+
+  /** The contexts for the server and for a proxy; one and the same where they need not differ. */
+  #contexts(): readonly [server: SecureContext, proxy: SecureContext] {
+    const { certificates, skipped } = authorities(this.#paths);
+    for (const [path, problem] of skipped) if (this.#skipped.get(path) !== problem) this.#onSkipped(path, problem);
+    this.#skipped = skipped;
+    return contextsOf(this.#paths, certificates);
   }
 }
 
@@ -86,9 +101,8 @@ function orElse<T, E>(act: () => T, otherwise: E): T | E {
   }
 }
 
-/** The contexts for the server and for a proxy; one and the same where they need not differ. */
-function contextsOf(paths: TlsPaths): readonly [server: SecureContext, proxy: SecureContext] {
-  const options = { minVersion: "TLSv1.2", ca: authorities(paths) } as const;
+function contextsOf(paths: TlsPaths, ca: string[]): readonly [server: SecureContext, proxy: SecureContext] {
+  const options = { minVersion: "TLSv1.2", ca } as const;
   try {
     const plain = createSecureContext(options);
     const own = ownCertificate(paths);
@@ -99,26 +113,59 @@ function contextsOf(paths: TlsPaths): readonly [server: SecureContext, proxy: Se
   }
 }
 
+/** What is trusted, and why files of the directory are not among that. */
+interface Authorities {
+  readonly certificates: string[];
+  readonly skipped: ReadonlyMap<string, string>;
+}
+
 /**
  * The system's certificates, or Node's own where the system has none, and those of a file and a directory. Made once and not
  * for each connection: reading the few hundred files of a system takes 35 ms.
+ *
+ * In a directory a link of an authority that was removed, or a file that is half written, says nothing against the others.
+ * @throws {TransportError} when the file cannot be used, or the directory, or none of its files.
  */
-function authorities({ caFile, caDir }: TlsPaths): string[] {
+function authorities({ caFile, caDir }: TlsPaths): Authorities {
   const system = systemAuthorities();
   const trusted = new Set(system.length > 0 ? system : getCACertificates("bundled"));
+  const skipped = new Map<string, string>();
   try {
-    const files = [...(caFile === undefined ? [] : [caFile]), ...(caDir === undefined ? [] : certificatesIn(caDir))];
-    for (const path of files) {
-      const certificates = readFileSync(path, "utf8").match(CERTIFICATE);
-      if (certificates === null && path === caFile) throw new Error("it holds no PEM certificate");
-      // What cannot be parsed would be passed over without a word, and then no server is trusted.
-      for (const certificate of certificates ?? []) trusted.add(new X509Certificate(certificate).toString());
+    if (caFile !== undefined) {
+      const certificates = certificatesOf(caFile);
+      if (certificates.length === 0) throw new Error("it holds no PEM certificate");
+      for (const certificate of certificates) trusted.add(certificate);
     }
-    return [...trusted];
   } catch (error) {
-    const where = [caFile, caDir].filter((path) => path !== undefined).join(" and ");
-    throw new TransportError("SSL_CERT_FILE", `Cannot use the CA certificates in ${where}: ${messageOf(error)}.`);
+    throw unusable("SSL_CERT_FILE", `${caFile}: ${messageOf(error)}`);
   }
+  try {
+    let used = 0;
+    for (const path of caDir === undefined ? [] : certificatesIn(caDir)) {
+      try {
+        const certificates = certificatesOf(path);
+        used += certificates.length;
+        for (const certificate of certificates) trusted.add(certificate);
+      } catch (error) {
+        skipped.set(path, messageOf(error));
+      }
+    }
+    const [problem] = skipped.values();
+    if (used === 0 && problem !== undefined) throw new Error(`none of its files can be used, such as for: ${problem}`);
+  } catch (error) {
+    throw unusable("SSL_CERT_DIR", `${caDir}: ${messageOf(error)}`);
+  }
+  return { certificates: [...trusted], skipped };
+}
+
+function unusable(option: string, problem: string): TransportError {
+  return new TransportError(option, `Cannot use the CA certificates in ${problem}.`);
+}
+
+/** The certificates in a file. What cannot be parsed would be passed over without a word, and then no server is trusted. */
+function certificatesOf(path: string): string[] {
+  const found = readFileSync(path, "utf8").match(CERTIFICATE) ?? [];
+  return found.map((certificate) => new X509Certificate(certificate).toString());
 }
 
 const CERTIFICATE = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]+-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g;

@@ -27,12 +27,16 @@ export interface Destination extends TlsPaths, LogdnaProtocolOptions {
   readonly proxy: HttpProxy | undefined;
   /** The files of certificates were renewed: they are in use from now on, or there is a problem and the old ones stay. */
   readonly onRenewal?: (problem: string | undefined) => void;
+  /** A file of `caDir` cannot be used, and the others are. */
+  readonly onSkipped?: (path: string, problem: string) => void;
+  /** Takes secrets out of what a server or a proxy says. */
+  readonly conceal?: (text: string) => string;
 }
 
 /** What a server answered. */
 export interface Answer {
   readonly status: number;
-  /** The beginning of the body, as text without control characters. */
+  /** The beginning of the body, as text without control characters and secrets. */
   readonly text: string;
   /** From `Retry-After` (RFC 9110, 10.2.3), in milliseconds from now. */
   readonly retryAfterMs: number | undefined;
@@ -65,7 +69,7 @@ export class Transport {
     this.#destination = destination;
     this.#protocol = protocol;
     this.#request = useSsl ? httpsRequest : httpRequest;
-    this.#files = useSsl || proxy?.secure === true ? new TlsFiles(destination) : undefined;
+    this.#files = useSsl || proxy?.secure === true ? new TlsFiles(destination, destination.onSkipped) : undefined;
     this.#pool = this.#newPool();
   }
 
@@ -94,12 +98,12 @@ export class Transport {
   }
 
   #newPool(): HttpAgent {
-    const { maxSockets, useSsl, proxy, timeoutMs } = this.#destination;
+    const { maxSockets, useSsl, proxy, timeoutMs, conceal } = this.#destination;
     return createPool({
       maxSockets,
       addressMs: addressMs(timeoutMs),
       context: useSsl ? this.#files?.server : undefined,
-      way: proxy && { proxy, context: this.#files?.proxy, timeoutMs },
+      way: proxy && { proxy, context: this.#files?.proxy, timeoutMs, conceal },
     });
   }
 
@@ -137,7 +141,7 @@ export class Transport {
     let written = 0;
     request.on("response", (response) => {
       responded = true;
-      readAnswer(response, this.#protocol).then(resolve, reject);
+      readAnswer(response, this.#protocol, this.#destination.conceal).then(resolve, reject);
     });
     request.on("information", () => {
       informational += 1;
@@ -205,7 +209,11 @@ export class Transport {
   }
 }
 
-async function readAnswer(response: IncomingMessage, protocol: Protocol): Promise<Answer> {
+async function readAnswer(
+  response: IncomingMessage,
+  protocol: Protocol,
+  conceal: Destination["conceal"],
+): Promise<Answer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
@@ -218,10 +226,10 @@ async function readAnswer(response: IncomingMessage, protocol: Protocol): Promis
   }
   const body = Buffer.concat(chunks).toString("utf8");
   const { statusCode: status = 0, headers } = response;
-  const answer = { status, text: quoted(body, 300), retryAfterMs: retryAfterMs(headers["retry-after"]) };
+  const answer = { status, text: quoted(body, 300, conceal), retryAfterMs: retryAfterMs(headers["retry-after"]) };
   if (!isAcceptance(answer)) return answer;
   const isForeign = protocol.isForeign(body, headers["content-type"]);
-  return { ...answer, isForeign, rejection: isForeign ? undefined : protocol.rejectionIn?.(body) };
+  return { ...answer, isForeign, rejection: isForeign ? undefined : protocol.rejectionIn?.(body, conceal) };
 }
 
 /** Any 2xx (RFC 9110, 15.3). */

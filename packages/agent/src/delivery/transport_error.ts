@@ -68,9 +68,12 @@ export function reasonOf(error: Error & { code?: string }, who: "server" | "prox
   return known ?? (code.startsWith("HPE_") ? `what answers there is not HTTP (${code})` : error.message);
 }
 
-/** A text of the other side as a part of a message: on one line, and not long. */
-export function quoted(text: string, length: number): string {
-  return text
+/**
+ * A text of the other side as a part of a message: on one line, not long, and without secrets.
+ * @param conceal takes the secrets out, before the text is cut: the beginning of one would not be found.
+ */
+export function quoted(text: string, length: number, conceal: (text: string) => string = String): string {
+  return conceal(text)
     .slice(0, length)
     .replace(/\p{Cc}+/gu, " ")
     .trim();

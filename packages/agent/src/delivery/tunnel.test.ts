@@ -14,7 +14,11 @@ const TUNNEL = "HTTP/1.1 200 Connection established\r\n\r\n";
 type Act = (socket: Socket) => unknown;
 
 /** A proxy on bare TCP that does what it likes once the first bytes are there, and a transport that goes through it. */
-async function hostileProxy(t: TestContext, act: Act, { useSsl = true, secure = false, credentials = "" } = {}) {
+async function hostileProxy(
+  t: TestContext,
+  act: Act,
+  { useSsl = true, secure = false, credentials = "", conceal = (text: string): string => text } = {},
+) {
   const asked: string[] = [];
   const sockets: Socket[] = [];
   const closings: Promise<void>[] = [];
@@ -45,6 +49,7 @@ async function hostileProxy(t: TestContext, act: Act, { useSsl = true, secure = 
     caDir: undefined,
     clientCertFile: undefined,
     clientKeyFile: undefined,
+    conceal,
     proxy: {
       host: "127.0.0.1",
       port: (server.address() as AddressInfo).port,
@@ -226,6 +231,19 @@ for (const [status, header, waitMs] of [
     });
   });
 }
+test("a password that the proxy repeats is not told, also where what it says is cut", async (t) => {
+  const act = answers(
+    `HTTP/1.1 407 ${"x".repeat(80)} hidden-pa55word\r\nproxy-authenticate: Basic realm="${"y".repeat(170)} hidden-pa55word"\r\n\r\n`,
+  );
+  const conceal = (text: string): string => text.replaceAll("hidden-pa55word", "***");
+  const { transport } = await hostileProxy(t, act, { credentials: "user:hidden-pa55word", conceal });
+  await assert.rejects(transport.send("id", 1, BODY, new AbortController().signal), (error) => {
+    assert.ok(error instanceof TransportError);
+    assert.match(error.message, /xxx \*\*\*; Basic realm="y+ \*\*\*/);
+    assert.doesNotMatch(error.message, /hid/);
+    return true;
+  });
+});
 
 test("stopping gives up a tunnel that is being made", async (t) => {
   const stop = new AbortController();

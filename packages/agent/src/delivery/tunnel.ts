@@ -1,11 +1,5 @@
 import { Buffer } from "node:buffer";
-import {
-  type ClientRequest,
-  request as httpRequest,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type RequestOptions,
-} from "node:http";
+import { type ClientRequest, request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { isIP, type Socket, type TcpNetConnectOpts } from "node:net";
 import type { SecureContext } from "node:tls";
@@ -19,19 +13,22 @@ export interface Target {
   readonly port: number;
 }
 
+/** What a tunnel goes through. */
+export interface TunnelOptions {
+  readonly proxy: HttpProxy;
+  /** What a proxy's certificate is verified with. */
+  readonly context: SecureContext | undefined;
+  /** Takes secrets out of what a proxy says. */
+  readonly conceal: ((text: string) => string) | undefined;
+  /** Milliseconds after which an address of several is given up for the next. */
+  readonly addressMs: number;
+}
+
 /**
  * Milliseconds between attempts where a proxy refuses: a password that is wrong stays so, and some directories lock a user
  * out after a few of them.
  */
 const REFUSED_WAIT_MS = 10_000;
-
-/** How a proxy is connected to. */
-interface Connecting {
-  /** What a proxy's certificate is verified with. */
-  readonly context: SecureContext | undefined;
-  /** Milliseconds after which an address of several is given up for the next. */
-  readonly addressMs: number;
-}
 
 /**
  * Milliseconds for a connection to one address of a name that has several. Node's own half a second is too little for a link
@@ -51,15 +48,14 @@ export function addressMs(timeoutMs: number): number {
  * @throws {TransportError} when there is no tunnel; it says why, and shows neither user nor password.
  */
 export async function openTunnel(
-  proxy: HttpProxy,
+  { proxy, context, conceal, addressMs }: TunnelOptions,
   target: Target,
-  connecting: Connecting,
   signal: AbortSignal,
 ): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<[IncomingMessage, Socket, Buffer]>();
   let request: ClientRequest | undefined;
   try {
-    request = connectRequest(proxy, target, connecting, signal);
+    request = connectRequest(proxy, target, { context, addressMs }, signal);
     request.on("connect", (response, socket, head) => resolve([response, socket, head]));
     request.on("error", reject);
     request.on("close", () => reject(Object.assign(new Error("closed"), { code: "ECONNRESET" })));
@@ -68,7 +64,7 @@ export async function openTunnel(
     // It is nobody's until it is handed over; an error that comes meanwhile closes it, which the next one sees.
     socket.on("error", () => undefined);
     const { statusCode = 0 } = response;
-    const refusal = statusCode >= 200 && statusCode < 300 ? undefined : refusalOf(response, proxy, target);
+    const refusal = statusCode >= 200 && statusCode < 300 ? undefined : refusalOf(response, proxy, target, conceal);
     if (refusal === undefined && head.length === 0) return socket;
     socket.destroy();
     throw refusal ?? failure(proxy, target, "EPROTO", "it sends more than the answer to CONNECT, before it is asked");
@@ -84,7 +80,7 @@ export async function openTunnel(
 function connectRequest(
   { host, port, secure, credentials }: HttpProxy,
   target: Target,
-  { context, addressMs: autoSelectFamilyAttemptTimeout }: Connecting,
+  { context, addressMs: autoSelectFamilyAttemptTimeout }: Pick<TunnelOptions, "context" | "addressMs">,
   signal: AbortSignal,
 ): ClientRequest {
   const authority = authorityOf(target);
@@ -117,15 +113,22 @@ function authorityOf({ host, port }: Target): string {
 }
 
 /** What a proxy means that does not connect. */
-function refusalOf(response: IncomingMessage, proxy: HttpProxy, target: Target): TransportError {
+function refusalOf(
+  response: IncomingMessage,
+  proxy: HttpProxy,
+  target: Target,
+  conceal: TunnelOptions["conceal"],
+): TransportError {
   const { statusCode = 0, statusMessage = "", headers } = response;
-  const said = quoted(`${statusCode} ${statusMessage}`, 100);
+  const said = quoted(`${statusCode} ${statusMessage}`, 100, conceal);
+  const wanted = headers["proxy-authenticate"] ?? headers["www-authenticate"] ?? "";
   const passing = statusCode >= 500 || statusCode === 408 || statusCode === 429;
   const asked = retryAfterMs(headers["retry-after"]);
   const waitMs = passing ? asked : Math.max(REFUSED_WAIT_MS, asked ?? 0);
   const refusal = (reason: string): TransportError => failure(proxy, target, `PROXY_${statusCode}`, reason, waitMs);
   // 401 is no answer of a proxy by RFC 9110, but that of tinyproxy to a wrong password.
-  if (statusCode === 407 || statusCode === 401) return refusal(credentialsWanted(said, headers, proxy));
+  if (statusCode === 407 || statusCode === 401)
+    return refusal(credentialsWanted(said, quoted(wanted, 200, conceal), proxy));
   if (statusCode === 403 || statusCode === 405)
     return refusal(
       `it refuses to connect to ${authorityOf(target)} (${said}): allow CONNECT to this host and port there`,
@@ -134,8 +137,7 @@ function refusalOf(response: IncomingMessage, proxy: HttpProxy, target: Target):
   return refusal(`it answered ${said} to CONNECT ${authorityOf(target)}: check that it is an HTTP proxy`);
 }
 
-function credentialsWanted(said: string, headers: IncomingHttpHeaders, { credentials }: HttpProxy): string {
-  const wanted = quoted(headers["proxy-authenticate"] ?? headers["www-authenticate"] ?? "", 200);
+function credentialsWanted(said: string, wanted: string, { credentials }: HttpProxy): string {
   const asked = wanted === "" ? said : `${said}; ${wanted}`;
   if (wanted !== "" && !/\bBasic\b/i.test(wanted))
     return `it wants authentication of a kind that is not supported, only Basic is (${asked})`;

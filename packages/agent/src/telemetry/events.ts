@@ -440,6 +440,12 @@ export const EVENTS = {
     level: "error",
     message: (e) => `${e.problem} What was read before stays in use until the file changes again.`,
   }),
+  certificate_skipped: event<{ path: string; problem: string }>({
+    level: "warn",
+    message: (e) =>
+      `Cannot use the CA certificates in ${e.path}: ${e.problem}. The other files of SSL_CERT_DIR are used; remove this one, or put it right.`,
+    key: byPath,
+  }),
   batch_delivered: event<{ batch: string; lines: number; bytes: number; attempt: number; durationMs: number }>({
     level: "debug",
     message: (e) =>

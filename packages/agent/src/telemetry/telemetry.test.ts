@@ -141,6 +141,19 @@ test("a secret is written by none of its ways", () => {
   }
 });
 
+test("a secret with characters that JSON escapes is written by neither way, in the sentence or in a field", () => {
+  const secret = 'Zq"7\\secretpart';
+  for (const isTty of [true, false]) {
+    const { telemetry, lines } = log({ isTty });
+    telemetry.conceal(secret);
+    telemetry.emit({ name: "key_rejected", detail: `403 no account for ${secret}`, retryInMs: 10, isKeySent: true });
+    telemetry.emit({ name: "config_reload_failed", errors: [`${secret} is wrong`] });
+    assert.doesNotMatch(lines.join(""), /secretpart/);
+    assert.doesNotMatch(telemetry.lastProblem()?.text ?? "", /secretpart/);
+    if (!isTty) for (const line of lines) JSON.parse(line);
+  }
+});
+
 test("gauges and counters of warnings and errors are in the snapshot, which is a copy", () => {
   const { telemetry } = log();
   const before = telemetry.snapshot();

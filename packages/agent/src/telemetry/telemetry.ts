@@ -3,6 +3,7 @@ import { isLogged, type LogLevel } from "./level.ts";
 import { jsonLine, type LogLine, terminalLine } from "./log_line.ts";
 import { type GaugeName, MetricRegistry, type MetricsSnapshot } from "./registry.ts";
 import { RepeatLimit } from "./repeats.ts";
+import { Secrets } from "./secrets.ts";
 
 /** Where the log goes; `process.stderr` is one. */
 export interface LogStream {
@@ -35,6 +36,8 @@ export interface Telemetry {
   setLevel(level: LogLevel): void;
   /** From now on this text is written as `***` wherever it would occur, such as in a server's answer. */
   conceal(secret: string): void;
+  /** A text without what is concealed, for whoever cuts or encodes it before it is told. Needs no `this`. */
+  readonly concealIn: (text: string) => string;
   /** Writes the summaries of repeats that are still held back; call before the process ends. */
   flush(): void;
 }
@@ -48,20 +51,19 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   const wallClock = options.wallClock ?? Date.now;
   const registry = new MetricRegistry();
   const repeats = new RepeatLimit(options.clock ?? (() => performance.now()));
-  const concealed = new Set<string>();
+  const secrets = new Secrets(MIN_CONCEALED_LENGTH);
   let level = options.level;
   let lastProblem: { readonly at: number; readonly text: string } | undefined;
   let summaryTimer: NodeJS.Timeout | undefined;
   stream.on?.("error", () => undefined);
 
-  const withoutSecrets = (text: string): string => {
-    let shown = text;
-    for (const secret of concealed) shown = shown.replaceAll(secret, "***");
-    return shown;
-  };
-
   const write = (line: LogLine): void => {
-    stream.write(withoutSecrets(isTty ? terminalLine(line) : jsonLine(line)));
+    // Before it is encoded: what JSON escapes would not be found.
+    const fields = Object.fromEntries(
+      Object.entries(line.fields).map(([name, of]) => [name, secrets.concealInAll(of)]),
+    );
+    const shown = { ...line, message: secrets.concealIn(line.message), fields };
+    stream.write(isTty ? terminalLine(shown) : jsonLine(shown));
   };
 
   const summarise = (all: boolean): void => {
@@ -89,7 +91,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     if (definition.level === "warn") registry.add("warnings", 1);
     if (definition.level === "error") registry.add("errors", 1);
     if (definition.level === "warn" || definition.level === "error")
-      lastProblem = { at: wallClock(), text: withoutSecrets(definition.message(event)) };
+      lastProblem = { at: wallClock(), text: secrets.concealIn(definition.message(event)) };
     if (!isLogged(definition.level, level)) return;
     // Someone who asks for debug or trace wants every line.
     if (isLogged(definition.level, "info")) {
@@ -116,9 +118,8 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     setLevel: (next) => {
       level = next;
     },
-    conceal: (secret) => {
-      if (secret.length >= MIN_CONCEALED_LENGTH) concealed.add(secret);
-    },
+    conceal: (secret) => secrets.add(secret),
+    concealIn: secrets.concealIn,
     flush: () => summarise(true),
   };
 }
