@@ -16,6 +16,7 @@ const FRAME = /^[ \t]+at (?:[^(]*\(.*\)|.*:\d+(?::\d+)?|<anonymous>|native)(?: \
 const LONE_FRAME =
   /^[ \t]+at (?:[^(]*\((?:.*:\d+(?::\d+)?|<anonymous>|native|index \d+)\)|(?:async )?[^\s()]+:\d+:\d+|<anonymous>)(?: \{)?$/;
 const OTHER = /^[ \t]+\.\.\. \d+ lines matching |^(?:Thrown at|From previous event):$/;
+const THROWN = /^Thrown at:$/;
 const CAUSE = /^[ \t]*(?:\[cause\]|[Cc]aused by): /;
 const VERSION = /^Node\.js v\d/;
 /** Lines of code that are shown, at most. */
@@ -26,7 +27,9 @@ function isHead(line: string): boolean {
 }
 
 const end: Step = { certain: true, next: () => undefined };
-const gap: Step = { certain: false, next: (line) => (VERSION.test(line) ? end : undefined) };
+const lastGap: Step = { certain: false, next: (line) => (VERSION.test(line) ? end : undefined) };
+/** Two empty lines with `--trace-uncaught`. */
+const gap: Step = { certain: false, next: (line) => (line === "" ? lastGap : lastGap.next(line)) };
 
 function afterFrame(line: string): Step | undefined {
   if (FRAME.test(line) || OTHER.test(line)) return line.endsWith("{") ? properties : frames;
@@ -51,13 +54,15 @@ const isBeginning = (line: string): boolean => isHead(line) || PLACE.test(line);
 const message = messageStep(proof, isBeginning);
 const cause = certainly(message);
 
-/** Behind the place of an uncaught error: its code, then the error itself. */
+/** Behind the place of an uncaught error: its code, then the error itself, or whatever was thrown. */
 function code(lines: number): Step {
   return {
     certain: false,
     next(line) {
       if (VERSION.test(line)) return end;
       if (isHead(line)) return message;
+      // What was thrown is no error, and has frames with `--trace-uncaught`.
+      if (THROWN.test(line)) return frames;
       return PLACE.test(line) || lines === CODE_LINES ? undefined : code(lines + 1);
     },
   };

@@ -67,8 +67,8 @@ export const ruby: Machine = {
   trigger: String.raw`:\d+:in [${"`"}']|\n[ \t]+(?:\d+: )?from `,
   begin(line) {
     if (isHead(line)) return head;
-    if (isLoggedFrame(line)) return bare;
     if (FROM.test(line)) return from;
+    if (isLoggedFrame(line)) return bare;
     if (line.endsWith("(most recent call last):") && REVERSED.test(line)) return traceback;
     return isLogged(line) ? logged : undefined;
   },
