@@ -17,6 +17,9 @@ export class FileRecords {
   /** Files of which nothing more is to be read, but something is on its way that could be read again after a crash. */
   readonly #leaving = new Set<TailedFile>();
 
+  /** Files that were added in a transaction that has not ended. */
+  readonly #added = new Set<TailedFile>();
+
   /** @param wallClock in milliseconds since the epoch. */
   constructor(state: StateStore, emit: (event: AgentEvent) => void, wallClock: () => number) {
     this.#state = state;
@@ -45,11 +48,13 @@ export class FileRecords {
   scanned(): void {
     const unsaved = this.#unsaved ?? [];
     this.#unsaved = undefined;
-    this.#write("note the files", () =>
+    this.#write("note the files", () => {
       this.#state.transaction(() => {
-        for (const file of unsaved) if (!file.abandoned) this.#add(file);
-      }),
-    );
+        for (const file of unsaved) if (!file.abandoned) this.#addWithin(file);
+      });
+      this.#added.clear();
+    });
+    this.#takeBack();
   }
 
   /** The state is behind what is known of a file: the next checkpoints tell it. */
@@ -59,15 +64,17 @@ export class FileRecords {
 
   /** Writes the checkpoints that have moved. @throws an error of the state. */
   saveCheckpoints(): void {
+    this.#takeBack();
     for (const file of this.#moved) {
       if (file.id !== 0) this.#save(file);
       // It could not be noted when it was found.
-      else if (!file.abandoned) this.#add(file);
+      else if (!file.abandoned) this.#addWithin(file);
     }
   }
 
   /** They are in the state for good. */
   checkpointsSaved(): void {
+    this.#added.clear();
     this.#moved.clear();
   }
 
@@ -129,6 +136,20 @@ export class FileRecords {
   /** A file of an earlier run will not come back. */
   forget(known: KnownFile): void {
     this.#remove(known);
+  }
+
+  #addWithin(file: TailedFile): void {
+    this.#add(file);
+    this.#added.add(file);
+  }
+
+  /** The last transaction was not committed, as on a full disk: what was added in it has no place in the state. */
+  #takeBack(): void {
+    for (const file of this.#added) {
+      file.id = 0;
+      this.#moved.add(file);
+    }
+    this.#added.clear();
   }
 
   #add(file: TailedFile): void {
