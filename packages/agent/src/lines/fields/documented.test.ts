@@ -3,12 +3,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { parse } from "yaml";
-import { isSecretVariable } from "../../config/secret_variables.ts";
-import { checkFields } from "./check_fields.ts";
-import { type FieldOptions, lineFields } from "./line_fields.ts";
+import { loadConfig } from "../../config/mod.ts";
+import { lineFields } from "./line_fields.ts";
 
 const TEXT = readFileSync(join(import.meta.dirname, "../../../../../docs/fields.md"), "utf8");
+const CONFIG_FILE = "/etc/logdna/config.yaml";
 const EXAMPLES = TEXT.slice(TEXT.indexOf("\n## Examples\n"), TEXT.indexOf("\n## On the server\n"))
   .split("\n### ")
   .slice(1);
@@ -20,26 +19,26 @@ for (const example of EXAMPLES) {
     const [, path = "", hostname = "os-name"] =
       /^A line of `(.*?)`(?: on the host `(.*?)`)?:$/m.exec(example) ?? assert.fail("no path");
     const environment = variables(block("sh"));
-    const rules: Partial<NonNullable<FieldOptions["pathRules"]>[number]>[] = parse(block("yaml"))?.log.rules ?? [];
-    const options: FieldOptions = {
-      metaApp: environment.MZ_META_APP,
-      metaHost: environment.MZ_META_HOST,
-      metaEnv: environment.MZ_META_ENV,
-      metaFile: environment.MZ_META_FILE,
-      metaJson: environment.MZ_META_JSON,
-      pathRules: rules.map(({ paths = [], app, env, tags = [] }) => ({ paths, app, env, tags })),
-    };
-    const checked = checkFields(options, {
-      ...{ hostname, environment, isSecret: isSecretVariable, needsName: true, logDirs: ["/var/log"] },
-      bodySize: 1 << 20,
+    const loaded = loadConfig({
+      argv: [],
+      env: { MZ_INGESTION_KEY: "key1", MZ_CONFIG_FILE: CONFIG_FILE, ...environment },
+      version: "0",
+      readFile: (file) => (file === CONFIG_FILE ? block("yaml") : missing(file)),
+      osHostname: () => hostname,
     });
-    assert.deepEqual([checked.problems, checked.warnings], [[], []]);
-    const fieldsOf = lineFields(options, { hostname, environment: checked.environment });
+    assert.ok(loaded.kind === "run", JSON.stringify(loaded));
+    assert.deepEqual(loaded.warnings, []);
+    const { config } = loaded;
+    const fieldsOf = lineFields(config, { hostname: config.hostname, environment: config.fieldEnvironment });
     assert.deepEqual(fieldsOf?.(path), JSON.parse(block("json")));
   });
 }
 
 test("docs/fields.md has examples", () => assert.ok(EXAMPLES.length >= 4));
+
+function missing(path: string): never {
+  throw Object.assign(new Error(`there is no ${path}`), { code: "ENOENT" });
+}
 
 /** Assignments of a shell, whose values may stand in single quotes. */
 function variables(text: string): Record<string, string> {
