@@ -1,4 +1,4 @@
-import { closeSync, fstatSync } from "node:fs";
+import { type BigIntStats, closeSync, fstatSync } from "node:fs";
 import { type FoundCopy, isBetter, reachOfCopy } from "./copies.ts";
 import { compareHead, inodeKey, type TailedFile } from "./tailed_file.ts";
 
@@ -15,6 +15,16 @@ interface Suspect {
   /** When it was found or last grew; milliseconds of a monotonic clock. */
   since: number;
   size: number;
+}
+
+/** A file that was held as a possible copy, and is not any more. */
+export interface Decided {
+  /** The name that it was last met under, which may be another file's by now. */
+  readonly path: string;
+  /** Which file it is. */
+  readonly stat: BigIntStats;
+  /** It is no copy; otherwise no truncation followed. */
+  readonly differs: boolean;
 }
 
 /**
@@ -69,22 +79,26 @@ export class CopyWatch {
   }
 
   /**
-   * Files that have turned out not to be copies (`differs`), or for which no truncation followed; forgotten here.
+   * Files that have turned out not to be copies, or for which no truncation followed; forgotten here.
+   * @param look sees whether a file was truncated. That time has passed does not tell: nobody may have looked in it.
    */
-  decided(now: number): { readonly path: string; readonly differs: boolean }[] {
-    const files: { path: string; differs: boolean }[] = [];
+  decided(now: number, look: (original: TailedFile) => void): Decided[] {
+    const files: Decided[] = [];
     for (const [key, suspect] of this.#suspects) {
-      const size = sizeOf(suspect);
+      const stat = fstatSync(suspect.fd, { bigint: true });
+      const size = Number(stat.size);
       if (size !== suspect.size) {
         suspect.size = size;
         suspect.since = now;
       }
       const other = differs(suspect);
-      if (other || now - suspect.since > DECIDE_MS) {
-        closeSync(suspect.fd);
-        this.#suspects.delete(key);
-        files.push({ path: suspect.path, differs: other });
-      }
+      if (!other && now - suspect.since <= DECIDE_MS) continue;
+      if (!other) look(suspect.original);
+      // The original was truncated, and this is what it held.
+      if (this.#suspects.get(key) !== suspect) continue;
+      closeSync(suspect.fd);
+      this.#suspects.delete(key);
+      files.push({ path: suspect.path, stat, differs: other });
     }
     return files;
   }
@@ -93,10 +107,6 @@ export class CopyWatch {
     for (const { fd } of this.#suspects.values()) closeSync(fd);
     this.#suspects.clear();
   }
-}
-
-function sizeOf(suspect: Suspect): number {
-  return Number(fstatSync(suspect.fd, { bigint: true }).size);
 }
 
 function differs(suspect: Suspect): boolean {

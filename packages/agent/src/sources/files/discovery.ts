@@ -5,7 +5,7 @@ import type { AgentEvent } from "../../telemetry/events.ts";
 import type { WatchSink } from "../../watch/sink.ts";
 import { stemOf } from "./compressed.ts";
 import { isRotationOf, rotatedFrom } from "./copies.ts";
-import type { CopyWatch } from "./copy_watch.ts";
+import type { CopyWatch, Decided } from "./copy_watch.ts";
 import type { EarlierFiles } from "./earlier_files.ts";
 import type { FileNames } from "./file_names.ts";
 import type { FileRecords } from "./file_records.ts";
@@ -164,7 +164,7 @@ export class Discovery {
     if (original !== undefined && copies.size < MAX_SUSPECTS) {
       if (!this.#differs(found, original)) return this.#suspect(found, original);
       closeSync(found.fd);
-      this.decided(path, true);
+      this.decided({ path, stat, differs: true });
     } else if (!included && stored === undefined) closeSync(found.fd);
     else this.#follow(found, { stored, appeared });
   }
@@ -203,16 +203,17 @@ export class Discovery {
     }
   }
 
-  /** A file that was held as a possible copy is none (`differs`), or never became one. */
-  decided(path: string, differs: boolean): void {
-    if (this.#options.includes(path)) {
-      const found = this.#openUnfollowed(path);
-      if (found !== undefined) this.#follow(found, { appeared: true });
-    } else if (differs) this.#followMissed(path, true);
-    else {
-      const target = plainTarget(path);
-      if (target !== undefined) this.#passOver(target.stat);
-    }
+  /** What becomes of a file that was held as a possible copy, and is none. */
+  decided({ path, stat, differs }: Decided): void {
+    const { includes } = this.#options;
+    const included = includes(path);
+    if (!differs && !included) return this.#passOver(stat);
+    const now = this.#target(path)?.stat;
+    // It was renamed, and is met again under the name that it has now.
+    if (now !== undefined && (now.ino !== stat.ino || now.dev !== stat.dev)) return this.meet(path, true);
+    if (!included) return this.#followMissed(path, true);
+    const found = this.#openUnfollowed(path);
+    if (found !== undefined) this.#follow(found, { appeared: true });
   }
 
   /** A name is gone, with what is known of it. */

@@ -98,6 +98,55 @@ test("a file that is copied and truncated before anything of it was read is read
   assert.deepEqual(lost(), []);
 });
 
+test("a file that is copied, truncated and written anew before anything of it was read is read from its copy, gone or not", (t) => {
+  const { files, log, read, standStill, lost } = follow(t, "a\n");
+  copyFileSync(log, `${log}.1`);
+  files.entry(`${log}.1`, "created");
+  standStill(1000);
+  writeFileSync(log, "longer\n");
+  standStill(6000);
+  rmSync(`${log}.1`);
+  files.removed(`${log}.1`);
+  files.entry(log, "changed");
+  assert.equal(read(), "a\nlonger\n");
+  assert.deepEqual(lost(), []);
+});
+
+test("a copy that is held and is renamed after its log was copied again costs nothing of that", (t) => {
+  const { files, log, read, standStill } = follow(t, "a\n");
+  copyFileSync(log, `${log}.1`);
+  writeFileSync(log, "b\n");
+  files.entry(`${log}.1`, "created");
+  files.entry(log, "changed");
+  standStill(50);
+  renameSync(`${log}.1`, `${log}.2`);
+  copyFileSync(log, `${log}.1`);
+  truncateSync(log);
+  standStill(6000);
+  files.renamed(`${log}.1`, `${log}.2`);
+  files.entry(`${log}.1`, "created");
+  files.entry(log, "changed");
+  assert.equal(read(), "a\nb\n");
+});
+
+test("what has the name of a copy by now is not taken for that when no truncation followed", (t) => {
+  const { files, log, read, standStill } = follow(t, "a\n");
+  assert.equal(read(), "a\n");
+  copyFileSync(log, `${log}.1`);
+  files.entry(`${log}.1`, "created");
+  standStill(50);
+  renameSync(`${log}.1`, `${log}.3`);
+  renameSync(log, `${log}.2`);
+  writeFileSync(`${log}.1`, "b\n");
+  writeFileSync(log, "c\n");
+  standStill(6000);
+  files.renamed(`${log}.1`, `${log}.3`);
+  files.renamed(log, `${log}.2`);
+  files.entry(`${log}.1`, "created");
+  files.entry(log, "created");
+  assert.equal(read(), "b\nc\n");
+});
+
 test("a file that grows between its copy and its truncation gives no line twice", (t) => {
   const { files, log, pass, read } = follow(t, "a\n");
   assert.equal(read(), "a\n");

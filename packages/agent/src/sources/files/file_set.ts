@@ -434,7 +434,8 @@ export class FileSet implements WatchSink {
 
   #poll(): void {
     const now = this.#clock();
-    for (const { path, differs } of this.#copies.decided(now)) this.#discovery.decided(path, differs);
+    const look = ({ path }: TailedFile): void => this.#discovery.checkContents(path);
+    for (const decided of this.#copies.decided(now, look)) this.#discovery.decided(decided);
     this.#hot.wakeStarved();
     for (const file of this.#names.nameless(now)) this.#vanished.deleted(file);
     this.#linked.poll(now);
