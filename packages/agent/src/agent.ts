@@ -162,9 +162,13 @@ export class Agent {
    */
   async stop(timeoutMs: number, goesOn = false): Promise<{ complete: boolean; nameless: readonly NamelessFile[] }> {
     clearInterval(this.#alive);
+    // Once everything was looked at again, nothing that was there before is new to the next run.
+    const now = Date.now();
+    const swept = this.#watcher.sweepNow().then(() => now);
     // What is deleted and not acknowledged ends with this process; it is copied while the last answers are waited for.
     const copied = goesOn ? undefined : this.#files.finish(true);
     const complete = await this.#pipeline.finish(timeoutMs);
+    const seenUntil = await Promise.race([swept, delay(timeoutMs, undefined, { ref: false })]);
     await this.#watcher.close();
     const all = copied?.then(() => this.#files.finish(true));
     await Promise.race([all, delay(timeoutMs, undefined, { ref: false })]);
@@ -172,6 +176,7 @@ export class Agent {
     const nameless = this.#files.close(goesOn);
     this.#transport.close();
     this.measure();
+    if (seenUntil !== undefined) this.#setAlive(seenUntil);
     return { complete, nameless };
   }
 

@@ -61,8 +61,9 @@ test("rotations that happen several times while the agent stands still leave no 
 });
 
 test("rotations that happen several times while the agent is down leave no gap, and no old file is read", async (t) => {
-  const { sink, log, agent, place } = await bench(t);
-  writeFileSync(log("a.log.7"), "older than the agent\n");
+  const place = makePlace();
+  writeFileSync(join(place.logs, "a.log.7"), "older than the agent\n");
+  const { sink, log, agent } = await bench(t, {}, place);
   writeFileSync(log("a.log"), "0\n");
   await arrives(sink, ["0"]);
   assert.equal(await agent.stop(), 0);
