@@ -116,7 +116,8 @@ class Preview {
         if (!(error instanceof Error)) throw error;
         unreadable += 1;
         this.#tally.fail();
-        await write(this.#out.error(path, error.message));
+        if (this.#out instanceof JsonRenderer) await write(this.#out.error(path, error.message));
+        else tellErrors([`${nameOf(path)}: ${error.message}`]);
       }
     }
     await write(this.#out.summary(this.#tally.summary, this.#notes));
@@ -135,7 +136,7 @@ class Preview {
     source.close();
     if (isOpen)
       this.#notes.push(
-        `the last line of ${path} has no newline: the agent waits until it has one, or the file is rotated`,
+        `the last line of ${nameOf(path)} has no newline: the agent waits until it has one, or the file is rotated`,
       );
   }
 
@@ -192,6 +193,10 @@ function isShown({ shipped, changed }: PreviewLine, only: Shown | undefined): bo
     case "redacted":
       return changed;
   }
+}
+
+function nameOf(path: string): string {
+  return path === "-" ? "standard input" : path;
 }
 
 /** The path that the agent would have of a file: its directory under its real name. */

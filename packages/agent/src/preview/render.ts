@@ -65,16 +65,12 @@ export class TextRenderer {
     return `${rows.join("\n")}${why === "" ? "" : `  ${this.#styled("cyan", printable(`← ${why}`))}`}\n`;
   }
 
-  error(path: string, reason: string): string {
-    return `${this.#styled("red", printable(`${path}: ${reason}`))}\n`;
-  }
-
   summary(summary: PreviewSummary, notes: readonly string[]): string {
-    const { linesRead, linesShipped, joined, parts, notes: own, redacted, bytes, unreadable } = summary;
+    const { linesRead, linesShipped, joined, parts, ownLines, redacted, bytes, unreadable } = summary;
     const of = [
       ...(joined.events > 0 ? [`${joined.events} joined of ${joined.lines} lines`] : []),
       ...(parts > 0 ? [`${counted(parts, "part")} of long lines`] : []),
-      ...(own > 0 ? [`${own} of the agent's own`] : []),
+      ...(ownLines > 0 ? [`${ownLines} of the agent's own`] : []),
       ...(redacted > 0 ? [`${redacted} redacted`] : []),
     ];
     const { exclusion, inclusion: _, ...others } = summary.notShipped;

@@ -20,7 +20,7 @@ export interface PreviewSummary {
   readonly joined: { readonly events: number; readonly lines: number };
   /** How many of them are parts of long lines, and how many the agent's own. */
   readonly parts: number;
-  readonly notes: number;
+  readonly ownLines: number;
   /** How many of them are not as they are in the file. */
   readonly redacted: number;
   /** Lines of the files that are not shipped, by reason. */
@@ -48,7 +48,7 @@ export class Tally {
   #linesShipped = 0;
   #joined = { events: 0, lines: 0 };
   #parts = 0;
-  #notes = 0;
+  #ownLines = 0;
   #redacted = 0;
   readonly #notShipped = { exclusion: 0, inclusion: 0, rule: 0, sample: 0, undecided: 0, too_large: 0, empty: 0 };
   readonly #excludedBy = new Map<string, RuleCount>();
@@ -84,7 +84,7 @@ export class Tally {
       }
       if (shipped === undefined) continue;
       this.#linesShipped += 1;
-      if (isNote) this.#notes += 1;
+      if (isNote) this.#ownLines += 1;
       else if (part !== undefined) this.#parts += 1;
       else if (to > from) this.#joined = { events: this.#joined.events + 1, lines: this.#joined.lines + begun };
       if (changed) this.#redacted += 1;
@@ -101,7 +101,7 @@ export class Tally {
       linesShipped: this.#linesShipped,
       joined: this.#joined,
       parts: this.#parts,
-      notes: this.#notes,
+      ownLines: this.#ownLines,
       redacted: this.#redacted,
       notShipped: this.#notShipped,
       excludedBy: [...this.#excludedBy.values()],
