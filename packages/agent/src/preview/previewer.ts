@@ -20,6 +20,8 @@ export interface PreviewerOptions {
   readonly createRedactor: LineExplainerOptions["createRedactor"];
 }
 
+const NEWLINE = 10;
+
 /** What becomes of the next bytes of a file. */
 export interface PreviewedChunk {
   readonly lines: readonly PreviewLine[];
@@ -79,20 +81,28 @@ export class Previewer {
     const reader = new ChunkReader(this.#limits, () => 0, perPath, source.readAt);
     const explainer = new LineExplainer({ ...this.#options, rules: this.#options.config }, path);
     const pass = new FilePass(explainer, limitsUnderRules(this.#limits).whole);
-    for (let left = most; left > 0; ) {
-      const outcome = reader.read(file, source.ended);
+    for (let left = most; ; ) {
+      const { ended } = source;
+      const outcome = reader.read(file, ended);
       if (outcome.kind === "rewritten") throw new Error("it was changed while it was read");
       if (outcome.kind === "nothing") {
-        // Whether there is more of a stream shows when nothing comes.
-        if (source.ended && file.pending === 0) return;
-        if (source.ended) continue;
-        throw new Error("it gave nothing and did not end");
+        if (!ended && source.ended) continue;
+        if (file.pending > 0) throw new Error("its end could not be read");
+        return;
       }
       const { chunk, left: rest } = cutAfter(outcome.chunk, left);
+      if (chunk.bytes.length === 0) return;
       left = rest;
       const ruled = this.#rules?.apply(chunk) ?? chunk;
       const shipment = await this.#wire.shipmentOf(ruled);
-      yield { lines: pass.linesOf(chunk, ruled, shipment), bytes: shipment.bytes, isOpen: chunk.bytes.at(-1) !== 10 };
+      yield {
+        lines: pass.linesOf(chunk, ruled, shipment),
+        bytes: shipment.bytes,
+        isOpen: chunk.bytes.at(-1) !== NEWLINE,
+      };
+      // Of a long line all parts are shown, whichever chunk they are in.
+      const isWhole = file.position.lineStart === file.position.offset;
+      if (chunk.bytes.length < outcome.chunk.bytes.length || (left <= 0 && isWhole)) return;
     }
   }
 }
