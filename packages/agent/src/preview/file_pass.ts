@@ -6,7 +6,7 @@ import type { LineExplainer, Redacted } from "../rules/lines/line_explainer.ts";
 import { longLineOf } from "../rules/lines/long_line.ts";
 import { RunText } from "../rules/lines/run_text.ts";
 import type { NotShipped, PreviewLine, RedactedSpan, WireLine } from "./preview_line.ts";
-import { type ByteSpan, characterSpans } from "./spans.ts";
+import { type ByteSpan, characterSpans, shippedSpans } from "./spans.ts";
 import { linesIn, type Unit, unitsOf } from "./unit.ts";
 import type { Shipment } from "./wire.ts";
 
@@ -80,8 +80,8 @@ export class FilePass {
     const shipped = take();
     if (changed === undefined) return { part, shipped };
     // What stands in the body tells; an explanation of anything else is none.
-    const fits = redacted !== undefined && redacted.text.replace(/\n$/, "") === shipped.line.replace(/\n$/, "");
-    return { part, shipped, changed: true, redacted: fits ? redacted.spans : undefined };
+    const spans = redacted && shippedSpans(redacted.text, redacted.spans, shipped.line);
+    return { part, shipped, changed: true, redacted: spans };
   }
 
   #whyExcluded(
@@ -115,7 +115,7 @@ export class FilePass {
         ? []
         : [{ start: Math.max(0, start - from), end: Math.min(end - from, own.length), by }],
     );
-    return { text: decoded(changed), spans: characterSpans(own, spans) };
+    return { text: own.toString("utf8"), spans: characterSpans(own, spans) };
   }
 
   /** Of all its parts it is the same. */

@@ -8,8 +8,8 @@ export interface LogSource {
   readonly fd: number;
   /** Reads at a place; of a stream not further back than it was made for. */
   readonly readAt: ReadAt;
-  /** Whether there is nothing behind what was read. */
-  readonly ended: boolean;
+  /** Whether there is nothing behind a place. Waits until that is known. */
+  endsBefore(place: number): boolean;
   close(): void;
 }
 
@@ -32,7 +32,7 @@ export function openedFile(path: string): LogSource {
   const size = Number(stat.size);
   return {
     fd,
-    ended: true,
+    endsBefore: () => true,
     readAt: (_file, buffer, length, position) =>
       position >= size ? 0 : readSync(fd, buffer, 0, Math.min(length, size - position), position),
     close: () => closeSync(fd),
@@ -87,8 +87,9 @@ export function streamed(fd: number, behind: number): LogSource {
   };
   return {
     fd,
-    get ended() {
-      return ended;
+    endsBefore: (place) => {
+      while (!ended && start + size <= place) fill();
+      return ended && start + size <= place;
     },
     readAt: (_file, buffer, length, position) => {
       const surplus = Math.min(position - behind - start, size);

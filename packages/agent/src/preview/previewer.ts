@@ -62,7 +62,12 @@ export class Previewer {
 
   /** Bytes that are looked at again after they were read, at most. */
   get lookback(): number {
-    return 2 * readAhead(limitsUnderRules(this.#limits));
+    return 2 * this.#reach;
+  }
+
+  /** Bytes of one read, at most. */
+  get #reach(): number {
+    return readAhead(limitsUnderRules(this.#limits));
   }
 
   /**
@@ -82,11 +87,9 @@ export class Previewer {
     const explainer = new LineExplainer({ ...this.#options, rules: this.#options.config }, path);
     const pass = new FilePass(explainer, limitsUnderRules(this.#limits).whole);
     for (let left = most; ; ) {
-      const { ended } = source;
-      const outcome = reader.read(file, ended);
+      const outcome = reader.read(file, source.endsBefore(file.position.offset + this.#reach));
       if (outcome.kind === "rewritten") throw new Error("it was changed while it was read");
       if (outcome.kind === "nothing") {
-        if (!ended && source.ended) continue;
         if (file.pending > 0) throw new Error("its end could not be read");
         return;
       }

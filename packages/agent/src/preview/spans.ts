@@ -20,3 +20,26 @@ export function characterSpans(bytes: Buffer, spans: readonly ByteSpan[]): Redac
   };
   return spans.map(({ start, end, by }) => ({ start: characterAt(start), end: characterAt(end), by }));
 }
+
+/**
+ * Spans of a text as those of what is shipped of it, which lacks some of its line ends: a body has no carriage return in front of a
+ * newline, and no newline at its end.
+ * @returns undefined where that is another text.
+ */
+export function shippedSpans(
+  text: string,
+  spans: readonly RedactedSpan[],
+  shipped: string,
+): RedactedSpan[] | undefined {
+  if (text === shipped) return [...spans];
+  const places = new Uint32Array(text.length + 1);
+  let at = 0;
+  for (let place = 0; place < text.length; place++) {
+    places[place] = at;
+    if (text[place] === shipped[at]) at += 1;
+    else if (text[place] !== "\r" && text[place] !== "\n") return undefined;
+  }
+  places[text.length] = at;
+  if (at < shipped.length) return undefined;
+  return spans.map(({ start, end, by }) => ({ start: places[start] ?? at, end: places[end] ?? at, by }));
+}
