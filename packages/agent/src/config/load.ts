@@ -79,7 +79,10 @@ export function loadConfig(options: LoadOptions): LoadResult {
   const missingKey = mayLackKey && key === undefined && problems.every(({ lacksKey }) => lacksKey !== undefined);
   const unread = missingKey ? problems.filter(({ lacksKey }) => lacksKey === "unreadable") : [];
   const warnings = textsOf([...merged.warnings, ...told.warnings, ...unread]);
-  if (problems.length > 0 && !missingKey) return { kind: "error", errors: textsOf(problems), warnings };
+  if (problems.length > 0 && !missingKey) {
+    const wrong = mayLackKey ? problems.filter(({ lacksKey }) => lacksKey !== "missing") : problems;
+    return { kind: "error", errors: textsOf(wrong), warnings };
+  }
   if (isList) return { kind: "print", text: listText(config), warnings };
   if (key === undefined && !missingKey)
     throw new Error("A configuration without a key must have been told as a problem.");

@@ -17,20 +17,21 @@ export interface NamedRule {
 /** Tells how rules are called, and where they come from. */
 export class RuleNames {
   readonly #loaded: RunConfig;
+  readonly #lines = new Map<string, NamedRule>();
 
   constructor(loaded: RunConfig) {
     this.#loaded = loaded;
   }
 
-  line({ list, text, entry, at }: LineRule): NamedRule {
-    if (entry === undefined) return this.item(list, at, text);
-    const places = this.#loaded.ruleOrigins[entry];
-    const where = places?.itemOrigins.get(list)?.[at] ?? places?.origins.get(list) ?? "";
-    return {
-      option: `${places?.title ?? "log.rules"}.${lastKey(OPTIONS[list])}`,
-      rule: text,
-      source: sourceText(sourceAt(where)),
-    };
+  /** The same object for the same rule. */
+  line(rule: LineRule): NamedRule {
+    const key = `${rule.list} ${rule.entry} ${rule.at}`;
+    let named = this.#lines.get(key);
+    if (named === undefined) {
+      named = this.#named(rule);
+      this.#lines.set(key, named);
+    }
+    return named;
   }
 
   /** An item of an option that is a list. */
@@ -39,5 +40,16 @@ export class RuleNames {
     const items = itemOrigins.get(option);
     const where = items?.[at] ?? origins.get(option) ?? "";
     return { option: OPTIONS[option].yaml ?? option, rule: text, source: sourceText(sourceAt(where)) };
+  }
+
+  #named({ list, text, entry, at }: LineRule): NamedRule {
+    if (entry === undefined) return this.item(list, at, text);
+    const places = this.#loaded.ruleOrigins[entry];
+    const where = places?.itemOrigins.get(list)?.[at] ?? places?.origins.get(list) ?? "";
+    return {
+      option: `${places?.title ?? "log.rules"}.${lastKey(OPTIONS[list])}`,
+      rule: text,
+      source: sourceText(sourceAt(where)),
+    };
   }
 }

@@ -51,8 +51,8 @@ export class Tally {
   #ownLines = 0;
   #redacted = 0;
   readonly #notShipped = { exclusion: 0, inclusion: 0, rule: 0, sample: 0, undecided: 0, too_large: 0, empty: 0 };
-  readonly #excludedBy = new Map<string, RuleCount>();
-  readonly #redactedBy = new Map<string, RuleCount>();
+  readonly #excludedBy = new Map<NamedRule, number>();
+  readonly #redactedBy = new Map<NamedRule, number>();
   readonly #bytes = { shipped: 0, empty: 0, excluded: 0, dropped: 0 };
   #last = 0;
 
@@ -104,14 +104,17 @@ export class Tally {
       ownLines: this.#ownLines,
       redacted: this.#redacted,
       notShipped: this.#notShipped,
-      excludedBy: [...this.#excludedBy.values()],
-      redactedBy: [...this.#redactedBy.values()],
+      excludedBy: countsOf(this.#excludedBy),
+      redactedBy: countsOf(this.#redactedBy),
       bytes: { read: shipped + empty + excluded + dropped, shipped, empty, excluded, dropped },
     };
   }
 }
 
-function countIn(counts: Map<string, RuleCount>, rule: NamedRule, more: number): void {
-  const key = JSON.stringify(rule);
-  counts.set(key, { ...rule, count: (counts.get(key)?.count ?? 0) + more });
+function countIn(counts: Map<NamedRule, number>, rule: NamedRule, more: number): void {
+  counts.set(rule, (counts.get(rule) ?? 0) + more);
+}
+
+function countsOf(counts: ReadonlyMap<NamedRule, number>): RuleCount[] {
+  return [...counts].map(([rule, count]) => ({ ...rule, count }));
 }

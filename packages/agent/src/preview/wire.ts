@@ -46,10 +46,11 @@ export class Wire {
     this.#tooLarge = new Set();
     this.#batcher.add(chunk);
     this.#batcher.flush();
-    const lines: WireLine[] = [];
+    let lines: readonly WireLine[] = [];
     const bytes = { shipped: 0, empty: 0, excluded: 0, dropped: 0 };
     for (const batch of this.#batches) {
-      lines.push(...linesOf(await batch.body));
+      const more = linesOf(await batch.body);
+      lines = lines.length === 0 ? more : lines.concat(more);
       for (const kind of ["shipped", "empty", "excluded", "dropped"] as const) bytes[kind] += batch.bytes[kind];
       for (const range of batch.ranges) range.acknowledge();
     }
