@@ -30,6 +30,8 @@ redacted and in parts; those that it would not ship, with the rule that leaves t
 the agent follows the file. It sends nothing, writes nothing, needs no key and no running agent, and takes no privilege
 but that of reading the files; started as root, it becomes another user once they are open. "-" is standard input.
 
+Files belong in front of flags that take a list, such as --line-exclusion, or behind "--".
+
 In front of each line is what becomes of it: "-" it is not shipped, "~" something in it is redacted, "+" it is a line of the
 agent's own; then its number in the file.
 
@@ -141,13 +143,16 @@ class Preview {
   }
 
   #open(path: string): Opened {
-    const { as } = this.#asked;
-    if (path === "-") return { path, as: as ?? STANDARD_INPUT, source: streamed(0, this.#previewer.lookback) };
-    const given = realPath(as ?? path);
+    const { as: given } = this.#asked;
+    if (path === "-") {
+      const as = given === undefined ? STANDARD_INPUT : realPath(given);
+      return { path, as, source: streamed(0, this.#previewer.lookback) };
+    }
+    const as = realPath(given ?? path);
     try {
-      return { path, as: given, source: openedFile(path) };
+      return { path, as, source: openedFile(path) };
     } catch (error) {
-      return { path, as: given, source: error instanceof Error ? error : new Error(String(error)) };
+      return { path, as, source: error instanceof Error ? error : new Error(String(error)) };
     }
   }
 

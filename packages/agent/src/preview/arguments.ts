@@ -53,7 +53,9 @@ export function readArguments(argv: readonly string[]): PreviewArguments {
   if (as !== undefined && files.length > 1)
     problems.push("flag --as: is the path of one file, and there are several; preview them one by one");
   if (files.length === 0)
-    problems.push("command line: name a file whose lines are to be shown, or - for standard input");
+    problems.push(
+      "command line: name a file whose lines are to be shown, or - for standard input, in front of flags that take a list, or behind --",
+    );
   if (files.filter((file) => file === "-").length > 1) problems.push("command line: - can be given once only");
   return {
     files,

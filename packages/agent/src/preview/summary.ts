@@ -3,7 +3,7 @@ import type { PreviewedChunk } from "./previewer.ts";
 import type { NamedRule, RuleNames } from "./rule_names.ts";
 
 /** How often a rule has done something. */
-export interface RuleCount extends NamedRule {
+interface RuleCount extends NamedRule {
   readonly count: number;
 }
 
