@@ -100,7 +100,7 @@ export class TextRenderer {
     if (!changed) return "";
     const rules = (redacted ?? []).flatMap(({ by }) => by.map((rule) => this.#names.line(rule)));
     const told = new Set(rules.map(({ option, rule }) => `${option} ${rule}`));
-    return told.size === 0 ? "redacted" : [...told].join(", ");
+    return told.size === 0 ? "redacted, by which rule cannot be told" : [...told].join(", ");
   }
 
   /** A text that is safe to show, with what was put into it in another colour. */

@@ -78,7 +78,9 @@ export class Tally {
       const begun = Math.max(0, to - Math.max(from - 1, this.#last));
       this.#last = Math.max(this.#last, to);
       this.#linesRead += begun;
-      if (notShipped !== undefined) {
+      // A part may have no share of a redacted text that is shorter than the line; its line ships.
+      const hasShare = part === undefined || notShipped?.by !== "empty";
+      if (notShipped !== undefined && hasShare) {
         this.#notShipped[notShipped.by] += begun;
         if (notShipped.by === "exclusion") countIn(this.#excludedBy, this.#names.line(notShipped.rule), begun);
       }
