@@ -98,9 +98,10 @@ export class TextRenderer {
   #why({ notShipped, changed, redacted }: PreviewLine): string {
     if (notShipped !== undefined) return reasonText(notShipped, this.#names);
     if (!changed) return "";
-    const rules = (redacted ?? []).flatMap(({ by }) => by.map((rule) => this.#names.line(rule)));
+    if (redacted === undefined) return "redacted, by which rule cannot be told";
+    const rules = redacted.flatMap(({ by }) => by.map((rule) => this.#names.line(rule)));
     const told = new Set(rules.map(({ option, rule }) => `${option} ${rule}`));
-    return told.size === 0 ? "redacted, by which rule cannot be told" : [...told].join(", ");
+    return told.size === 0 ? "redacted in another part" : [...told].join(", ");
   }
 
   /** A text that is safe to show, with what was put into it in another colour. */
