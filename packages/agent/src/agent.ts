@@ -1,7 +1,6 @@
 import { Buffer } from "node:buffer";
 import { fstatSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { trustedPath } from "@logdna-agent/confinement";
 import { JsonEncoder } from "./batch/json_encoder.ts";
 import { OtlpEncoder } from "./batch/otlp_encoder.ts";
 import type { OtlpFormat } from "./batch/otlp_format.ts";
@@ -14,8 +13,8 @@ import { lineFields } from "./lines/fields/line_fields.ts";
 import { multilineFor } from "./lines/multiline/mod.ts";
 import { Pipeline, type PipelineOptions } from "./pipeline.ts";
 import { compileLineRules, type LineRuleOptions } from "./rules/lines/line_rules.ts";
-import { LogDirectory } from "./rules/log_directory.ts";
 import { createPathRules } from "./rules/path_rules.ts";
+import { withRealRoot } from "./rules/real_root.ts";
 import { createRedactor, redactionSalt } from "./rules/redaction/mod.ts";
 import { FileSet } from "./sources/files/file_set.ts";
 import type { Lookback } from "./sources/files/first_position.ts";
@@ -288,17 +287,6 @@ function encoding(config: Config, otlp: OtlpFormat | undefined): Pick<PipelineOp
   const options = { maxBody: config.ingestBufferSize, gzipLevel: config.useCompression ? config.gzipLevel : 0 };
   if (otlp === undefined) return { encoder: new JsonEncoder(options) };
   return { encoder: new OtlpEncoder({ ...options, format: otlp }), format: otlp };
-}
-
-/** A log directory under its real name, which is how the watcher tells the files in it. */
-function withRealRoot(entry: string): string {
-  const { root } = new LogDirectory(entry);
-  try {
-    const real = trustedPath(root).path;
-    return real === root ? entry : real + entry.slice(root.length);
-  } catch {
-    return entry;
-  }
 }
 
 /** The file that the agent's own log goes to, if it is one: shipping it would make a loop. */

@@ -20,6 +20,10 @@ async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
     const { config } = await import("./commands/config.ts");
     return config({ argv: argv.slice(1), env });
   }
+  if (confinement === undefined && argv[0] === "preview") {
+    const { preview } = await import("./commands/preview.ts");
+    return preview({ argv: argv.slice(1), env });
+  }
   const { confineAgent, startOf } = await import("./commands/confine_agent.ts");
   const unconfined = confinement === undefined ? confineAgent({ argv, env }) : undefined;
   const { run } = await import("./commands/run.ts");

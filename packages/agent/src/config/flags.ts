@@ -20,10 +20,15 @@ const CHANGING_FLAGS = ["-s, --set", "-u, --unset"];
 /** What the command line gives. */
 export interface FlagReading extends Reading {
   readonly actions: ReadonlySet<Action>;
+  /** Texts that are neither flags nor their values. */
+  readonly operands: readonly string[];
 }
 
-/** Reads the command line, without the program's own name; every problem of it, not only the first. */
-export function readFlags(argv: readonly string[]): FlagReading {
+/**
+ * Reads the command line, without the program's own name; every problem of it, not only the first.
+ * @param takesOperands such a text is no problem.
+ */
+export function readFlags(argv: readonly string[], takesOperands = false): FlagReading {
   const reading = { ...emptyReading(), actions: new Set<Action>() };
   const collected = new Map<string, (string | true)[]>();
   const command = new Command()
@@ -65,7 +70,7 @@ export function readFlags(argv: readonly string[]): FlagReading {
     });
   }
   const { operands, unknown } = parse(command, argv, reading);
-  tellUnknown(operands, unknown, reading);
+  tellUnknown(takesOperands ? [] : operands, unknown, reading);
   for (const [name, option] of OPTION_LIST) {
     const values = collected.get(name) ?? [];
     if (values.length === 0) continue;
@@ -92,7 +97,7 @@ export function readFlags(argv: readonly string[]): FlagReading {
       lenient: false,
     });
   }
-  return reading;
+  return { ...reading, operands };
 }
 
 function parse(command: Command, argv: readonly string[], reading: Reading): { operands: string[]; unknown: string[] } {

@@ -36,6 +36,8 @@ status 22. \`--list\` prints the effective configuration as a file that can be u
 All three take the agent's own options, variables and files, need neither root nor a running agent, and change nothing. So
 \`logdna-agent config validate -c new.yaml\` checks a file before it takes the place of another.
 
+\`logdna-agent preview FILE\` shows what a configuration makes of the lines of a file ([preview](preview.md)).
+
 A running agent takes up its configuration file, a changed one as well as one that appears at its default place, within about two
 seconds: once the file has stayed the same for one. It may be written in place, renamed over the old one, or be swapped
 behind a link, as Kubernetes does with a ConfigMap. A file with errors is told with their places and changes nothing, and so is one

@@ -10,6 +10,8 @@ const COMMANDS = {
     "Show each value in force and where it comes from; `config validate` tells everything that is wrong, `config --schema` prints the JSON schema of the file; see config --help.",
   doctor:
     "Tell which privileges this host's log files need, what the agent keeps of them and what it gives away, and what would do with less; see doctor --help.",
+  preview:
+    "Show the lines of files as they would ship, what is redacted in them, and which rule leaves out the others; sends nothing; see preview --help.",
   status:
     "Show how the running agent is: its last error, what is still to be read, and what became of every byte that was read; see status --help.",
 } as const;

@@ -7,7 +7,7 @@ import { readFiles } from "./files.ts";
 import { readFlags } from "./flags.ts";
 import { helpText } from "./help.ts";
 import { listText } from "./list.ts";
-import { merge } from "./merge.ts";
+import { merge, type RuleSettings } from "./merge.ts";
 import type { OptionName, Settings } from "./options.ts";
 import { type Problem, problemText } from "./problem.ts";
 import { Secret } from "./secret.ts";
@@ -25,6 +25,8 @@ export interface LoadOptions {
   readonly osHostname?: () => string;
   /** Whether to go on without an ingestion key; it is an empty one then. */
   readonly keyIsOptional?: boolean;
+  /** Whether the command line may have texts that are neither flags nor their values. */
+  readonly takesOperands?: boolean;
 }
 
 /** What the configuration comes to. */
@@ -38,6 +40,8 @@ export type LoadResult =
       readonly origins: ReadonlyMap<OptionName, string>;
       /** Where each item of a list comes from; empty for one of the default. */
       readonly itemOrigins: ReadonlyMap<OptionName, readonly string[]>;
+      /** What each entry of `log.rules` is called, and where what it says stands, in their order. */
+      readonly ruleOrigins: readonly Pick<RuleSettings, "title" | "origins" | "itemOrigins">[];
       /** Each option as it was given, or its default; `config` is what comes of them together. */
       readonly settings: Settings;
     }
@@ -52,7 +56,7 @@ export type LoadResult =
  */
 export function loadConfig(options: LoadOptions): LoadResult {
   const readFile = options.readFile ?? ((path: string) => readFileSync(path, "utf8"));
-  const flags = readFlags(options.argv);
+  const flags = readFlags(options.argv, options.takesOperands);
   if (flags.actions.has("help")) return { kind: "print", text: helpText(), warnings: [] };
   if (flags.actions.has("version")) return { kind: "print", text: `${options.version}\n`, warnings: [] };
 
@@ -75,12 +79,16 @@ export function loadConfig(options: LoadOptions): LoadResult {
   const missingKey = mayLackKey && key === undefined && problems.every(({ lacksKey }) => lacksKey !== undefined);
   const unread = missingKey ? problems.filter(({ lacksKey }) => lacksKey === "unreadable") : [];
   const warnings = textsOf([...merged.warnings, ...told.warnings, ...unread]);
-  if (problems.length > 0 && !missingKey) return { kind: "error", errors: textsOf(problems), warnings };
+  if (problems.length > 0 && !missingKey) {
+    const wrong = mayLackKey ? problems.filter(({ lacksKey }) => lacksKey !== "missing") : problems;
+    return { kind: "error", errors: textsOf(wrong), warnings };
+  }
   if (isList) return { kind: "print", text: listText(config), warnings };
   if (key === undefined && !missingKey)
     throw new Error("A configuration without a key must have been told as a problem.");
-  const { origins, itemOrigins, settings } = merged;
-  return { kind: "run", config: { ...config, key: key ?? new Secret("") }, warnings, origins, itemOrigins, settings };
+  const { origins, itemOrigins, rules: ruleOrigins, settings } = merged;
+  const given = { origins, itemOrigins, ruleOrigins, settings };
+  return { kind: "run", config: { ...config, key: key ?? new Secret("") }, warnings, ...given };
 }
 
 /** Each once. */

@@ -29,6 +29,8 @@ export interface RuleSettings {
   readonly settings: RuleValues;
   /** Where each value stands; those that were not given are not in it. */
   readonly origins: ReadonlyMap<keyof RuleTable, string>;
+  /** Where each item of a list stands. */
+  readonly itemOrigins: ReadonlyMap<keyof RuleTable, readonly string[]>;
 }
 
 /** What all places together come to. */
@@ -96,16 +98,22 @@ function readRule(
 ): RuleSettings {
   const values: Record<string, unknown> = {};
   const origins = new Map<keyof RuleTable, string>();
+  const itemOrigins = new Map<keyof RuleTable, readonly string[]>();
   for (const [name, option] of Object.entries<AnyOption>(RULE_OPTIONS)) values[name] = option.many ? [] : undefined;
   for (const one of given) {
     const option: AnyOption = RULE_OPTIONS[one.option];
     const read = readAll(option, one, problems, warnings);
     // What cannot be read has been given; that it cannot be read has been told.
     if (one.texts.length > 0) origins.set(one.option, one.where);
-    if (read !== undefined) values[one.option] = option.many ? read : read[0];
+    if (read === undefined) continue;
+    values[one.option] = option.many ? read : read[0];
+    itemOrigins.set(
+      one.option,
+      one.texts.map(({ where }) => where),
+    );
   }
   // Each option of the table has its value now, of the type that its kind reads.
-  return { title, where, incomplete, settings: values as RuleValues, origins };
+  return { title, where, incomplete, settings: values as RuleValues, origins, itemOrigins };
 }
 
 /** The values of what was given; undefined when something in it cannot be read. */

@@ -5,6 +5,7 @@ import { mayBeEmpty, type Pattern } from "../pattern.ts";
 import { isCheapToBacktrack } from "../pattern_cost.ts";
 import { patternRegExp } from "../pattern_source.ts";
 import type { Redactor } from "../redaction/mod.ts";
+import { afterEdits, type Edit, type TracedText } from "../redaction/traced.ts";
 import { readRustRegex } from "../rust_regex.ts";
 import { type CandidateSearch, candidateSearch, NO_LINE } from "./candidates.ts";
 import { allowedSteps } from "./line_matcher.ts";
@@ -49,6 +50,25 @@ export class LineRedaction {
     return text === undefined ? undefined : Buffer.from(text);
   }
 
+  /**
+   * The same as `redact`, with what was put into the line: its places in bytes of UTF-8, and what did it. An expression is told by its
+   * number, a preset by its name.
+   * @throws {WorkLimitError} when the line would take too long.
+   */
+  trace(line: string): TracedText {
+    const found = this.#finders.map((find) => find(line));
+    const edits = editsOf(found.reduce(united, []), found);
+    const spans = afterEdits([], bytePlaces(line, edits));
+    const text = Buffer.from(
+      withoutSpans(
+        line,
+        edits.flatMap(({ start, end }) => [start, end]),
+      ),
+    ).toString("latin1");
+    const traced = this.#redactor?.trace(text, spans) ?? { text, spans };
+    return { text: Buffer.from(traced.text, "latin1").toString("utf8"), spans: traced.spans };
+  }
+
   /** Every expression sees the line as it was; what several match becomes one. */
   #withoutMatches(line: string): string | undefined {
     let spans: readonly number[] = [];
@@ -56,15 +76,49 @@ export class LineRedaction {
       const found = find(line);
       if (found.length > 0) spans = spans.length === 0 ? found : united(spans, found);
     }
-    if (spans.length === 0) return undefined;
-    let text = "";
-    let at = 0;
-    for (let next = 0; next < spans.length; next += 2) {
-      text += line.slice(at, spans[next]) + REDACTED;
-      at = spans[next + 1] ?? at;
-    }
-    return text + line.slice(at);
+    return spans.length === 0 ? undefined : withoutSpans(line, spans);
   }
+}
+
+function withoutSpans(line: string, spans: readonly number[]): string {
+  let text = "";
+  let at = 0;
+  for (let next = 0; next < spans.length; next += 2) {
+    text += line.slice(at, spans[next]) + REDACTED;
+    at = spans[next + 1] ?? at;
+  }
+  return text + line.slice(at);
+}
+
+/** What takes the place of united spans, and which of the expressions each is of. */
+function editsOf(spans: readonly number[], found: readonly (readonly number[])[]): Edit[] {
+  const nexts = found.map(() => 0);
+  const edits: Edit[] = [];
+  for (let at = 0; at < spans.length; at += 2) {
+    const [start = 0, end = 0] = [spans[at], spans[at + 1]];
+    const by: number[] = [];
+    for (const [expression, own] of found.entries()) {
+      let next = nexts[expression] ?? 0;
+      const from = own[next];
+      if (from !== undefined && (from < end || from === start)) by.push(expression);
+      while ((own[next] ?? Number.POSITIVE_INFINITY) < end || own[next] === start) next += 2;
+      nexts[expression] = next;
+    }
+    edits.push({ start, end, length: REDACTED.length, by });
+  }
+  return edits;
+}
+
+/** Places in a text, in order, as those in its UTF-8. */
+function bytePlaces(text: string, edits: readonly Edit[]): Edit[] {
+  let at = 0;
+  let bytes = 0;
+  const bytesAt = (place: number): number => {
+    bytes += Buffer.byteLength(text.slice(at, place));
+    at = place;
+    return bytes;
+  };
+  return edits.map((edit) => ({ ...edit, start: bytesAt(edit.start), end: bytesAt(edit.end) }));
 }
 
 /** Where the presets may find something; where they fail every line is looked at, which tells it. */

@@ -393,6 +393,7 @@ test("where a rule fails, nothing of the line's text is shipped, and it is said"
           return text.includes("@") ? text.replaceAll(/\S+@\S+/g, "***") : undefined;
         },
         places: () => (from) => from,
+        trace: () => assert.fail("nothing is explained here"),
       }),
     },
   );

@@ -10,6 +10,7 @@ import { ipv6 } from "./ipv6.ts";
 import { jwt } from "./jwt.ts";
 import { encodedPhone, escapedPhone, phone, plusPhone } from "./phone.ts";
 import { replacementOf } from "./replacement.ts";
+import { afterEdits, type Edit, type TracedSpan, type TracedText } from "./traced.ts";
 import { usSsn } from "./us_ssn.ts";
 
 export interface RedactorOptions {
@@ -26,6 +27,11 @@ export interface Redactor {
    * @param text bytes of UTF-8 as characters of latin1 (see `runText`), and so is what is returned.
    */
   redact(text: string): string | undefined;
+  /**
+   * The same text as `redact` gives, with what was put into it.
+   * @param earlier what was put into the text before; where a region covers it, both are one.
+   */
+  trace(text: string, earlier: readonly TracedSpan[]): TracedText;
   /**
    * Where regions begin, for whoever looks at a text of many lines: to be asked from left to right, and searches nothing twice.
    * @returns the first place that is not before the given one, or Infinity.
@@ -63,19 +69,32 @@ const FINDERS: Readonly<Record<RedactionPreset, readonly Finder[]>> = {
 export function createRedactor({ presets, style, salt }: RedactorOptions): Redactor {
   const replace = replacementOf(style, salt);
   const kinds = REDACTION_PRESETS.filter((preset) => presets.includes(preset)).flatMap((preset) =>
-    FINDERS[preset].map((finder) => ({ finder, replace: (value: string) => replace(preset, finder, value) })),
+    FINDERS[preset].map((finder) => ({ preset, finder, replace: (value: string) => replace(preset, finder, value) })),
   );
+  const redact = (text: string, onPass?: (edits: readonly Edit[]) => void): string => {
+    let redacted = text;
+    for (let pass = 0; pass < MAX_PASSES; pass++) {
+      const found = firstRegions(redacted, kinds);
+      if (found === undefined) break;
+      const edits: Edit[] | undefined = onPass && [];
+      const replaced = replaceAll(redacted, found, edits);
+      redacted = replaced.text;
+      if (edits !== undefined) onPass?.(edits);
+      if (!replaced.joined) break;
+    }
+    return redacted;
+  };
   return {
     redact(text) {
-      let redacted = text;
-      for (let pass = 0; pass < MAX_PASSES; pass++) {
-        const found = firstRegions(redacted, kinds);
-        if (found === undefined) break;
-        const replaced = replaceAll(redacted, found);
-        redacted = replaced.text;
-        if (!replaced.joined) break;
-      }
+      const redacted = redact(text);
       return redacted === text ? undefined : redacted;
+    },
+    trace(text, earlier) {
+      let spans = earlier;
+      const redacted = redact(text, (edits) => {
+        spans = afterEdits(spans, edits);
+      });
+      return { text: redacted, spans };
     },
     places(text) {
       const next = kinds.map(({ finder }) => ({ finder, at: -1 }));
@@ -92,6 +111,7 @@ export function createRedactor({ presets, style, salt }: RedactorOptions): Redac
 }
 
 interface Kind {
+  readonly preset: RedactionPreset;
   readonly finder: Finder;
   readonly replace: (value: string) => string;
 }
@@ -112,13 +132,20 @@ function firstRegions(text: string, kinds: readonly Kind[]): Pending[] | undefin
   return found;
 }
 
-function replaceAll(text: string, pending: readonly Pending[]): { text: string; joined: boolean } {
+/** @param edits where it is noted what was replaced. */
+function replaceAll(
+  text: string,
+  pending: readonly Pending[],
+  edits: Edit[] | undefined,
+): { text: string; joined: boolean } {
   let out = "";
   let done = 0;
   let joined = false;
   for (let next = firstOf(pending); next !== undefined; next = firstOf(pending)) {
     const { start, end } = next.span;
-    out += text.slice(done, start) + next.replace(text.slice(start, end));
+    const replacement = next.replace(text.slice(start, end));
+    out += text.slice(done, start) + replacement;
+    edits?.push({ start, end, length: replacement.length, by: next.preset });
     joined ||= isJoined(text, start, end);
     done = end;
     for (const one of pending)

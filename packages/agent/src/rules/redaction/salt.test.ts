@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { execFile } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chownSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { promisify } from "node:util";
 import { Secret } from "../../config/mod.ts";
 import { isStateFile } from "../../state/state_names.ts";
-import { redactionSalt } from "./mod.ts";
+import { keptSalt, redactionSalt } from "./mod.ts";
 
 const run = promisify(execFile);
 
@@ -80,6 +80,22 @@ test("what is there and was not made by the agent is refused, and says what to d
     rmSync(path);
   }
   assert.equal(redactionSalt(state).length, 32);
+});
+
+test("whoever only looks gets the salt that is kept, that of another user's agent too, and makes none", {
+  skip: process.geteuid?.() === 0 ? false : "needs root",
+}, (t) => {
+  const state = directory(t);
+  assert.deepEqual(keptSalt(state, new Secret("pepper")), Buffer.from("pepper"));
+  assert.equal(keptSalt(state), undefined);
+  assert.equal(keptSalt("/nowhere/at/all"), undefined);
+  assert.deepEqual(readdirSync(state), []);
+  const salt = redactionSalt(state);
+  assert.deepEqual(keptSalt(state), salt);
+  chownSync(state, 65_534, 65_534);
+  assert.equal(keptSalt(state), undefined, "it is not of the user whose the directory is");
+  chownSync(join(state, "redaction.salt"), 65_534, 65_534);
+  assert.deepEqual(keptSalt(state), salt);
 });
 
 test("where it cannot be kept, the error says where, why and what to do", () => {

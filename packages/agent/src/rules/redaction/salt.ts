@@ -1,6 +1,16 @@
 import { Buffer } from "node:buffer";
 import { randomBytes, randomUUID } from "node:crypto";
-import { closeSync, constants, fstatSync, linkSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  linkSync,
+  openSync,
+  readSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { Secret } from "../../config/secret.ts";
 import { StateError } from "../../state/private_database.ts";
@@ -31,8 +41,24 @@ export function redactionSalt(directory: string, given?: Secret): Buffer {
   }
 }
 
-/** The salt that is kept; undefined where there is none yet. A link that was planted here is not followed, nor is a FIFO waited for. */
-function read(path: string): Buffer | undefined {
+/**
+ * The given salt, or the one that is kept, of whichever user's agent; none is made.
+ * @returns undefined where there is none that can be read.
+ */
+export function keptSalt(directory: string, given?: Secret): Buffer | undefined {
+  if (given !== undefined) return Buffer.from(given.reveal());
+  try {
+    return read(join(directory, NAME), statSync(directory).uid);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The salt that is kept; undefined where there is none yet. A link that was planted here is not followed, nor is a FIFO waited for.
+ * @param owner the user whose it must be.
+ */
+function read(path: string, owner = process.geteuid?.()): Buffer | undefined {
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -43,7 +69,7 @@ function read(path: string): Buffer | undefined {
   }
   try {
     const stat = fstatSync(fd);
-    const isOwn = stat.isFile() && stat.uid === (process.geteuid?.() ?? stat.uid);
+    const isOwn = stat.isFile() && stat.uid === (owner ?? stat.uid);
     if (!isOwn || stat.size !== BYTES) return refuse(path);
     const salt = Buffer.alloc(BYTES);
     if (readSync(fd, salt, 0, BYTES, 0) !== BYTES) return refuse(path);

@@ -31,6 +31,11 @@ export interface PerPath {
   readonly joinerFor?: JoinerFor | undefined;
 }
 
+/** Reads bytes of a file at a place, as readSync does. @returns how many; fewer than asked for where there are no more. */
+export type ReadAt = (file: TailedFile, buffer: Buffer, length: number, position: number) => number;
+
+const readOpened: ReadAt = (file, buffer, length, position) => readSync(file.fd, buffer, 0, length, position);
+
 interface Reading {
   /** The file will not grow. */
   readonly complete: boolean;
@@ -55,12 +60,17 @@ export class ChunkReader {
   #large: Buffer | undefined;
   readonly #now: () => number;
   readonly #joinerFor: JoinerFor;
+  readonly #readAt: ReadAt;
 
-  /** @param perPath what counts for files of a path. */
-  constructor(limits: LineLimits, now: () => number = Date.now, perPath: PerPath = {}) {
+  /**
+   * @param perPath what counts for files of a path.
+   * @param readAt where the bytes come from; by default the file's descriptor.
+   */
+  constructor(limits: LineLimits, now: () => number = Date.now, perPath: PerPath = {}, readAt: ReadAt = readOpened) {
     this.#limitsFor = perPath.limitsFor ?? (() => limits);
     this.#joinerFor = perPath.joinerFor ?? (() => undefined);
     this.#now = now;
+    this.#readAt = readAt;
     this.#usual = Buffer.allocUnsafeSlow(readAhead(limits));
   }
 
@@ -93,7 +103,7 @@ export class ChunkReader {
     const { anchor, offset } = file.position;
     const limits = this.#limitsFor(file.path);
     const want = Math.min(buffer.length, most);
-    const size = readSync(file.fd, buffer, 0, want, offset - anchor.length);
+    const size = this.#readAt(file, buffer, want, offset - anchor.length);
     if (size < anchor.length || !buffer.subarray(0, anchor.length).equals(anchor)) return { kind: "rewritten" };
     const fresh = size - anchor.length;
     const isFull = size === buffer.length;
@@ -141,17 +151,17 @@ export class ChunkReader {
         const anchor = new Uint8Array(buffer.subarray(Math.max(0, end - ANCHOR_BYTES), end));
         return { offset: start + length, anchor, ...positionAt(pieces, start, length) };
       },
-      look: (from, length) => look(file, from, length),
+      look: (from, length) => look(file, from, length, this.#readAt),
     };
   }
 }
 
 /** Reads around a chunk. Of a file in the spool not everything is unpacked: what a line goes on with may not be there. */
-function look(file: TailedFile, offset: number, length: number): Buffer | undefined {
+function look(file: TailedFile, offset: number, length: number, readAt: ReadAt): Buffer | undefined {
   if (file.fd < 0 || (file.unpacked !== undefined && offset < file.unpackedFrom)) return undefined;
   const buffer = Buffer.allocUnsafe(length);
   try {
-    const bytes = buffer.subarray(0, readSync(file.fd, buffer, 0, length, offset));
+    const bytes = buffer.subarray(0, readAt(file, buffer, length, offset));
     return file.unpacked === "part" && bytes.length < length && !bytes.includes(NEWLINE) ? undefined : bytes;
   } catch {
     return undefined;
