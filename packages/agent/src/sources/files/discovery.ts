@@ -124,7 +124,7 @@ export class Discovery {
   meet(path: string, created: boolean): void {
     const { includes, excludedInodes, names, earlier, copies, refusals } = this.#options;
     const included = includes(path);
-    if (!included && !this.#mayBeRotated()) return;
+    if (!included && !this.#mayBeRotated()) return this.#passOld(path);
     const target = included ? this.#target(path) : plainTarget(path);
     if (target === undefined) return;
     const { stat } = target;
@@ -334,19 +334,31 @@ export class Discovery {
    * number or a date, and is younger than the last moment at which the agent is known to have looked.
    */
   #missedAs(path: string, stat: BigIntStats, appeared: boolean): string | undefined {
-    const { includes, life, lookback } = this.#options;
-    const directory = dirname(path);
-    const name = basename(path);
-    const original = rotatedFrom(name)
-      .filter((candidate) => isRotationOf(name, candidate))
-      .map((candidate) => join(directory, candidate))
-      .find(includes);
+    const { life, lookback } = this.#options;
+    const original = this.#nameBefore(path);
     // With these two, what came while the agent was down is skipped, whatever it is called.
     const seen = lookback === "none" || lookback === "tail" ? life.startedAt : life.lastAlive;
     const born = Number(stat.birthtimeMs) || Number(stat.ctimeMs);
     const isNew = appeared || (seen !== undefined && born > seen);
     if (original !== undefined && !isNew) this.#passOver(stat);
     return isNew ? original : undefined;
+  }
+
+  /** The name of the log that a name is, by a number or a date, a rotated form of; undefined where there is none that ships. */
+  #nameBefore(path: string): string | undefined {
+    const directory = dirname(path);
+    const name = basename(path);
+    return rotatedFrom(name)
+      .filter((candidate) => isRotationOf(name, candidate))
+      .map((candidate) => join(directory, candidate))
+      .find(this.#options.includes);
+  }
+
+  /** What is found in the first scan of the first run is as old as the log that it may be a form of, which may come later. */
+  #passOld(path: string): void {
+    if (!this.#scanning || this.#nameBefore(path) === undefined) return;
+    const target = plainTarget(path);
+    if (target !== undefined) this.#passOver(target.stat);
   }
 
   /** A rotated form is not followed, also when rotation gives it another name. */
