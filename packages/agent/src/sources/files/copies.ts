@@ -1,4 +1,4 @@
-import { closeSync, readdirSync } from "node:fs";
+import { type BigIntStats, closeSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { openLog } from "./open_log.ts";
 import { compareHead, hasAnchor, inodeKey, type TailedFile } from "./tailed_file.ts";
@@ -85,12 +85,12 @@ function rotationOf(name: string, original: string): string | undefined {
  * the same bytes and, where it is as long, has the same bytes before the position that reading had come to. What the agent
  * had not read yet when the file was truncated is read from there.
  *
- * @param isKnown whether a file of this inode key is followed already, or held: such a one is no new copy.
+ * @param isKnown whether an open file is followed already, or held: such a one is no new copy.
  */
 export function findCopy(
   file: TailedFile,
   roots: readonly string[],
-  isKnown: (key: string) => boolean,
+  isKnown: (fd: number, stat: BigIntStats) => boolean,
 ): FoundCopy | undefined {
   if (file.head.length === 0) return undefined;
   const directories = new Set([...file.names, file.path].map(dirname));
@@ -105,7 +105,7 @@ export function findCopy(
       const { dev, ino, ctimeNs: changed } = stat;
       const key = inodeKey(dev, ino);
       const size = Number(stat.size);
-      const reach = key === file.key || isKnown(key) ? undefined : reachOfCopy(fd, size, file);
+      const reach = key === file.key || isKnown(fd, stat) ? undefined : reachOfCopy(fd, size, file);
       const found = reach && { fd, path, dev, ino, size, reaches: reach === "beyond", changed };
       if (found !== undefined && isBetter(found, best)) {
         if (best !== undefined) closeSync(best.fd);

@@ -147,6 +147,40 @@ test("what has the name of a copy by now is not taken for that when no truncatio
   assert.equal(read(), "b\nc\n");
 });
 
+test("what has the shipped name of a copy by now is held as that was, and may be the copy of a truncation", (t) => {
+  const { files, log, pass, read, standStill } = follow(t, "a\n");
+  assert.equal(read(), "a\n");
+  const form = (n: number): string => log.replace(".log", `.${n}.log`);
+  copyFileSync(log, form(1));
+  files.entry(form(1), "created");
+  standStill(50);
+  renameSync(form(1), form(2));
+  copyFileSync(log, form(1));
+  standStill(6000);
+  truncateSync(log);
+  pass(100);
+  files.entry(form(1), "created");
+  files.entry(log, "changed");
+  assert.equal(read(), "");
+});
+
+// As far as the file system likes: ext4 gives the number away at once.
+test("a copy that got the inode number of a file which was deleted just before is found, and not read again", (t) => {
+  const { files, log, read } = follow(t, "a\n");
+  assert.equal(read(), "a\n");
+  const other = log.replace("a.log", "b.log");
+  writeFileSync(other, "");
+  files.entry(other, "created");
+  rmSync(other);
+  copyFileSync(log, `${log}.1`);
+  truncateSync(log);
+  files.entry(log, "changed");
+  assert.equal(read(), "");
+  files.removed(other);
+  files.entry(`${log}.1`, "created");
+  assert.equal(read(), "");
+});
+
 test("a file that grows between its copy and its truncation gives no line twice", (t) => {
   const { files, log, pass, read } = follow(t, "a\n");
   assert.equal(read(), "a\n");

@@ -220,6 +220,10 @@ export class FileSet implements WatchSink {
       onClosed: (file) => this.#spool.wants(file),
       onUnpackedRead: (file) => this.#spool.unpackedRead(file),
     });
+    const onReplaced = (file: TailedFile): void => {
+      names.release(file);
+      vanished.deleted(file);
+    };
     this.#rewritten = new RewrittenFiles({
       roots,
       includes,
@@ -232,6 +236,7 @@ export class FileSet implements WatchSink {
       onReady,
       onNoCopy: (file) => vanished.overwritten(file),
       onShortCopy: (file) => vanished.giveUp(file),
+      onReplaced,
     });
     this.#discovery = new Discovery({
       roots,
@@ -253,10 +258,7 @@ export class FileSet implements WatchSink {
       clock,
       onReady,
       onRewritten,
-      onReplaced: (file) => {
-        names.release(file);
-        vanished.deleted(file);
-      },
+      onReplaced,
       onEarlierReplaced: (known) => vanished.replacedWhileDown(known),
       onUntold,
     });

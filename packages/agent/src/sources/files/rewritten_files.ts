@@ -1,4 +1,4 @@
-import { closeSync, fstatSync } from "node:fs";
+import { type BigIntStats, closeSync, fstatSync } from "node:fs";
 import type { AgentEvent } from "../../telemetry/events.ts";
 import { type FoundCopy, findCopy } from "./copies.ts";
 import type { CopyWatch } from "./copy_watch.ts";
@@ -6,7 +6,7 @@ import type { FileNames } from "./file_names.ts";
 import type { FileRecords } from "./file_records.ts";
 import { endOfFile } from "./first_position.ts";
 import type { HotFiles } from "./hot_files.ts";
-import { BEGINNING, inodeKey, readHead, type TailedFile } from "./tailed_file.ts";
+import { BEGINNING, bornApart, hasAnchor, hasHead, inodeKey, readHead, type TailedFile } from "./tailed_file.ts";
 
 interface RewrittenFilesOptions {
   readonly roots: readonly string[];
@@ -24,6 +24,8 @@ interface RewrittenFilesOptions {
   readonly onNoCopy: (file: TailedFile) => void;
   /** There is a copy of what a file held, and nothing in it that was not read. */
   readonly onShortCopy: (file: TailedFile) => void;
+  /** The inode number of a closed file is another file's. */
+  readonly onReplaced: (file: TailedFile) => void;
 }
 
 /**
@@ -48,7 +50,7 @@ export class RewrittenFiles {
     const isFollowed = (key: string): boolean => names.of(key) !== undefined;
     const copy = copies.take(
       file,
-      findCopy(file, roots, (key) => isFollowed(key) || copies.holds(key)),
+      findCopy(file, roots, (fd, other) => this.#isKnown(fd, other)),
     );
     const useful = copy?.reaches === true && !isFollowed(inodeKey(copy.dev, copy.ino));
     emit({ name: "file_truncated", path, offset: position.offset, recovered: useful ? copy.path : undefined });
@@ -67,6 +69,19 @@ export class RewrittenFiles {
     if (!names.isIncluded(fresh)) fresh.presence = "rotated";
     records.keep(fresh);
     onReady(fresh);
+  }
+
+  /** Whether an open file is followed or held, and no other one that got the inode number of one that was deleted while closed. */
+  #isKnown(fd: number, stat: BigIntStats): boolean {
+    const { names, copies, onReplaced } = this.#options;
+    const key = inodeKey(stat.dev, stat.ino);
+    const known = names.of(key);
+    if (known === undefined) return copies.holds(key);
+    const { head, position } = known;
+    if (known.fd >= 0 || !bornApart(stat.birthtimeNs, known.born)) return true;
+    if (position.offset > 0 && hasHead(fd, head) && hasAnchor(fd, position)) return true;
+    onReplaced(known);
+    return false;
   }
 
   #becomeCopy(file: TailedFile, copy: FoundCopy): void {
