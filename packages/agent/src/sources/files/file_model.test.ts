@@ -23,10 +23,11 @@ import { StateStore } from "../../state/state_store.ts";
 import { type Content, FileModel } from "./file_model.ts";
 import { FileSet } from "./file_set.ts";
 
-/** Sequences that are tried; `MODEL_RUNS=10000 npm test -- file_model` tries more. */
 /** What an agent that was alive at a moment has seen for certain is older than that. */
 const LAG_MS = 60_000;
+/** Sequences that are tried, always the same; `MODEL_RUNS=10000 npm test -- file_model` tries others, and more. */
 const RUNS = Number(process.env.MODEL_RUNS ?? 1000);
+const USUAL_SEED = 1;
 const NAMES = ["a.log", "b.log"] as const;
 const TICK_MS = 50;
 /** Rotated forms of a log that are kept. */
@@ -406,9 +407,10 @@ const REUSED_INODE: Action[] = [
 
 /** `MODEL_SEED` and `MODEL_PATH` replay what a failure printed. */
 function replay(): { seed?: number; path?: string } {
-  const { MODEL_SEED, MODEL_PATH } = process.env;
+  const { MODEL_RUNS, MODEL_SEED, MODEL_PATH } = process.env;
+  const seed = MODEL_SEED ?? (MODEL_RUNS === undefined ? USUAL_SEED : undefined);
   return {
-    ...(MODEL_SEED === undefined ? {} : { seed: Number(MODEL_SEED) }),
+    ...(seed === undefined ? {} : { seed: Number(seed) }),
     ...(MODEL_PATH === undefined ? {} : { path: MODEL_PATH }),
   };
 }
