@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { JsonEncoder } from "./batch/json_encoder.ts";
 import { OtlpEncoder } from "./batch/otlp_encoder.ts";
 import type { OtlpFormat } from "./batch/otlp_format.ts";
+import { wayOfBatches } from "./batch/way_of_batches.ts";
 import type { Chunk } from "./chunk.ts";
 import type { Config } from "./config/mod.ts";
 import type { Outlet } from "./delivery/outlet.ts";
@@ -87,7 +88,9 @@ export class Agent {
     });
     this.#transport = outlet.transport;
     this.#state = state;
+    this.#state.makeUnder(wayOfBatches(config));
     this.#left = this.#state.batches();
+    this.#forgetOtherBatches();
     const limits = { maxPart: config.lineMaxPart, maxLine: config.lineMax };
     const lineRules = compileLineRules({ rules: config, createRedactor: redactorOf(config), limits, emit });
     this.#files = new FileSet({
@@ -227,14 +230,33 @@ export class Agent {
     }
   }
 
+  /**
+   * What an earlier run, or an earlier configuration, made batches of in another way is read in turn and goes under other ids:
+   * cut at other places, the range of a batch may end in the middle of what rules have to see as one line.
+   */
+  #forgetOtherBatches(): void {
+    try {
+      const batches = this.#state.forgetOtherBatches();
+      if (batches > 0) this.#telemetry.emit({ name: "batches_made_anew", batches });
+    } catch (error) {
+      // They are not repeated all the same.
+      this.#telemetry.emit({
+        name: "checkpoint_failed",
+        attempt: "forget batches of another configuration",
+        reason: error instanceof Error ? error.message : "",
+      });
+    }
+  }
+
   /** The ranges of a batch as chunks; what cannot be read any more is left out. */
   *#readAgain(batch: StoredBatch): Generator<Chunk> {
     for (const range of batch.ranges) {
       const file = this.#files.byId(range.fileId);
       if (file?.position.offset !== range.start) continue;
       while (file.position.offset < range.end) {
+        const before = file.position.offset;
         const chunk = this.#files.readAgain(file, range);
-        if (chunk === undefined) break;
+        if (chunk === undefined || file.position.offset === before) break;
         yield chunk;
       }
     }

@@ -151,7 +151,8 @@ export function splitPieces(
         continue;
       }
     }
-    const isHeld = part === 0 && limits.whole !== undefined && bytes.length - at < limits.whole;
+    // Also of a line that an agent without the bound had begun to give out.
+    const isHeld = limits.whole !== undefined && offset + bytes.length - lineStart < limits.whole;
     if (isHeld && !complete && !bytes.subarray(at).includes(NEWLINE)) break;
     closeLines();
     const keep = limits.maxLine - (offset + at - lineStart);

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { SPOOL_SCHEMA } from "./spool_records.ts";
 
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 /** What version 3 has more than version 2. */
 const SCHEMA_3 = `
 ALTER TABLE files ADD COLUMN born TEXT NOT NULL DEFAULT '0';
@@ -12,6 +12,8 @@ CREATE TABLE finished (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX finished_at ON finished (at);
 `;
+/** What version 4 has more than version 3; under what the batches were made that are there is not known. */
+const SCHEMA_4 = "ALTER TABLE batches ADD COLUMN made_under INTEGER NOT NULL DEFAULT 0;";
 const SCHEMA = `
 CREATE TABLE files (
   id INTEGER PRIMARY KEY AUTOINCREMENT, dev TEXT NOT NULL, ino TEXT NOT NULL, path TEXT NOT NULL,
@@ -29,13 +31,16 @@ CREATE TABLE ranges (
 CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ${SPOOL_SCHEMA}
 ${SCHEMA_3}
+${SCHEMA_4}
 PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
 /** What turns a state of an older version into one of this version; version 1 had no spool. */
+const FROM_VERSION_3 = `${SCHEMA_4}
+PRAGMA user_version = ${SCHEMA_VERSION};`;
 const FROM_VERSION_2 = `${SCHEMA_3}
 INSERT INTO newest_batch SELECT 1, max(id) FROM batches HAVING max(id) IS NOT NULL;
-PRAGMA user_version = ${SCHEMA_VERSION};`;
+${FROM_VERSION_3}`;
 const FROM_VERSION_1 = `${SPOOL_SCHEMA} ${FROM_VERSION_2}`;
 
 /**
@@ -47,6 +52,7 @@ export function prepareSchema(database: DatabaseSync): number | undefined {
   if (version === 0) database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT;`);
   else if (version === 1) database.exec(`BEGIN IMMEDIATE; ${FROM_VERSION_1} COMMIT;`);
   else if (version === 2) database.exec(`BEGIN IMMEDIATE; ${FROM_VERSION_2} COMMIT;`);
+  else if (version === 3) database.exec(`BEGIN IMMEDIATE; ${FROM_VERSION_3} COMMIT;`);
   else if (version !== SCHEMA_VERSION) return version;
   return undefined;
 }

@@ -155,8 +155,10 @@ test("a scratch file has no name, and holds what is written to it", (t) => {
   assert.ok(state.freeBytes() > 0);
 });
 
-/** What takes from a state of this version what version 2 had not. */
-const TO_VERSION_2 = "DROP TABLE newest_batch; DROP TABLE finished; ALTER TABLE files DROP COLUMN born;";
+/** What takes from a state of this version what version 3 had not. */
+const TO_VERSION_3 = "ALTER TABLE batches DROP COLUMN made_under;";
+/** And what version 2 had not. */
+const TO_VERSION_2 = `DROP TABLE newest_batch; DROP TABLE finished; ALTER TABLE files DROP COLUMN born; ${TO_VERSION_3}`;
 
 test("a state of version 2 is taken over: nothing is known of births in it", (t) => {
   const directory = temporary(t);
@@ -237,4 +239,37 @@ test("what was there when the agent was known to run the time before last was se
   assert.equal(second.aliveBefore(), 2000);
   second.setAlive(9000);
   assert.deepEqual([second.aliveBefore(), second.lastAlive()], [2000, 9000]);
+});
+
+test("only batches that were made in the same way are there, and the others can be forgotten", (t) => {
+  const directory = temporary(t);
+  const first = StateStore.open(directory);
+  first.makeUnder(2 ** 48 - 1);
+  first.addBatch({ id: "0a-x", ranges: [{ fileId: 1, start: 1, end: 2, lineStart: 0 }] });
+  first.makeUnder(7);
+  first.addBatch({ id: "0b-x", ranges: [] });
+  first.close();
+  const state = StateStore.open(directory);
+  t.after(() => state.close());
+  assert.deepEqual(state.batches(), []);
+  state.makeUnder(2 ** 48 - 1);
+  assert.deepEqual(state.batches(), [{ id: "0a-x", ranges: [{ fileId: 1, start: 1, end: 2, lineStart: 0 }] }]);
+  assert.equal(state.forgetOtherBatches(), 1);
+  state.makeUnder(7);
+  assert.deepEqual([state.batches(), state.newestBatch()], [[], "0b-x"]);
+});
+
+test("a state of version 3 is taken over: how its batches were made is not known", (t) => {
+  const directory = temporary(t);
+  const first = StateStore.open(directory);
+  first.makeUnder(7);
+  first.addBatch({ id: "0a-x", ranges: [] });
+  first.close();
+  const database = new DatabaseSync(join(directory, "state.sqlite"));
+  database.exec(`${TO_VERSION_3} PRAGMA user_version = 3;`);
+  database.close();
+  const state = StateStore.open(directory);
+  t.after(() => state.close());
+  state.makeUnder(7);
+  assert.deepEqual([state.batches(), state.forgetOtherBatches(), state.newestBatch()], [[], 1, "0a-x"]);
 });

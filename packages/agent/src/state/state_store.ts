@@ -80,11 +80,14 @@ export class StateStore {
   readonly #moveFile: StatementSync;
   readonly #makeRoom: StatementSync;
   readonly #deleteBatch: StatementSync;
+  readonly #deleteOtherBatches: StatementSync;
   readonly #setFact: StatementSync;
   readonly #setNewest: StatementSync;
   readonly #addFinished: StatementSync;
   readonly #forgetFinished: StatementSync;
   readonly #finished: StatementSync;
+  /** What decides how batches are made, as a number; 0 is that of nobody. */
+  #madeUnder = 0;
   #aliveBefore: number | undefined;
   readonly #file: string;
   #closed = false;
@@ -106,7 +109,7 @@ export class StateStore {
     );
     this.#setMissing = database.prepare("UPDATE files SET missing_since = ? WHERE id = ?");
     this.#deleteFile = database.prepare("DELETE FROM files WHERE id = ?");
-    this.#insertBatch = database.prepare("INSERT OR IGNORE INTO batches (id) VALUES (?)");
+    this.#insertBatch = database.prepare("INSERT OR IGNORE INTO batches (id, made_under) VALUES (?, ?)");
     this.#insertRange = database.prepare(
       'INSERT OR REPLACE INTO ranges (batch, file, "start", "end", line_start) VALUES (?, ?, ?, ?, ?)',
     );
@@ -116,6 +119,7 @@ export class StateStore {
     this.#moveFile = database.prepare("UPDATE files SET dev = ?, ino = ?, born = ? WHERE id = ?");
     this.#makeRoom = database.prepare("DELETE FROM files WHERE dev = ? AND ino = ? AND id <> ?");
     this.#deleteBatch = database.prepare("DELETE FROM batches WHERE id = ?");
+    this.#deleteOtherBatches = database.prepare("DELETE FROM batches WHERE made_under <> ?");
     this.#setNewest = database.prepare(
       "INSERT INTO newest_batch (one, id) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET id = max(id, excluded.id)",
     );
@@ -192,10 +196,16 @@ export class StateStore {
       }));
   }
 
-  /** The batches that were in flight when the agent ended, oldest first. */
+  /** Batches are made from now on in a way that has this digest: those that were made in another are none that can be repeated. */
+  makeUnder(digest: number): void {
+    this.#madeUnder = digest;
+  }
+
+  /** The batches that were in flight when the agent ended and are made in the same way now, oldest first. */
   batches(): StoredBatch[] {
     const byId = new Map<string, StoredRange[]>();
-    for (const row of this.#database.prepare("SELECT id FROM batches ORDER BY id").all()) byId.set(String(row.id), []);
+    const made = this.#database.prepare("SELECT id FROM batches WHERE made_under = ? ORDER BY id").all(this.#madeUnder);
+    for (const row of made) byId.set(String(row.id), []);
     for (const row of this.#database.prepare("SELECT * FROM ranges").all()) {
       byId.get(String(row.batch))?.push({
         fileId: Number(row.file),
@@ -262,7 +272,7 @@ export class StateStore {
   /** Notes what a batch holds, before it is sent for the first time. */
   addBatch(batch: StoredBatch): void {
     this.transaction(() => {
-      this.#insertBatch.run(batch.id);
+      this.#insertBatch.run(batch.id, this.#madeUnder);
       this.#setNewest.run(batch.id);
       for (const range of batch.ranges)
         this.#insertRange.run(batch.id, range.fileId, range.start, range.end, range.lineStart);
@@ -273,6 +283,11 @@ export class StateStore {
   newestBatch(): string | undefined {
     const row = this.#database.prepare("SELECT id FROM newest_batch").get();
     return row === undefined ? undefined : String(row.id);
+  }
+
+  /** Forgets batches that were made in another way. @returns how many. */
+  forgetOtherBatches(): number {
+    return Number(this.#deleteOtherBatches.run(this.#madeUnder).changes);
   }
 
   removeBatch(id: string): void {

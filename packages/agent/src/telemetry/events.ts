@@ -535,6 +535,11 @@ export const EVENTS = {
       `Cannot ${e.attempt}: ${e.reason}. Shipping goes on; after a crash, lines since the last saved state would be sent again.`,
     count: (_, counting) => counting.add("checkpoint_failures", 1),
   }),
+  batches_made_anew: event<{ batches: number }>({
+    level: "info",
+    message: (e) =>
+      `Lines of ${e.batches} batches that were on their way are read anew, since the configuration makes other batches of them. What the server has stored of them comes twice.`,
+  }),
 } as const;
 
 type EventName = keyof typeof EVENTS;

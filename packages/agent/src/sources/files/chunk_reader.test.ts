@@ -212,3 +212,43 @@ test("a range that ends with any event, or within a longer line, is read again a
       assert.deepEqual(file.position, end);
     }
 });
+
+test("a range that other limits cut in other places is read again as far as a piece ends in it, and then no further", (t) => {
+  const text = `a\n${"x".repeat(30)}\nb\nc\n`;
+  for (const [now, end, lineStart, expected] of [
+    [{ maxPart: 7, maxLine: 100 }, 10, 2, ['0 lines "a\\n"', '2 part 1 "xxxxxxx"']],
+    [{ maxPart: 7, maxLine: 100 }, 8, 2, ['0 lines "a\\n"']],
+    [{ maxPart: 40, maxLine: 100 }, 10, 2, ['0 lines "a\\n"']],
+    [{ maxPart: 8, maxLine: 100, whole: 200 }, 14, 2, ['0 lines "a\\n"', '2 part 1 "xxxxxxxx"']],
+    [{ maxPart: 8, maxLine: 10 }, 26, 2, ['0 lines "a\\n"', '2 part 1 "xxxxxxxx"', '10 part 2 "xx"']],
+  ] as const) {
+    const { file } = opened(t, text);
+    const reader = new ChunkReader(now);
+    const read = shown(reader.readAgain(file, end, lineStart));
+    assert.deepEqual(read, expected, `${now.maxPart} to ${end}`);
+    const { offset } = file.position;
+    assert.deepEqual(reader.readAgain(file, end, lineStart), { kind: "nothing", grown: false });
+    assert.equal(file.position.offset, offset);
+    // What is left comes in turn.
+    chunkOf(reader.read(file, true));
+    assert.equal(file.position.offset, text.length);
+  }
+});
+
+test("the rest of a line that was begun without the bound is held until it has ended", (t) => {
+  const { path, file } = opened(t, "x".repeat(20));
+  chunkOf(new ChunkReader(limits).read(file, false));
+  assert.deepEqual([file.position.offset, file.position.part], [16, 2]);
+  const reader = new ChunkReader({ maxPart: 8, maxLine: 60, whole: 80 });
+  assert.equal(reader.read(file, false).kind, "nothing");
+  writeFileSync(path, "y".repeat(20), { flag: "a" });
+  assert.equal(reader.read(file, false).kind, "nothing");
+  writeFileSync(path, "z\n", { flag: "a" });
+  const parts = shown(reader.read(file, false));
+  assert.deepEqual(parts, [
+    '16 part 3 "xxxxyyyy"',
+    '24 part 4 "yyyyyyyy"',
+    '32 part 5 "yyyyyyyy"',
+    '40 part 6 last "z\\n"',
+  ]);
+});

@@ -85,7 +85,8 @@ export class ChunkReader {
   }
 
   /**
-   * Reads a known range again, as the pieces that it was read as before.
+   * Reads a known range again, as the pieces that it was read as before. Where the limits are others, less of it may come, and
+   * nothing when no piece ends in it.
    * @param end offset at which the range ends.
    * @param lineStart where the line begins that this end stands in: `end` when a line ended there.
    * @throws a system error.
@@ -123,12 +124,14 @@ export class ChunkReader {
     file.pending = fresh - covered;
     file.held = joined?.held ?? false;
     if (covered === 0) return { kind: "nothing", grown };
-    const pieces = upTo(joined?.pieces ?? split.pieces, end - offset);
+    const pieces = upTo(joined?.pieces ?? split.pieces, end - offset, bytes);
     const consumed = pieces.at(-1)?.to ?? 0;
     if (consumed < covered) {
       file.pending = 0;
       file.held = false;
     }
+    // Cut as they are now, no piece ends within the range.
+    if (consumed === 0) return { kind: "nothing", grown: false };
     const chunk = this.#chunk(file, bytes.subarray(0, consumed), pieces, buffer);
     file.position = chunk.positionAfter(consumed);
     if (joined?.cut === true) file.cutAt = file.position.offset;
@@ -190,11 +193,14 @@ function pieceThrough(pieces: readonly Piece[], end: number): Piece | undefined 
   return piece?.to === end ? piece : undefined;
 }
 
-/** The pieces up to a position; a run of whole lines may be cut there. */
-function upTo(pieces: readonly Piece[], end: number): readonly Piece[] {
+/** The pieces up to a position; a run of whole lines may be cut there, behind the last line that ends by then. */
+function upTo(pieces: readonly Piece[], end: number, bytes: Buffer): readonly Piece[] {
   const last = pieces.at(-1);
   if (last === undefined || last.to <= end) return pieces;
-  return pieces.flatMap((piece) =>
-    piece.to <= end ? [piece] : piece.from < end && piece.kind === "lines" ? [{ ...piece, to: end }] : [],
-  );
+  return pieces.flatMap((piece) => {
+    if (piece.to <= end) return [piece];
+    if (piece.from >= end || piece.kind !== "lines") return [];
+    const to = piece.from + bytes.subarray(piece.from, end).lastIndexOf(NEWLINE) + 1;
+    return to > piece.from ? [{ ...piece, to }] : [];
+  });
 }
