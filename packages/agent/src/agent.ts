@@ -15,7 +15,7 @@ import { multilineFor } from "./lines/multiline/mod.ts";
 import { Pipeline, type PipelineOptions } from "./pipeline.ts";
 import { compileLineRules, type LineRuleOptions } from "./rules/lines/line_rules.ts";
 import { createPathRules } from "./rules/path_rules.ts";
-import { withRealRoot } from "./rules/real_root.ts";
+import { realRoots } from "./rules/real_root.ts";
 import { createRedactor, redactionSalt } from "./rules/redaction/mod.ts";
 import { FileSet } from "./sources/files/file_set.ts";
 import type { Lookback } from "./sources/files/first_position.ts";
@@ -78,21 +78,25 @@ export class Agent {
     this.#onRootAppeared = onRootAppeared;
     this.#telemetry = telemetry;
     const { emit } = telemetry;
-    const dirs = config.logDirs.map(withRealRoot);
-    const rules = createPathRules({
-      dirs,
-      include: config.includeGlobs,
-      includeRegex: config.includeRegexes,
-      exclude: config.excludeGlobs,
-      excludeRegex: config.excludeRegexes,
-    });
+    const { dirs, linked, namesOf } = realRoots(config.logDirs);
+    for (const { given, real } of linked) emit({ name: "root_resolved", given, path: real });
+    const rules = createPathRules(
+      {
+        dirs,
+        include: config.includeGlobs,
+        includeRegex: config.includeRegexes,
+        exclude: config.excludeGlobs,
+        excludeRegex: config.excludeRegexes,
+      },
+      namesOf,
+    );
     this.#transport = outlet.transport;
     this.#state = state;
     this.#state.makeUnder(wayOfBatches(config));
     this.#left = this.#state.batches();
     this.#forgetOtherBatches();
     const limits = { maxPart: config.lineMaxPart, maxLine: config.lineMax };
-    const lineRules = compileLineRules({ rules: config, createRedactor: redactorOf(config), limits, emit });
+    const lineRules = compileLineRules({ rules: config, createRedactor: redactorOf(config), limits, emit, namesOf });
     this.#files = new FileSet({
       roots: rules.roots,
       includes: rules.includes,
@@ -100,7 +104,7 @@ export class Agent {
       lookback,
       limits,
       held: lineRules,
-      joinerFor: multilineFor(config),
+      joinerFor: multilineFor(config, namesOf),
       maxOpenFiles: config.maxOpenFiles,
       state: this.#state,
       spoolLimit: config.retryDiskLimit ?? Number.POSITIVE_INFINITY,
@@ -116,7 +120,7 @@ export class Agent {
         queue: this.#files,
         rules: lineRules,
         ...encoding(config, otlp),
-        fieldsOf: lineFields(config, { hostname: config.hostname, environment: config.fieldEnvironment }),
+        fieldsOf: lineFields(config, { hostname: config.hostname, environment: config.fieldEnvironment, namesOf }),
         sender: this.#transport,
         state: this.#state,
         emit,

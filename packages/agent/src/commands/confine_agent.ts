@@ -15,6 +15,7 @@ import {
 import { type Config, loadConfig } from "../config/mod.ts";
 import { isSecretVariable } from "../config/secret_variables.ts";
 import { createPathRules, type PathRules } from "../rules/path_rules.ts";
+import { realRoots } from "../rules/real_root.ts";
 import { STATE_FILES, STATE_MARKS } from "../state/state_names.ts";
 import { VERSION } from "../version.ts";
 import { metLately, readRestarts } from "./restart_record.ts";
@@ -44,13 +45,10 @@ const MOUNTS_KEPT =
 
 /** Which files a configuration has shipped. */
 export function pathRulesOf(config: Config): PathRules {
-  return createPathRules({
-    dirs: config.logDirs,
-    include: config.includeGlobs,
-    includeRegex: config.includeRegexes,
-    exclude: config.excludeGlobs,
-    excludeRegex: config.excludeRegexes,
-  });
+  const { dirs, namesOf } = realRoots(config.logDirs);
+  const { includeGlobs: include, includeRegexes: includeRegex } = config;
+  const { excludeGlobs: exclude, excludeRegexes: excludeRegex } = config;
+  return createPathRules({ dirs, include, includeRegex, exclude, excludeRegex }, namesOf);
 }
 
 /**

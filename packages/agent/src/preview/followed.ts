@@ -2,7 +2,7 @@ import type { Config } from "../config/mod.ts";
 import type { OptionName } from "../config/options.ts";
 import { explainPath, type PathExplanation } from "../rules/path_explanation.ts";
 import type { PathRuleOptions } from "../rules/path_rules.ts";
-import { withRealRoot } from "../rules/real_root.ts";
+import { realRoots } from "../rules/real_root.ts";
 import type { NamedRule, RuleNames } from "./rule_names.ts";
 
 /** Whether the agent would follow a file of this path, and what says so. */
@@ -23,15 +23,16 @@ const OPTION_OF: Readonly<Record<keyof PathRuleOptions, OptionName>> = {
 };
 
 export function followedBy(config: Config, names: RuleNames): (path: string) => Followed {
+  const { dirs, namesOf } = realRoots(config.logDirs);
   const options = {
-    dirs: config.logDirs.map(withRealRoot),
+    dirs,
     include: config.includeGlobs,
     includeRegex: config.includeRegexes,
     exclude: config.excludeGlobs,
     excludeRegex: config.excludeRegexes,
   };
   return (path) => {
-    const found = explainPath(options, path);
+    const found = explainPath(options, path, namesOf);
     const option = OPTION_OF[found.list];
     // As it is written, not under its real name.
     const items = config[option as keyof Config] as readonly string[];

@@ -7,6 +7,7 @@ import type { LineLimits, Piece } from "../lines/pieces.ts";
 import { LineExplainer, type LineExplainerOptions } from "../rules/lines/line_explainer.ts";
 import { type CompiledLineRules, compileLineRules } from "../rules/lines/line_rules.ts";
 import { limitsUnderRules } from "../rules/lines/whole_lines.ts";
+import { type NamesOf, realRoots } from "../rules/real_root.ts";
 import { ChunkReader, readAhead } from "../sources/files/chunk_reader.ts";
 import { BEGINNING, EMPTY_HEAD, TailedFile } from "../sources/files/tailed_file.ts";
 import { FilePass } from "./file_pass.ts";
@@ -39,12 +40,15 @@ export class Previewer {
   readonly #limits: LineLimits;
   readonly #rules: CompiledLineRules | undefined;
   readonly #wire: Wire;
+  readonly #namesOf: NamesOf;
   /** The fields of the lines of a file; undefined where its path is all that is said. */
   readonly fieldsOf: ((path: string) => LineFields) | undefined;
 
   constructor(options: PreviewerOptions) {
     const { config, createRedactor } = options;
     this.#options = options;
+    this.#namesOf = realRoots(config.logDirs).namesOf;
+    const namesOf = this.#namesOf;
     this.#limits = { maxPart: config.lineMaxPart, maxLine: config.lineMax };
     this.#rules = compileLineRules({
       rules: {
@@ -55,8 +59,9 @@ export class Previewer {
       createRedactor,
       limits: this.#limits,
       emit: () => undefined,
+      namesOf,
     });
-    this.fieldsOf = lineFields(config, { hostname: config.hostname, environment: config.fieldEnvironment });
+    this.fieldsOf = lineFields(config, { hostname: config.hostname, environment: config.fieldEnvironment, namesOf });
     this.#wire = new Wire({ maxBody: config.ingestBufferSize, fieldsOf: this.fieldsOf });
   }
 
@@ -82,9 +87,11 @@ export class Previewer {
       onAcknowledged: () => undefined,
     });
     file.fd = source.fd;
-    const perPath = { limitsFor: this.#rules?.limitsFor, joinerFor: multilineFor(this.#options.config) };
+    const namesOf = this.#namesOf;
+    const joinerFor = multilineFor(this.#options.config, namesOf);
+    const perPath = { limitsFor: this.#rules?.limitsFor, joinerFor };
     const reader = new ChunkReader(this.#limits, () => 0, perPath, source.readAt);
-    const explainer = new LineExplainer({ ...this.#options, rules: this.#options.config }, path);
+    const explainer = new LineExplainer({ ...this.#options, rules: this.#options.config, namesOf }, path);
     const pass = new FilePass(explainer, limitsUnderRules(this.#limits).whole);
     for (let left = most; ; ) {
       const outcome = reader.read(file, source.endsBefore(file.position.offset + this.#reach));

@@ -1,6 +1,7 @@
 import { globMatcher } from "./glob.ts";
 import { LogDirectory } from "./log_directory.ts";
 import type { PathRuleOptions } from "./path_rules.ts";
+import { fitsAny, type NamesOf, onlyName } from "./real_root.ts";
 import { rustMatcher } from "./rust_regex.ts";
 
 /** Whether a file ships, and what says so. */
@@ -19,13 +20,15 @@ export interface PathExplanation {
 export function explainPath(
   options: PathRuleOptions & { readonly dirs: readonly string[] },
   path: string,
+  namesOf: NamesOf = onlyName,
 ): PathExplanation {
+  const names = namesOf(path);
   const places = options.dirs.map((entry) => new LogDirectory(entry).placeOf(path));
   const firstOf = (list: "include" | "exclude", included: boolean): PathExplanation | undefined => {
-    const glob = options[list].findIndex((item) => globMatcher(item).test(path));
+    const glob = options[list].findIndex((item) => fitsAny([globMatcher(item)], names));
     if (glob >= 0) return { included, list, at: glob };
     const regexes = `${list}Regex` as const;
-    const regex = options[regexes].findIndex((item) => rustMatcher(item).test(path));
+    const regex = options[regexes].findIndex((item) => fitsAny([rustMatcher(item)], names));
     return regex < 0 ? undefined : { included, list: regexes, at: regex };
   };
   const excluded = firstOf("exclude", false);

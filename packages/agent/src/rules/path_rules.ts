@@ -1,6 +1,7 @@
 import { posix } from "node:path";
 import { globMatcher, isGlob, literalPrefix } from "./glob.ts";
 import { LogDirectory } from "./log_directory.ts";
+import { fitsAny, type NamesOf, onlyName } from "./real_root.ts";
 import { rustMatcher } from "./rust_regex.ts";
 
 export interface PathRuleOptions {
@@ -30,9 +31,10 @@ const MAX_REMEMBERED = 50_000;
 
 /**
  * Makes the rules of which files ship.
+ * @param namesOf a pattern counts for a path if it matches one of these; the log directories are matched with the path itself.
  * @throws {Error} for patterns that `globProblem` or `rustRegexProblem` tells a problem of.
  */
-export function createPathRules(options: PathRuleOptions): PathRules {
+export function createPathRules(options: PathRuleOptions, namesOf: NamesOf = onlyName): PathRules {
   const directories = options.dirs?.map((entry) => new LogDirectory(entry));
   const include = [...options.include.map((glob) => globMatcher(glob)), ...options.includeRegex.map(rustMatcher)];
   const exclude = [...options.exclude.map((glob) => globMatcher(glob)), ...options.excludeRegex.map(rustMatcher)];
@@ -45,15 +47,16 @@ export function createPathRules(options: PathRuleOptions): PathRules {
   const remembered = new Map<string, boolean>();
 
   const decide = (path: string): boolean => {
-    if (exclude.some((rule) => rule.test(path))) return false;
-    if (directories === undefined) return include.some((rule) => rule.test(path));
+    const names = namesOf(path);
+    if (fitsAny(exclude, names)) return false;
+    if (directories === undefined) return fitsAny(include, names);
     let beneath = false;
     for (const directory of directories) {
       const place = directory.placeOf(path);
       if (place === "named") return true;
       if (place === "beneath") beneath = true;
     }
-    return beneath && include.some((rule) => rule.test(path));
+    return beneath && fitsAny(include, names);
   };
 
   return {
@@ -68,9 +71,11 @@ export function createPathRules(options: PathRuleOptions): PathRules {
       return answer;
     },
     prunes: (directory) => {
-      const inside = directory.endsWith("/") ? directory : `${directory}/`;
-      if (pruning.some((rule) => rule.test(inside))) return true;
-      const byRule = prefixes.some((prefix) => inside.startsWith(prefix) || prefix.startsWith(inside));
+      const names = namesOf(directory).map((name) => (name.endsWith("/") ? name : `${name}/`));
+      if (fitsAny(pruning, names)) return true;
+      const byRule = prefixes.some((prefix) =>
+        names.some((inside) => inside.startsWith(prefix) || prefix.startsWith(inside)),
+      );
       if (directories === undefined) return !byRule;
       return !directories.some((entry) => entry.mayName(directory) || (byRule && entry.mayHold(directory)));
     },

@@ -1,5 +1,6 @@
 import type { MetaOverrides, PathRule } from "../../config/line_options.ts";
 import { globMatcher } from "../../rules/glob.ts";
+import { fitsAny, type NamesOf, onlyName } from "../../rules/real_root.ts";
 import { type JsonObject, jsonTemplate } from "./json_template.ts";
 import { parseTemplate, render } from "./template.ts";
 import { environmentValue, type FieldEnvironment, kindOf, lineVariable } from "./variables.ts";
@@ -24,6 +25,8 @@ export interface FieldSurroundings {
   /** The host that requests are sent in the name of. */
   readonly hostname: string;
   readonly environment: FieldEnvironment;
+  /** An entry of `log.rules` counts for a path if it matches one of these; by default the path alone. */
+  readonly namesOf?: NamesOf;
 }
 
 /**
@@ -36,7 +39,7 @@ export interface FieldSurroundings {
  */
 export function lineFields(
   options: FieldOptions,
-  { hostname, environment }: FieldSurroundings,
+  { hostname, environment, namesOf = onlyName }: FieldSurroundings,
 ): ((path: string) => LineFields) | undefined {
   const rules = (options.pathRules ?? [])
     .filter(({ app, env, tags }) => app !== undefined || env !== undefined || tags.length > 0)
@@ -56,8 +59,9 @@ export function lineFields(
     let app: string | undefined;
     let env: string | undefined;
     const tags = new Set<string>();
+    const names = namesOf(path);
     for (const rule of rules) {
-      if (!rule.matchers.some((matcher) => matcher.test(path))) continue;
+      if (!fitsAny(rule.matchers, names)) continue;
       app = rule.app ?? app;
       env = rule.env ?? env;
       for (const tag of rule.tags) tags.add(tag);

@@ -1,5 +1,6 @@
 import type { LineRules, PathRule, RedactionPreset, RedactionStyle } from "../../config/line_options.ts";
 import { globMatcher } from "../glob.ts";
+import { fitsAny, type NamesOf, onlyName } from "../real_root.ts";
 import type { Redactor, TracedSpan } from "../redaction/mod.ts";
 import { LineMatcher } from "./line_matcher.ts";
 import { LineRedaction } from "./line_redaction.ts";
@@ -29,6 +30,8 @@ export interface Redacted {
 }
 
 export interface LineExplainerOptions {
+  /** As for `compileLineRules`. */
+  readonly namesOf?: NamesOf;
   readonly rules: LineRules & { readonly pathRules: readonly PathRule[] };
   readonly createRedactor: (presets: readonly RedactionPreset[], style: RedactionStyle) => Redactor;
 }
@@ -46,9 +49,15 @@ export class LineExplainer {
   readonly #redaction: LineRedaction;
 
   /** @throws {Error} for patterns that `globProblem` or `rustRegexProblem` tells a problem of. */
-  constructor({ rules, createRedactor }: LineExplainerOptions, path: string) {
+  constructor({ rules, createRedactor, namesOf = onlyName }: LineExplainerOptions, path: string) {
+    const names = namesOf(path);
     const matching = rules.pathRules.flatMap((rule, entry) =>
-      rule.paths.some((glob) => globMatcher(glob).test(path)) ? [{ rule, entry }] : [],
+      fitsAny(
+        rule.paths.map((glob) => globMatcher(glob)),
+        names,
+      )
+        ? [{ rule, entry }]
+        : [],
     );
     const places: readonly { rule: LineRules; entry: number | undefined }[] = [
       { rule: rules, entry: undefined },

@@ -4,6 +4,7 @@ import type { LineRules, PathRule, RedactionPreset, RedactionStyle } from "../..
 import type { LineLimits, Piece } from "../../lines/pieces.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
 import { globMatcher } from "../glob.ts";
+import { fitsAny, type NamesOf, onlyName } from "../real_root.ts";
 import type { Redactor } from "../redaction/mod.ts";
 import { type FileMemory, LineStage } from "./line_stage.ts";
 import { limitsUnderRules } from "./whole_lines.ts";
@@ -15,6 +16,8 @@ export interface LineRuleOptions {
   /** The bounds on lines that hold where no rule looks at them. */
   readonly limits: LineLimits;
   readonly emit: (event: AgentEvent) => void;
+  /** An entry of `pathRules` counts for a path if it matches one of these; by default the path alone. */
+  readonly namesOf?: NamesOf;
   /** Milliseconds of a monotonic clock. */
   readonly clock?: () => number;
 }
@@ -46,7 +49,7 @@ const MAX_REMEMBERED = 50_000;
  * @throws {Error} for patterns that `globProblem` or `rustRegexProblem` tells a problem of.
  */
 export function compileLineRules(options: LineRuleOptions): CompiledLineRules | undefined {
-  const { rules, limits, emit, createRedactor, clock = () => performance.now() } = options;
+  const { rules, limits, emit, createRedactor, namesOf = onlyName, clock = () => performance.now() } = options;
   const entries = rules.pathRules.map((rule) => ({ rule, globs: rule.paths.map((path) => globMatcher(path)) }));
   const heldLimits = limitsUnderRules(limits);
   const stages = new Map<string, LineStage | undefined>();
@@ -68,7 +71,8 @@ export function compileLineRules(options: LineRuleOptions): CompiledLineRules | 
   };
   const stageFor = (path: string): LineStage | undefined => {
     if (remembered.has(path)) return remembered.get(path);
-    const matching = entries.filter(({ globs }) => globs.some((glob) => glob.test(path)));
+    const names = namesOf(path);
+    const matching = entries.filter(({ globs }) => fitsAny(globs, names));
     const key = matching.map((entry) => entries.indexOf(entry)).join();
     const stage = stageOf(
       matching.map(({ rule }) => rule),
