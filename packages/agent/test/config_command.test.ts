@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -21,7 +21,8 @@ interface Ended {
 
 function agent(args: readonly string[], env: Readonly<Record<string, string>> = {}, wrapper: string[] = []): Ended {
   const [command = "", ...rest] = [...wrapper, LAUNCHER, ...args];
-  const ended = spawnSync(command, rest, { env: { PATH: process.env.PATH, ...env }, encoding: "utf8" });
+  const options = { env: { PATH: process.env.PATH, ...env }, encoding: "utf8", timeout: 20_000 } as const;
+  const ended = spawnSync(command, rest, options);
   return { status: ended.status, output: ended.stdout, errors: ended.stderr };
 }
 
@@ -30,6 +31,11 @@ function fileOf(place: Place, content: string, name = "config.yaml"): string {
   const path = join(place.root, name);
   writeFileSync(path, content, { mode: 0o644 });
   chmodSync(place.root, 0o755);
+  return path;
+}
+
+function openedNew(path: string): string {
+  writeFileSync(path, "");
   return path;
 }
 
@@ -174,6 +180,38 @@ test("validate reads the certificates, with which the agent would not start", ()
   assert.match(errors, /Cannot use the CA certificates in .*ca\.pem: it holds no PEM certificate/);
   // Without TLS they are not read.
   assert.equal(agent(["config", "validate", "--use-ssl=false", "--host=localhost"], env).status, 0);
+});
+
+for (const [what, make, problem] of [
+  ["a FIFO", (path: string) => execFileSync("mkfifo", [path]), "it is no regular file"],
+  ["an endless device", (path: string) => symlinkSync("/dev/zero", path), "it is no regular file"],
+  ["a file of 8 GiB", (path: string) => truncateSync(openedNew(path), 2 ** 33), "it is larger than 1048576 bytes"],
+] as const)
+  test(`${what} as the configuration or as the key is an error with its place, at once`, () => {
+    const path = join(makePlace().root, "odd.yaml");
+    make(path);
+    const config = ["--config", path];
+    for (const args of [["config", "validate", ...config], ["config", ...config], ["doctor", ...config], config]) {
+      const { status, errors } = agent(args, { LOGDNA_INGESTION_KEY: KEY });
+      assert.equal(status, CONFIG_ERROR, errors);
+      assert.ok(errors.includes(`cannot read the configuration file ${path}: ${problem}`), errors);
+    }
+    const asKey = agent(["config", "validate"], { MZ_INGESTION_KEY_FILE: path });
+    assert.equal(asKey.status, CONFIG_ERROR, asKey.errors);
+    assert.ok(asKey.errors.includes(`cannot read the key from ${path}: ${problem}`), asKey.errors);
+    const asSalt = agent(["config", "validate"], { LOGDNA_INGESTION_KEY: KEY, MZ_REDACT_SALT_FILE: path });
+    assert.equal(asSalt.status, CONFIG_ERROR, asSalt.errors);
+    assert.ok(asSalt.errors.includes(`cannot read the salt from ${path}: ${problem}`), asSalt.errors);
+  });
+
+test("a configuration file behind the links of a mounted volume is read", () => {
+  const { root } = makePlace();
+  mkdirSync(join(root, "..2026"));
+  writeFileSync(join(root, "..2026", "config.yaml"), "http:\n  host: behind.example\n");
+  symlinkSync("..2026", join(root, "..data"));
+  symlinkSync(join("..data", "config.yaml"), join(root, "config.yaml"));
+  const option = reported(["--config", join(root, "config.yaml")], { LOGDNA_INGESTION_KEY: KEY });
+  assert.equal(option("http.host").value, "behind.example:443");
 });
 
 test("the schema is the documented one", () => {

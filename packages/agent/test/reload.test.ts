@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   appendFileSync,
@@ -166,6 +166,19 @@ test("a configuration file that vanishes is told once, stays in force, and is ta
   assert.equal(await tagsOfNextLine(b), "back");
   assert.deepEqual([b.said("config_file_gone"), b.said("config_reload_failed")], [1, 0]);
   assert.equal(b.agent.pid, pid, "no new start");
+});
+
+test("a FIFO in the place of the configuration file changes nothing, and the agent still ends when it is told to", async (t) => {
+  const b = await bench(t);
+  const { pid } = b.agent;
+  unlinkSync(b.file);
+  execFileSync("mkfifo", [b.file]);
+  const { message } = await b.agent.logged(({ event }) => event === "config_reload_failed");
+  assert.match(message, /the old one stays in force: .*cannot read .*config\.yaml: it is no regular file/);
+  assert.equal(await tagsOfNextLine(b), "first");
+  assert.deepEqual([b.said("config_file_gone"), b.said("restart_needed")], [0, 0]);
+  assert.equal(b.agent.pid, pid, "no new start");
+  assert.equal(await b.agent.stop(), 0);
 });
 
 test("what takes more than the agent has kept ends it with 75, for a new start", {

@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import { CONFIG_ERROR_STATUS, configSchema } from "../config/mod.ts";
+import { readSmallFile } from "../config/small_file.ts";
 import { renderConfig } from "../config_report/render.ts";
 import { type ConfigReport, reportConfig } from "../config_report/report.ts";
 import { validate } from "../config_report/validate.ts";
@@ -50,7 +50,7 @@ function showConfig(start: Start, isJson: boolean): number {
   const files: { path: string; error?: string }[] = [];
   const readFile = (path: string): string => {
     try {
-      const content = readFileSync(path, "utf8");
+      const content = readSmallFile(path);
       files.push({ path });
       return content;
     } catch (error) {

@@ -1,6 +1,7 @@
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { trustedPath } from "@logdna-agent/confinement";
 import { type LoadResult, loadConfig } from "../config/mod.ts";
+import { readSmallFile, UnfitFileError } from "../config/small_file.ts";
 import { VERSION } from "../version.ts";
 import type { Start } from "./confine_agent.ts";
 
@@ -45,11 +46,13 @@ export class ConfigFiles {
     const readFile = (path: string): string => {
       seen.set(path, fingerprint(path));
       try {
-        const content = readFileSync(path, "utf8");
+        const content = readSmallFile(path);
         read.add(path);
         return content;
       } catch (error) {
         const code = codeOf(error);
+        // A new start, which could read more, would end with something that is no file.
+        if (error instanceof UnfitFileError || isNoFile(path)) throw error;
         if (code === "EACCES" || code === "EPERM") refused.push(path);
         else if (this.#inForce.has(path)) gone.push(path);
         throw error;
@@ -89,6 +92,16 @@ function fingerprint(path: string): string {
     return stat === undefined ? "" : [stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join(" ");
   } catch (error) {
     return codeOf(error);
+  }
+}
+
+/** Whether something is there that is neither a file nor a directory. */
+function isNoFile(path: string): boolean {
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    return stat !== undefined && !stat.isFile() && !stat.isDirectory();
+  } catch {
+    return false;
   }
 }
 

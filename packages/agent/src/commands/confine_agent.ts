@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import {
   buildPolicy,
@@ -14,6 +13,7 @@ import {
 } from "@logdna-agent/confinement";
 import { type Config, loadConfig } from "../config/mod.ts";
 import { isSecretVariable } from "../config/secret_variables.ts";
+import { readSmallFile } from "../config/small_file.ts";
 import { createPathRules, type PathRules } from "../rules/path_rules.ts";
 import { realRoots } from "../rules/real_root.ts";
 import { STATE_FILES, STATE_MARKS } from "../state/state_names.ts";
@@ -102,7 +102,7 @@ export function confineAgent({ argv, env }: Start): string | undefined {
   const files = new Set<string>();
   const readFile = (path: string): string => {
     files.add(path);
-    return readFileSync(path, "utf8");
+    return readSmallFile(path);
   };
   const loaded = loadConfig({ argv, env, version: VERSION, readFile });
   if (loaded.kind !== "run" || loaded.config.confinement === "off") return undefined;

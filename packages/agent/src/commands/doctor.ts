@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import type { Confinement } from "@logdna-agent/confinement";
+import { readSmallFile } from "../config/small_file.ts";
 import { examine } from "../doctor/examine.ts";
 import { renderReport } from "../doctor/render.ts";
 import { beginAttempt, finishAttempt } from "../doctor/run_attempt.ts";
@@ -39,7 +39,7 @@ export async function doctor({ argv, env }: Start, confinement?: Confinement): P
   const files = new Set<string>();
   const readFile = (path: string): string => {
     files.add(path);
-    return readFileSync(path, "utf8");
+    return readSmallFile(path);
   };
   const options = argv.filter((text) => text !== "--json");
   const loaded = loadOrTell({ argv: options, env, readFile, keyIsOptional: true });

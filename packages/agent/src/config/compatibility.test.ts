@@ -102,7 +102,14 @@ const ROWS: readonly Row[] = [
     fallback: "os-name",
   },
   { env: "IP", yaml: "http.params.ip", flags: ["--ip"], text: "192.0.2.7", field: "ip", value: "192.0.2.7" },
-  { env: "MAC", yaml: "http.params.mac", flags: ["--mac-address"], text: "0:1", field: "mac", value: "0:1" },
+  {
+    env: "MAC",
+    yaml: "http.params.mac",
+    flags: ["--mac-address"],
+    text: "00:00:5e:00:53:0a",
+    field: "mac",
+    value: "00:00:5e:00:53:0a",
+  },
   {
     env: "TAGS",
     yaml: "http.params.tags",
@@ -376,7 +383,8 @@ for (const row of ROWS) {
 
   test(`${env}: a flag counts before MZ_, that before LOGDNA_, old names, YAML and the v1 file`, () => {
     if (row.field === undefined || value === row.fallback || env === "NO_CAP") return;
-    const other = { boolean: "true", number: "4", string: row.field === "lookback" ? "resume" : "/other" };
+    const texts: Record<string, string> = { lookback: "resume", ip: "192.0.2.8", mac: "00:00:5e:00:53:0b" };
+    const other = { boolean: "true", number: "4", string: texts[row.field] ?? "/other" };
     const weak = many ? "/weak" : (other[typeof value as keyof typeof other] ?? "/other");
     const weaker = row.field === "host" || row.field === "key" ? "other" : weak;
     const weakest = { ...row, text: row.field === "ingestBufferSize" ? "9999" : weaker };

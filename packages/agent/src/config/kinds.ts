@@ -73,6 +73,16 @@ export function ipAddress(): Kind<string> {
   return kind(expected, "ADDRESS", z.union([z.ipv4(), z.ipv6()]), asText);
 }
 
+/** An IP address that is sent along, v4 or v6, without brackets. */
+export function sentAddress(): Kind<string> {
+  return kind("an IP address, such as 192.0.2.1", "ADDRESS", z.union([z.ipv4(), z.ipv6()]), asText);
+}
+
+/** A hardware address: six bytes of Ethernet, or more of other links, in hexadecimal. */
+export function macAddress(): Kind<string> {
+  return textLike("a MAC address, such as 00:00:5e:00:53:01", "ADDRESS", /^[\da-fA-F]{2}(?:[:-][\da-fA-F]{2}){5,19}$/);
+}
+
 const BOOLEANS: Readonly<Record<string, boolean>> = {
   true: true,
   yes: true,
@@ -179,6 +189,13 @@ export function glob(): Kind<string> {
 /** A regular expression in the dialect of `rules/rust_regex.ts`. */
 export function regex(): Kind<string> {
   return checked("a regular expression", "REGEX", rustRegexProblem);
+}
+
+/** The same for lines. An empty one is in every line, which nobody means. */
+export function lineRegex(): Kind<string> {
+  return checked("a regular expression", "REGEX", (given) =>
+    given === "" ? "an empty one matches every line; use .* where that is meant" : rustRegexProblem(given),
+  );
 }
 
 /** A directory, a file, or a pattern of paths. */

@@ -1,4 +1,17 @@
-import { bytes, choice, glob, integer, milliseconds, path, regex, salt, sections, share, text } from "./kinds.ts";
+import {
+  bytes,
+  choice,
+  glob,
+  integer,
+  lineRegex,
+  milliseconds,
+  path,
+  regex,
+  salt,
+  sections,
+  share,
+  text,
+} from "./kinds.ts";
 import { MULTILINE_PRESETS, REDACTION_PRESETS, REDACTION_STYLES } from "./line_options.ts";
 import { list, scalar } from "./option.ts";
 
@@ -11,7 +24,7 @@ const RULES = {
     env: "LINE_INCLUSION_REGEX",
     yaml: "log.line_inclusion_regex",
     flags: "--line-inclusion",
-    kind: regex(),
+    kind: lineRegex(),
     default: [],
     description: "Where there is any, only lines that one of these regular expressions is found in ship.",
   }),
@@ -20,7 +33,7 @@ const RULES = {
     env: "LINE_EXCLUSION_REGEX",
     yaml: "log.line_exclusion_regex",
     flags: "--line-exclusion",
-    kind: regex(),
+    kind: lineRegex(),
     default: [],
     description: "Lines that one of these regular expressions is found in do not ship, included or not.",
   }),
@@ -29,7 +42,7 @@ const RULES = {
     env: "REDACT_REGEX",
     yaml: "log.line_redact_regex",
     flags: "--line-redact",
-    kind: regex(),
+    kind: lineRegex(),
     default: [],
     description: "What these regular expressions match in a line is replaced by [REDACTED].",
   }),

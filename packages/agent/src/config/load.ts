@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import type { Config } from "./config.ts";
 import { effective } from "./effective.ts";
@@ -11,6 +10,7 @@ import { merge, type RuleSettings } from "./merge.ts";
 import type { OptionName, Settings } from "./options.ts";
 import { type Problem, problemText } from "./problem.ts";
 import { Secret } from "./secret.ts";
+import { readSmallFile } from "./small_file.ts";
 
 /** Exit status for a configuration with errors: the number of EINVAL, as in the existing agents. */
 export const CONFIG_ERROR_STATUS = 22;
@@ -55,7 +55,7 @@ export type LoadResult =
  * again, which is what reloading does.
  */
 export function loadConfig(options: LoadOptions): LoadResult {
-  const readFile = options.readFile ?? ((path: string) => readFileSync(path, "utf8"));
+  const readFile = options.readFile ?? ((path: string) => readSmallFile(path));
   const flags = readFlags(options.argv, options.takesOperands);
   if (flags.actions.has("help")) return { kind: "print", text: helpText(), warnings: [] };
   if (flags.actions.has("version")) return { kind: "print", text: `${options.version}\n`, warnings: [] };

@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import type { Secret } from "../config/secret.ts";
+import { readSmallFile } from "../config/small_file.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
 import { Secrets } from "../telemetry/secrets.ts";
 
@@ -56,7 +56,7 @@ export class IngestionKey {
     if (path === undefined || !isSent) return false;
     let key: Secret | undefined;
     try {
-      key = parse(readFileSync(path, "utf8").trim());
+      key = parse(readSmallFile(path).trim());
       if (key === undefined) throw new Error("what it holds cannot be one");
     } catch (error) {
       emit({ name: "key_unreadable", path, reason: error instanceof Error ? error.message : String(error) });

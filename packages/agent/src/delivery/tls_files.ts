@@ -1,7 +1,8 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
+import { readSmallFile } from "../config/small_file.ts";
 import { TransportError } from "./transport_error.ts";
 
 /** Where certificates and keys are, all in PEM form. */
@@ -15,6 +16,9 @@ export interface TlsPaths {
   /** Its key. */
   readonly clientKeyFile: string | undefined;
 }
+
+/** Bytes of one file; all authorities of a system are a quarter of a MiB. */
+const MOST_BYTES = 1 << 24;
 
 /** How often the files are looked at, in milliseconds: a renewal counts within that. */
 const LOOK_MS = 1000;
@@ -164,7 +168,7 @@ function unusable(option: string, problem: string): TransportError {
 
 /** The certificates in a file. What cannot be parsed would be passed over without a word, and then no server is trusted. */
 function certificatesOf(path: string): string[] {
-  const found = readFileSync(path, "utf8").match(CERTIFICATE) ?? [];
+  const found = readSmallFile(path, MOST_BYTES).match(CERTIFICATE) ?? [];
   return found.map((certificate) => new X509Certificate(certificate).toString());
 }
 
@@ -192,7 +196,7 @@ function ownCertificate({ clientCertFile, clientKeyFile }: TlsPaths): { cert: st
 
 function reading<T>(what: string, path: string, use: (text: string) => T): T {
   try {
-    return use(readFileSync(path, "utf8"));
+    return use(readSmallFile(path, MOST_BYTES));
   } catch (error) {
     // What OpenSSL says of a key that is none quotes nothing of it.
     throw new TransportError("CLIENT_CERT", `Cannot use the client ${what} in ${path}: ${messageOf(error)}.`);

@@ -1,5 +1,6 @@
 import { type Alphabet, EDGE, FLAG, PAGE } from "./alphabet.ts";
 import { canStartLater, holds, OP, type Program } from "./program.ts";
+import type { Room } from "./room.ts";
 
 /** Entries of the table of moves and of the states' lists together, about 3 MB; beyond, all are forgotten and found anew. */
 const MAX_ENTRIES = 1 << 18;
@@ -34,6 +35,7 @@ type Symbols = () => number;
 export class Automaton {
   readonly #program: Program;
   readonly #alphabet: Alphabet;
+  readonly #room: Room | undefined;
   /** It can match at the start of a text only. */
   readonly #anchored: boolean;
   /** By state and symbol: the next state's row × 2, and 1 more where the program matches in front of the symbol. 0: unknown. */
@@ -59,8 +61,9 @@ export class Automaton {
   #waitingCount = 0;
   #spare: Int32Array;
 
-  constructor(program: Program, alphabet: Alphabet) {
+  constructor(program: Program, alphabet: Alphabet, room?: Room) {
     this.#program = program;
+    this.#room = room;
     this.#alphabet = alphabet;
     const size = program.op.length;
     this.#reached = new Int32Array(size);
@@ -138,7 +141,7 @@ export class Automaton {
   /** The row of the first state. */
   #begin(): number {
     this.#work = 0;
-    if (this.#alphabet.size > this.#width) this.#forget();
+    if (this.#alphabet.size > this.#width) this.forget();
     if (this.#first === 0) {
       this.#waiting[0] = this.#program.start;
       this.#first = this.#keep(this.#waiting.subarray(0, 1), FLAG.edge & this.#program.context);
@@ -167,7 +170,8 @@ export class Automaton {
     const key = keyOf(waiting, context);
     const known = this.#rows.get(key);
     if (known !== undefined) return known;
-    if (this.#entries + this.#width + waiting.length > MAX_ENTRIES) this.#forget();
+    this.#room?.take(this, this.#width + waiting.length);
+    if (this.#entries + this.#width + waiting.length > MAX_ENTRIES) this.forget();
     const row = this.#states.length * this.#width;
     if (row + this.#width > this.#moves.length) {
       const moves = new Int32Array(Math.max(this.#moves.length * 2, FIRST_ROWS * this.#width));
@@ -181,7 +185,7 @@ export class Automaton {
   }
 
   /** Forgets all states, and makes room for all symbols. */
-  #forget(): void {
+  forget(): void {
     let width = Math.max(this.#width, 16);
     while (width < this.#alphabet.size) width *= 2;
     this.#width = width;
@@ -196,7 +200,7 @@ export class Automaton {
   /** Makes room for new symbols; the row of the same state afterwards. */
   #widen(row: number): number {
     const state = this.#states[row / this.#width] ?? NONE;
-    this.#forget();
+    this.forget();
     return this.#keep(state.waiting, state.context);
   }
 

@@ -1,9 +1,13 @@
 import { type Alphabet, FLAG } from "./alphabet.ts";
 import { WorkLimitError } from "./automaton.ts";
 import { holds, OP, type Program } from "./program.ts";
+import type { Room } from "./room.ts";
 
 /** Numbers in the tables of all states together, about 2 MB; beyond, all are forgotten and found anew. */
 const MAX_ENTRIES = 1 << 19;
+
+/** An entry of a map takes as much as so many numbers. */
+const WAY_ENTRIES = 2;
 
 /** What can be said of a place of a text, from what follows it. */
 export interface Place {
@@ -30,6 +34,7 @@ interface Move {
 export class Backward {
   readonly #program: Program;
   readonly #alphabet: Alphabet;
+  readonly #room: Room | undefined;
   /** Of `FLAG`: what the program's conditions ask about the character behind. */
   readonly #asked: number;
   /** For each instruction: those that lead to it, without taking a character and with one. */
@@ -43,8 +48,9 @@ export class Backward {
   steps = 0;
   mostSteps = Number.POSITIVE_INFINITY;
 
-  constructor(program: Program, alphabet: Alphabet) {
+  constructor(program: Program, alphabet: Alphabet, room?: Room) {
     this.#program = program;
+    this.#room = room;
     this.#alphabet = alphabet;
     this.#asked = askedBehind(program);
     const { op, argument, next } = program;
@@ -109,6 +115,24 @@ export class Backward {
     return move;
   }
 
+  /** Keeps where an instruction goes on from a place. */
+  keepWay(place: Place, key: number, next: number): void {
+    this.#takeRoom(WAY_ENTRIES);
+    place.ways.set(key, next);
+  }
+
+  /** Who is at a forgotten place goes on from it. */
+  forget(): void {
+    this.#places = new Map();
+    this.#entries = 0;
+  }
+
+  #takeRoom(entries: number): void {
+    this.#room?.take(this, entries);
+    if (this.#entries + entries > MAX_ENTRIES) this.forget();
+    this.#entries += entries;
+  }
+
   #keep(takers: readonly number[], context: number): Place {
     const sorted = Int32Array.from(takers).sort();
     const key = `${context},${sorted.join()}`;
@@ -116,12 +140,7 @@ export class Backward {
     if (known !== undefined) return known;
     this.steps += sorted.length;
     const size = 2 * sorted.length + this.#alphabet.size + 16;
-    if (this.#entries + size > MAX_ENTRIES) {
-      // Who is at a forgotten place goes on from it.
-      this.#places = new Map();
-      this.#entries = 0;
-    }
-    this.#entries += size;
+    this.#takeRoom(size);
     const place = { takers: sorted, context, moves: [], ways: new Map<number, number>() };
     this.#places.set(key, place);
     return place;

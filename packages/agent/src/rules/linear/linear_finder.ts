@@ -2,11 +2,13 @@ import type { Pattern } from "../pattern.ts";
 import { Alphabet, EDGE } from "./alphabet.ts";
 import { Backward, type Place } from "./backward.ts";
 import { compile, holds, OP, type Program } from "./program.ts";
+import type { Room } from "./room.ts";
 
 /** Places of which it is kept how they go on, while a match is followed. */
 const BLOCK = 4096;
 /** Symbols and starts of a text up to this length are written where those of the one before it were. */
 const SHORT = 4096;
+const NO_SYMBOLS: Int32Array = new Int32Array(0);
 /** Stands for the end of a match among instructions. */
 const MATCH = -1;
 
@@ -25,18 +27,18 @@ export class LinearFinder {
   readonly #shortSymbols = new Int32Array(SHORT + 1);
   readonly #shortStarts = new Uint8Array(SHORT + 1);
   /** The symbols of the text at hand, and the places where its blocks begin but for the first. */
-  #symbols: Int32Array = new Int32Array(0);
+  #symbols = NO_SYMBOLS;
   #begins: Place[] = [];
   /** All places of one block, and its number. */
   #places: Place[] = [];
   #block = 0;
 
   /** @param pattern without look-aheads. Characters are code points. */
-  constructor(pattern: Pattern) {
+  constructor(pattern: Pattern, room?: Room) {
     const { main, sets, literals } = compile(pattern);
     this.#program = main;
     this.#alphabet = new Alphabet(sets, literals, 0);
-    this.#backward = new Backward(main, this.#alphabet);
+    this.#backward = new Backward(main, this.#alphabet, room);
     this.#visited = new Int32Array(main.op.length);
   }
 
@@ -54,6 +56,19 @@ export class LinearFinder {
     this.#backward.mostSteps = this.#backward.steps + allowed;
     const { symbols, offsets } = this.#read(text);
     this.#symbols = symbols;
+    try {
+      const spans = this.#spans();
+      return offsets === undefined ? spans : spans.map((place) => offsets[place] ?? 0);
+    } finally {
+      // Nothing of a long text is held until the next one.
+      this.#symbols = NO_SYMBOLS;
+      this.#begins = [];
+      this.#places = [];
+    }
+  }
+
+  /** Where the matches begin and end, by number of character. */
+  #spans(): number[] {
     const starts = this.#readBackwards();
     const spans: number[] = [];
     let lastEnd = -1;
@@ -64,9 +79,7 @@ export class LinearFinder {
       lastEnd = end;
       at = starts.indexOf(1, Math.max(end, at + 1));
     }
-    this.#begins = [];
-    this.#places = [];
-    return offsets === undefined ? spans : spans.map((place) => offsets[place] ?? 0);
+    return spans;
   }
 
   #read(text: string): { symbols: Int32Array; offsets: Int32Array | undefined } {
@@ -153,7 +166,7 @@ export class LinearFinder {
       let next = place.ways.get(key);
       if (next === undefined) {
         next = this.#wayFrom(instruction, at, before, place);
-        place.ways.set(key, next);
+        this.#backward.keepWay(place, key, next);
       }
       if (next === MATCH) return at;
       instruction = next;

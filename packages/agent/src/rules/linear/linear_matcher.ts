@@ -2,6 +2,7 @@ import type { Pattern } from "../pattern.ts";
 import { Alphabet, EDGE } from "./alphabet.ts";
 import { Automaton } from "./automaton.ts";
 import { compile, type Programs } from "./program.ts";
+import type { Room } from "./room.ts";
 
 /** Symbols that look-aheads may add before all are forgotten. */
 const MAX_SYMBOLS = 10_000;
@@ -19,13 +20,15 @@ interface Machine {
 export class LinearMatcher {
   readonly #programs: Programs;
   readonly #wide: boolean;
+  readonly #room: Room | undefined;
   #machine: Machine;
 
   /** @param wide characters are code points, as under the flag `v`; otherwise UTF-16 units, as without flags. */
-  constructor(pattern: Pattern, wide: boolean) {
+  constructor(pattern: Pattern, wide: boolean, room?: Room) {
     this.#programs = compile(pattern);
     this.#wide = wide;
-    this.#machine = machineOf(this.#programs);
+    this.#room = room;
+    this.#machine = machineOf(this.#programs, this.#room);
   }
 
   /** Instructions that were looked at since it was made; what is known from an earlier text takes none. */
@@ -39,7 +42,7 @@ export class LinearMatcher {
    */
   test(text: string, allowed = Number.POSITIVE_INFINITY): boolean {
     if (this.#programs.aheads.length === 0) return this.#machine.main.search(text, this.#wide, allowed);
-    if (this.#machine.alphabet.size > MAX_SYMBOLS) this.#machine = machineOf(this.#programs);
+    if (this.#machine.alphabet.size > MAX_SYMBOLS) this.#machine = machineOf(this.#programs, this.#room);
     return this.#testWithAheads(text);
   }
 
@@ -76,12 +79,12 @@ export class LinearMatcher {
   }
 }
 
-function machineOf(programs: Programs): Machine {
+function machineOf(programs: Programs, room: Room | undefined): Machine {
   const alphabet = new Alphabet(programs.sets, programs.literals, programs.aheads.length);
   return {
     alphabet,
-    main: new Automaton(programs.main, alphabet),
-    aheads: programs.aheads.map((program) => new Automaton(program, alphabet)),
+    main: new Automaton(programs.main, alphabet, room),
+    aheads: programs.aheads.map((program) => new Automaton(program, alphabet, room)),
   };
 }
 

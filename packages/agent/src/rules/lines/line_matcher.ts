@@ -1,21 +1,11 @@
 import { LinearMatcher } from "../linear/linear_matcher.ts";
+import type { Room } from "../linear/room.ts";
 import { choiceOf, MAX_HEIGHT, MAX_SIZE, type Pattern } from "../pattern.ts";
 import { isCheapToBacktrack } from "../pattern_cost.ts";
 import { patternRegExp } from "../pattern_source.ts";
 import { readRustRegex } from "../rust_regex.ts";
 import { type CandidateSearch, candidateSearch } from "./candidates.ts";
-
-/**
- * Instructions that may be looked at for a line: so many, and so many for each UTF-16 unit of it. For a line of 1 MiB that is about
- * 100 ms. What is known from other lines takes none, so nothing comes near it but a pattern that many ways lead through
- * at once, on a line that was made to be different at each place.
- */
-const FREE_STEPS = 2_000_000;
-const STEPS_PER_UNIT = 8;
-
-export function allowedSteps(text: string): number {
-  return FREE_STEPS + STEPS_PER_UNIT * text.length;
-}
+import { LineWork } from "./work.ts";
 
 /** Tells which lines match any of several expressions, in one pass over all that V8 is not trusted with. */
 export class LineMatcher {
@@ -25,7 +15,7 @@ export class LineMatcher {
   readonly #linear: readonly LinearMatcher[];
 
   /** @throws {RegexSyntaxError} for an expression that `rustRegexProblem` tells a problem of. */
-  constructor(expressions: readonly string[]) {
+  constructor(expressions: readonly string[], room?: Room) {
     const patterns = expressions.map(readRustRegex);
     this.candidates = candidateSearch(patterns);
     const cheap: RegExp[] = [];
@@ -36,7 +26,7 @@ export class LineMatcher {
       else cheap.push(regex);
     }
     this.#cheap = cheap;
-    this.#linear = together(others).map((pattern) => new LinearMatcher(pattern, true));
+    this.#linear = together(others).map((pattern) => new LinearMatcher(pattern, true, room));
   }
 
   /**
@@ -45,8 +35,9 @@ export class LineMatcher {
    */
   test(line: string): boolean {
     for (const regex of this.#cheap) if (regex.test(line)) return true;
-    for (const matcher of this.#linear) if (matcher.test(line, allowedSteps(line))) return true;
-    return false;
+    if (this.#linear.length === 0) return false;
+    const work = new LineWork(line);
+    return this.#linear.some((matcher) => work.do(matcher, (allowed) => matcher.test(line, allowed)));
   }
 }
 

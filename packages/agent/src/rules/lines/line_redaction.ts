@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { LinearFinder } from "../linear/linear_finder.ts";
 import { LinearMatcher } from "../linear/linear_matcher.ts";
+import { Room } from "../linear/room.ts";
 import { mayBeEmpty, type Pattern } from "../pattern.ts";
 import { isCheapToBacktrack } from "../pattern_cost.ts";
 import { patternRegExp } from "../pattern_source.ts";
@@ -8,7 +9,7 @@ import type { Redactor } from "../redaction/mod.ts";
 import { afterEdits, type Edit, type TracedText } from "../redaction/traced.ts";
 import { readRustRegex } from "../rust_regex.ts";
 import { type CandidateSearch, candidateSearch, NO_LINE } from "./candidates.ts";
-import { allowedSteps } from "./line_matcher.ts";
+import { LineWork } from "./work.ts";
 
 /** What takes the place of what an expression matches, as in the existing agents. */
 export const REDACTED = "[REDACTED]";
@@ -17,7 +18,7 @@ export const REDACTED = "[REDACTED]";
 const LONG = 4096;
 
 /** Finds where the matches of one expression begin and end, in turn. */
-type Finder = (line: string) => readonly number[];
+type Finder = (line: string, work: LineWork) => readonly number[];
 
 /** Takes out of lines what must not be shipped: the matches of expressions first, then what the presets find in the rest. */
 export class LineRedaction {
@@ -26,12 +27,15 @@ export class LineRedaction {
   readonly #finders: readonly Finder[];
   readonly #redactor: Redactor | undefined;
 
-  /** @throws {RegexSyntaxError} for an expression that `rustRegexProblem` tells a problem of. */
-  constructor(expressions: readonly string[], redactor: Redactor | undefined) {
+  /**
+   * @param finders those of expressions that were met before, which are shared.
+   * @throws {RegexSyntaxError} for an expression that `rustRegexProblem` tells a problem of.
+   */
+  constructor(expressions: readonly string[], redactor: Redactor | undefined, finders = new Finders()) {
     const patterns = expressions.map(readRustRegex);
     const matches = patterns.length === 0 ? NO_LINE : candidateSearch(patterns);
     this.candidates = redactor === undefined ? matches : { ...matches, places: placesOf(redactor) };
-    this.#finders = patterns.map(finderOf);
+    this.#finders = expressions.map((expression) => finders.of(expression));
     this.#redactor = redactor;
   }
 
@@ -56,7 +60,8 @@ export class LineRedaction {
    * @throws {WorkLimitError} when the line would take too long.
    */
   trace(line: string): TracedText {
-    const found = this.#finders.map((find) => find(line));
+    const work = new LineWork(line);
+    const found = this.#finders.map((find) => find(line, work));
     const edits = editsOf(found.reduce(united, []), found);
     const spans = afterEdits([], bytePlaces(line, edits));
     const text = Buffer.from(
@@ -72,8 +77,9 @@ export class LineRedaction {
   /** Every expression sees the line as it was; what several match becomes one. */
   #withoutMatches(line: string): string | undefined {
     let spans: readonly number[] = [];
+    const work = new LineWork(line);
     for (const find of this.#finders) {
-      const found = find(line);
+      const found = find(line, work);
       if (found.length > 0) spans = spans.length === 0 ? found : united(spans, found);
     }
     return spans.length === 0 ? undefined : withoutSpans(line, spans);
@@ -135,20 +141,38 @@ function placesOf(redactor: Redactor): CandidateSearch["places"] {
   };
 }
 
-function finderOf(pattern: Pattern): Finder {
-  const matcher = new LinearMatcher(pattern, true);
-  const finder = new LinearFinder(pattern);
-  const linear: Finder = (line) => {
-    const allowed = allowedSteps(line);
+/** What finds the matches of expressions, one for each: lists of many combinations have the same ones in them. */
+export class Finders {
+  readonly room: Room;
+  readonly #known = new Map<string, Finder>();
+
+  /** @param room for what all of them learn. */
+  constructor(room = new Room()) {
+    this.room = room;
+  }
+
+  /** @throws {RegexSyntaxError} for an expression that `rustRegexProblem` tells a problem of. */
+  of(expression: string): Finder {
+    const known = this.#known.get(expression) ?? finderOf(readRustRegex(expression), this.room);
+    this.#known.set(expression, known);
+    return known;
+  }
+}
+
+function finderOf(pattern: Pattern, room: Room): Finder {
+  const matcher = new LinearMatcher(pattern, true, room);
+  const finder = new LinearFinder(pattern, room);
+  const linear: Finder = (line, work) => {
     // Whether there is anything is told much faster, which is worth to know of a line that is long.
-    return line.length < LONG || matcher.test(line, allowed) ? finder.spans(line, allowed) : [];
+    const isThere = line.length < LONG || work.do(matcher, (allowed) => matcher.test(line, allowed));
+    return isThere ? work.do(finder, (allowed) => finder.spans(line, allowed)) : [];
   };
   // What may be empty is not the same in JavaScript, in a repetition and as a whole.
   const regex = isCheapToBacktrack(pattern) && isSolid(pattern) ? patternRegExp(pattern) : undefined;
   if (regex === undefined) return linear;
   const search = new RegExp(regex.source, `${regex.flags}g`);
   // V8 looks for a place of no width in the middle of a character beyond the basic plane, too.
-  return (line) => (SURROGATES.test(line) ? linear(line) : backtracked(search, line));
+  return (line, work) => (SURROGATES.test(line) ? linear(line, work) : backtracked(search, line));
 }
 
 const SURROGATES = /[\ud800-\udfff]/;

@@ -235,6 +235,43 @@ test("of entries every one that matches the path counts, after what counts for a
   assert.equal(rules.limitsFor("/srv/x").maxLine, 1024 * 1024);
 });
 
+test("of a path that many entries match the rules stay the same, and few of the combinations are kept", () => {
+  const bits = 8;
+  const pathRules = Array.from({ length: bits }, (_, at) => ({
+    ...ENTRY,
+    paths: [`/*${"abcdefgh"[at]}*`],
+    lineExclusion: [`^drop ${at}$`],
+    lineRedact: [`[ab]*a[ab]{10}c|secret ${at}`],
+  }));
+  let made = 0;
+  const createRedactor: LineRuleOptions["createRedactor"] = () => {
+    made++;
+    return {
+      places: () => () => Number.POSITIVE_INFINITY,
+      redact: () => undefined,
+      trace: (text, spans) => ({ text, spans }),
+    };
+  };
+  const b = bench({ redact: ["email"], pathRules }, { createRedactor });
+  const before = made;
+  for (let round = 0; round < 2; round++)
+    for (let names = 0; names < 1 << bits; names++) {
+      const has = (at: number): boolean => (names >> at) % 2 === 1;
+      const file = `/x${Array.from("abcdefgh")
+        .filter((_, at) => has(at))
+        .join("")}`;
+      const at = names % bits;
+      const chunk = b.apply(Buffer.from(`drop ${at}\nof secret ${at}\n`), undefined, { file });
+      assert.deepEqual(
+        chunk.pieces.map(({ kind }) => kind),
+        has(at) ? ["excluded", "replaced"] : ["lines"],
+        file,
+      );
+    }
+  // Nearly each was made again when its turn came: others had taken its place.
+  assert.ok(made - before > (2 << bits) - 16, `${made - before} were made`);
+});
+
 test("without rules there is nothing, and files that none counts for stay as they are", () => {
   const given = { createRedactor: () => assert.fail(), limits: LIMITS, emit: () => undefined };
   assert.equal(compileLineRules({ ...given, rules: { ...NONE, sample: 1, pathRules: [ENTRY] } }), undefined);
@@ -400,6 +437,21 @@ test("where a rule fails, nothing of the line's text is shipped, and it is said"
   const chunk = it.apply(Buffer.from("é a@b é\nbad\nplain\n"));
   assert.deepEqual(shipped(chunk), ["é *** é", "[REDACTED]", "plain"]);
   assert.deepEqual(it.events, [{ name: "line_undecided", path: "/var/log/a.log", reason: "a mistake" }]);
+});
+
+test("a line that takes many rules together too long is not shipped, and those around it are", () => {
+  let seed = 1;
+  const letters = Array.from({ length: 4000 }, () => {
+    seed = (seed * 48_271) % 0x7fffffff;
+    return seed % 2 === 0 ? "a" : "b";
+  }).join("");
+  const bytes = Buffer.from(`before\n${letters}\nxx abbbbbbbbbbbbbc1\n`);
+  const expressions = Array.from({ length: 40 }, (_, at) => `[ab]*a[ab]{13}c${at}|${at}c[ab]{13}a[ab]*`);
+  const few = bench({ lineRedact: expressions.slice(0, 2) });
+  assert.deepEqual(shipped(few.apply(bytes)), ["before", letters, "xx [REDACTED]"]);
+  const many = bench({ lineRedact: expressions });
+  assert.deepEqual(shipped(many.apply(bytes)), ["before", "[REDACTED]", "xx [REDACTED]"]);
+  assert.equal(many.events.length, 1);
 });
 
 test("a line that takes a rule too long is not shipped, and those around it are", () => {

@@ -6,7 +6,8 @@ import type { AgentEvent } from "../../telemetry/events.ts";
 import { globMatcher } from "../glob.ts";
 import { fitsAny, type NamesOf, onlyName } from "../real_root.ts";
 import type { Redactor } from "../redaction/mod.ts";
-import { type FileMemory, LineStage } from "./line_stage.ts";
+import { Finders } from "./line_redaction.ts";
+import { type FileMemory, LineStage, noteOf } from "./line_stage.ts";
 import { limitsUnderRules } from "./whole_lines.ts";
 
 export interface LineRuleOptions {
@@ -41,6 +42,19 @@ export interface CompiledLineRules {
 
 /** Paths of which it is remembered what counts for them. */
 const MAX_REMEMBERED = 50_000;
+/**
+ * Sets of rules that are kept as they were made of entries. With many entries whose paths overlap, the names of files decide how many
+ * there are, and anybody may give those.
+ */
+const MAX_STAGES = 64;
+
+/** What counts for a path. */
+interface Matching {
+  /** The entries, by number. */
+  readonly key: string;
+  readonly isEmpty: boolean;
+  readonly looksAtText: boolean;
+}
 
 /**
  * Makes the rules on lines. What counts for all files comes first, then every entry whose paths match, in their order: lists add up,
@@ -52,62 +66,72 @@ export function compileLineRules(options: LineRuleOptions): CompiledLineRules | 
   const { rules, limits, emit, createRedactor, namesOf = onlyName, clock = () => performance.now() } = options;
   const entries = rules.pathRules.map((rule) => ({ rule, globs: rule.paths.map((path) => globMatcher(path)) }));
   const heldLimits = limitsUnderRules(limits);
-  const stages = new Map<string, LineStage | undefined>();
-  const remembered = new Map<string, LineStage | undefined>();
+  const finders = new Finders();
+  /** The one that was used last is the last one. */
+  const stages = new Map<string, LineStage>();
+  const remembered = new Map<string, Matching>();
   const memories = new WeakMap<ChunkSource, FileMemory>();
   /** Files of which lines were dropped that were not told. */
   const untold = new Map<
     ChunkSource,
-    { readonly file: string; readonly memory: FileMemory; readonly stage: LineStage }
+    { readonly file: string; readonly memory: FileMemory; readonly rate: number | undefined }
   >();
 
-  const stageOf = (matching: readonly PathRule[], key: string): LineStage | undefined => {
-    if (stages.has(key)) return stages.get(key);
-    const all = matching.reduce<LineRules>(withMore, rules);
-    const redactor = all.redact.length === 0 ? undefined : createRedactor(all.redact, all.redactAs ?? "mask");
-    const stage = isEmpty(all) ? undefined : new LineStage(all, { emit, clock, redactor, whole: heldLimits.whole });
+  const rulesOf = (key: string): LineRules =>
+    (key === "" ? [] : key.split(",")).reduce<LineRules>((all, at) => {
+      const more = entries[Number(at)]?.rule;
+      return more === undefined ? all : withMore(all, more);
+    }, rules);
+  const stageOf = (key: string): LineStage => {
+    let stage = stages.get(key);
+    if (stage === undefined) {
+      const all = rulesOf(key);
+      const redactor = all.redact.length === 0 ? undefined : createRedactor(all.redact, all.redactAs ?? "mask");
+      stage = new LineStage(all, { emit, clock, redactor, whole: heldLimits.whole, finders });
+    }
+    stages.delete(key);
     stages.set(key, stage);
+    const [oldest] = stages.keys();
+    if (stages.size > MAX_STAGES && oldest !== undefined) stages.delete(oldest);
     return stage;
   };
-  const stageFor = (path: string): LineStage | undefined => {
-    if (remembered.has(path)) return remembered.get(path);
+  const matchingOf = (path: string): Matching => {
+    let matching = remembered.get(path);
+    if (matching !== undefined) return matching;
     const names = namesOf(path);
-    const matching = entries.filter(({ globs }) => fitsAny(globs, names));
-    const key = matching.map((entry) => entries.indexOf(entry)).join();
-    const stage = stageOf(
-      matching.map(({ rule }) => rule),
-      key,
-    );
+    const key = entries.flatMap(({ globs }, at) => (fitsAny(globs, names) ? [at] : [])).join();
+    const all = rulesOf(key);
+    matching = { key, isEmpty: isEmpty(all), looksAtText: looksAtText(all) };
     if (remembered.size >= MAX_REMEMBERED) remembered.clear();
-    remembered.set(path, stage);
-    return stage;
+    remembered.set(path, matching);
+    return matching;
   };
 
   if (isEmpty(rules) && rules.pathRules.every(isEmpty)) return undefined;
   // A mistake in a pattern shows now, not when a file comes that it counts for.
-  stageOf([], "");
-  for (const [at, { rule }] of entries.entries()) stageOf([rule], String(at));
+  for (const key of ["", ...entries.keys()]) stageOf(String(key));
   return {
     hasLimits: [rules, ...rules.pathRules].some(({ rateLimit }) => rateLimit !== undefined),
     limits: heldLimits,
-    limitsFor: (path) => (stageFor(path)?.looksAtText === true ? heldLimits : limits),
+    limitsFor: (path) => (matchingOf(path).looksAtText ? heldLimits : limits),
     apply: (chunk) => {
-      const stage = stageFor(chunk.file);
-      if (stage === undefined) return chunk;
+      const matching = matchingOf(chunk.file);
+      if (matching.isEmpty) return chunk;
+      const stage = stageOf(matching.key);
       let memory = memories.get(chunk.source);
       if (memory === undefined) {
         memory = {};
         memories.set(chunk.source, memory);
       }
       const applied = stage.apply(chunk, memory);
-      if (memory.limit?.hasDropped === true) untold.set(chunk.source, { file: chunk.file, memory, stage });
+      if (memory.limit?.hasDropped === true) untold.set(chunk.source, { file: chunk.file, memory, rate: stage.rate });
       return applied;
     },
     notes: (isLast = false) => {
       const notes: Chunk[] = [];
-      for (const [source, { file, memory, stage }] of untold) {
+      for (const [source, { file, memory, rate }] of untold) {
         const dropped = memory.limit?.takeDropped(clock(), isLast);
-        if (dropped !== undefined) notes.push(noteChunk(source, file, stage.noteOf(dropped)));
+        if (dropped !== undefined) notes.push(noteChunk(source, file, noteOf(dropped, rate)));
         if (memory.limit?.hasDropped !== true) untold.delete(source);
       }
       return notes;
@@ -137,7 +161,9 @@ function withMore(first: LineRules, more: LineRules): LineRules {
 }
 
 function isEmpty(rules: LineRules): boolean {
-  const { lineExclusion, lineInclusion, lineRedact, redact, rateLimit, sample } = rules;
-  const hasList = [lineExclusion, lineInclusion, lineRedact, redact].some((list) => list.length > 0);
-  return !hasList && rateLimit === undefined && (sample ?? 1) === 1;
+  return !looksAtText(rules) && rules.rateLimit === undefined && (rules.sample ?? 1) === 1;
+}
+
+function looksAtText({ lineExclusion, lineInclusion, lineRedact, redact }: LineRules): boolean {
+  return [lineExclusion, lineInclusion, lineRedact, redact].some((list) => list.length > 0);
 }

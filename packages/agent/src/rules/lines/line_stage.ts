@@ -4,6 +4,7 @@ import type { LineRules } from "../../config/line_options.ts";
 import type { EventPiece, PartPiece, Piece } from "../../lines/pieces.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
 import type { Redactor } from "../redaction/mod.ts";
+import type { Finders } from "./line_redaction.ts";
 import { LinesPass } from "./lines_pass.ts";
 import { type LongLine, longLineOf, placeOf, shareOf } from "./long_line.ts";
 import { PieceList } from "./piece_list.ts";
@@ -19,6 +20,8 @@ export interface LineStageOptions {
   readonly redactor: Redactor | undefined;
   /** Bytes of a long line that are looked at. */
   readonly whole: number;
+  /** Of expressions, shared by all stages. */
+  readonly finders: Finders;
 }
 
 /** What is remembered of one file. */
@@ -54,9 +57,14 @@ export class LineStage {
   /** @throws {RegexSyntaxError} for an expression that `rustRegexProblem` tells a problem of. */
   constructor(rules: LineRules, options: LineStageOptions) {
     this.#options = options;
-    this.#rules = new TextRules(rules, options.redactor, options.emit);
+    this.#rules = new TextRules(rules, options.redactor, options.emit, options.finders);
     this.#share = rules.sample ?? 1;
     this.#rate = rules.rateLimit;
+  }
+
+  /** Lines a second; undefined where there is no limit. */
+  get rate(): number | undefined {
+    return this.#rate;
   }
 
   /** Whether it looks at the text of lines. */
@@ -64,25 +72,14 @@ export class LineStage {
     return !this.#rules.isEmpty;
   }
 
-  get hasLimit(): boolean {
-    return this.#rate !== undefined;
-  }
-
   /** The chunk with its pieces as the rules leave them. */
   apply(chunk: Chunk, memory: FileMemory): Chunk {
     const list = new PieceList();
     const dropped = memory.limit?.takeDropped(this.#options.clock());
-    if (dropped !== undefined) list.push(this.noteOf(dropped));
+    if (dropped !== undefined) list.push(noteOf(dropped, this.#rate));
     for (const piece of chunk.pieces) this.#applyTo(piece, chunk, memory, list);
     if (!isUnfinished(chunk.pieces.at(-1))) this.#longText = undefined;
     return { ...chunk, pieces: list.pieces };
-  }
-
-  /** The line that tells how many lines were dropped for the rate. */
-  noteOf({ lines, seconds, offset }: Dropped): Piece {
-    const what = lines === 1 ? "1 line of this file was" : `${lines} lines of this file were`;
-    const text = `[logdna-agent: ${what} dropped in ${seconds} s: more than ${this.#rate ?? 0} lines a second]`;
-    return { kind: "note", from: 0, to: 0, text, offset, lines };
   }
 
   #applyTo(piece: Piece, chunk: Chunk, memory: FileMemory, list: PieceList): void {
@@ -182,6 +179,13 @@ export class LineStage {
     const place = placeOf(chunk, part);
     return shareOf(known.text, place.from, place.to, known.length);
   }
+}
+
+/** The line that tells how many lines were dropped for the rate. */
+export function noteOf({ lines, seconds, offset }: Dropped, rate = 0): Piece {
+  const what = lines === 1 ? "1 line of this file was" : `${lines} lines of this file were`;
+  const text = `[logdna-agent: ${what} dropped in ${seconds} s: more than ${rate} lines a second]`;
+  return { kind: "note", from: 0, to: 0, text, offset, lines };
 }
 
 /** Whether the line of a piece goes on behind it. */

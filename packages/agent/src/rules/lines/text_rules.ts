@@ -4,7 +4,7 @@ import type { ExcludedPiece } from "../../lines/pieces.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
 import type { Redactor } from "../redaction/mod.ts";
 import { LineMatcher } from "./line_matcher.ts";
-import { LineRedaction, REDACTED } from "./line_redaction.ts";
+import { Finders, LineRedaction, REDACTED } from "./line_redaction.ts";
 
 /** Why something is left out. */
 export type Reason = ExcludedPiece["reason"];
@@ -16,16 +16,24 @@ export class TextRules {
   readonly redaction: LineRedaction | undefined;
   readonly #emit: (event: AgentEvent) => void;
 
-  /** @throws {RegexSyntaxError} for an expression that `rustRegexProblem` tells a problem of. */
-  constructor(rules: LineRules, redactor: Redactor | undefined, emit: (event: AgentEvent) => void) {
+  /**
+   * @param finders of other rules, which are shared.
+   * @throws {RegexSyntaxError} for an expression that `rustRegexProblem` tells a problem of.
+   */
+  constructor(
+    rules: LineRules,
+    redactor: Redactor | undefined,
+    emit: (event: AgentEvent) => void,
+    finders = new Finders(),
+  ) {
     const matcherOf = (expressions: readonly string[]): LineMatcher | undefined =>
-      expressions.length === 0 ? undefined : new LineMatcher(expressions);
+      expressions.length === 0 ? undefined : new LineMatcher(expressions, finders.room);
     this.inclusion = matcherOf(rules.lineInclusion);
     this.exclusion = matcherOf(rules.lineExclusion);
     this.redaction =
       rules.lineRedact.length === 0 && redactor === undefined
         ? undefined
-        : new LineRedaction(rules.lineRedact, redactor);
+        : new LineRedaction(rules.lineRedact, redactor, finders);
     this.#emit = emit;
   }
 
