@@ -163,10 +163,14 @@ export class Agent {
 
   /**
    * Reads nothing more and waits for the answers to what is in hand.
-   * @param goesOn another agent follows in this process: files that have no name any more are left open for it.
+   * @param next what follows: another agent in this process (`goesOn`), for which files that have no name any more are left
+   * open; or another process at once (`restarts`), for which everything is new that this one could not read.
    * @returns whether all of it was acknowledged within the time, and those files.
    */
-  async stop(timeoutMs: number, goesOn = false): Promise<{ complete: boolean; nameless: readonly NamelessFile[] }> {
+  async stop(
+    timeoutMs: number,
+    { goesOn = false, restarts = false }: { readonly goesOn?: boolean; readonly restarts?: boolean } = {},
+  ): Promise<{ complete: boolean; nameless: readonly NamelessFile[] }> {
     clearInterval(this.#alive);
     // Once everything was looked at again, nothing that was there before is new to the next run.
     const now = Date.now();
@@ -182,7 +186,7 @@ export class Agent {
     const nameless = this.#files.close(goesOn);
     this.#transport.close();
     this.measure();
-    if (seenUntil !== undefined) this.#setAlive(seenUntil);
+    if (seenUntil !== undefined && !restarts) this.#setAlive(seenUntil);
     return { complete, nameless };
   }
 

@@ -270,7 +270,7 @@ class RunningAgent {
     emit({ name: "shutdown_started", signal, timeoutMs: shutdownTimeout });
     const begun = performance.now();
     await this.#beginNoMore();
-    const ended = await this.#agent?.stop(shutdownTimeout);
+    const ended = await this.#agent?.stop(shutdownTimeout, { restarts: signal === "restart" });
     const complete = ended?.complete ?? this.#nameless.length === 0;
     this.#state?.close();
     await this.#port.close();
@@ -316,7 +316,7 @@ class RunningAgent {
       return;
     }
     this.#busy = "starting";
-    const ended = await this.#agent?.stop(before.config.shutdownTimeout, true);
+    const ended = await this.#agent?.stop(before.config.shutdownTimeout, { goesOn: true });
     this.#agent = undefined;
     if (ended !== undefined) this.#nameless = ended.nameless;
     try {
@@ -406,7 +406,7 @@ class RunningAgent {
       await agent.start(nameless);
     } catch (error) {
       // It may have taken over what is held open, and got more.
-      const left = (await agent?.stop(0, true))?.nameless;
+      const left = (await agent?.stop(0, { goesOn: true }))?.nameless;
       if (left !== undefined) this.#nameless = isOther ? left.map(inNoState) : left;
       if (means.state !== this.#state) means.state.close();
       throw means.state.explain(error);
