@@ -14,6 +14,8 @@ export function wayOfBatches(config: Config): number {
   const { lineMaxPart, lineMax, ingestBufferSize, output, pathRules } = config;
   const { lineExclusion, lineInclusion, lineRedact, redact, redactAs, multiline, rateLimit, sample } = config;
   const rules = [lineExclusion, lineInclusion, lineRedact, redact, redactAs, multiline, rateLimit, sample, pathRules];
-  const text = JSON.stringify([WAY, lineMaxPart, lineMax, ingestBufferSize, output, ...rules]);
+  const all = [WAY, lineMaxPart, lineMax, ingestBufferSize, output, ...rules];
+  // How long the end of a file was waited for decides nothing when a range is read again.
+  const text = JSON.stringify(all, (name, value: unknown) => (name === "timeout" ? undefined : value));
   return createHash("sha256").update(text).digest().readUIntBE(0, DIGEST_BYTES) || 1;
 }
