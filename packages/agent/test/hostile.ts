@@ -8,7 +8,7 @@ import { type Destination, Transport } from "../src/delivery/transport.ts";
 export const TIMEOUT_MS = 300;
 
 /** What a server does with a connection once its first bytes are there. */
-export type Act = (socket: Socket) => unknown;
+export type Act = (socket: Socket, first: Buffer) => unknown;
 
 interface Hostile {
   readonly transport: Transport;
@@ -38,18 +38,27 @@ export const DESTINATION: Omit<Destination, "port"> = {
   proxy: undefined,
 };
 
-/** A server on bare TCP that does what it likes once the first bytes of a connection are there, and a transport to it. */
-export async function hostile(t: TestContext, act: Act, options: Partial<Destination> = {}): Promise<Hostile> {
+/**
+ * A server on bare TCP that does what it likes once the first bytes of a connection are there, and a transport to it.
+ * @param options or what makes them of the server's port: where it is no server but a proxy.
+ */
+export async function hostile(
+  t: TestContext,
+  act: Act,
+  options: Partial<Destination> | ((port: number) => Partial<Destination>) = {},
+): Promise<Hostile> {
   const sockets: Socket[] = [];
   const closings: Promise<void>[] = [];
   const server = createServer((socket) => {
     sockets.push(socket);
     socket.on("error", () => undefined);
     closings.push(new Promise((resolve) => socket.on("close", () => resolve())));
-    socket.once("data", () => act(socket));
+    socket.once("data", (first: Buffer) => act(socket, first));
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
-  const transport = new Transport({ ...DESTINATION, port: (server.address() as AddressInfo).port, ...options });
+  const { port } = server.address() as AddressInfo;
+  const given = typeof options === "function" ? options(port) : options;
+  const transport = new Transport({ ...DESTINATION, port, ...given });
   t.after(() => {
     transport.close();
     for (const socket of sockets) socket.destroy();

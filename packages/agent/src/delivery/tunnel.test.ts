@@ -1,17 +1,13 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { getEventListeners, once } from "node:events";
-import { type AddressInfo, createServer, type Socket } from "node:net";
+import { getEventListeners } from "node:events";
 import { type TestContext, test } from "node:test";
+import { type Act, hostile, TIMEOUT_MS } from "../../test/hostile.ts";
 import { Secret } from "../config/mod.ts";
-import { Transport } from "./transport.ts";
 import { TransportError } from "./transport_error.ts";
 
-const TIMEOUT_MS = 300;
 const BODY = { bytes: Buffer.from('{"lines":[]}'), encoding: undefined, plainSize: 12 } as const;
 const TUNNEL = "HTTP/1.1 200 Connection established\r\n\r\n";
-
-type Act = (socket: Socket) => unknown;
 
 /** A proxy on bare TCP that does what it likes once the first bytes are there, and a transport that goes through it. */
 async function hostileProxy(
@@ -20,49 +16,23 @@ async function hostileProxy(
   { useSsl = true, secure = false, credentials = "", conceal = (text: string): string => text } = {},
 ) {
   const asked: string[] = [];
-  const sockets: Socket[] = [];
-  const closings: Promise<void>[] = [];
-  const server = createServer((socket) => {
-    sockets.push(socket);
-    socket.on("error", () => undefined);
-    closings.push(new Promise((resolve) => socket.on("close", () => resolve())));
-    socket.once("data", (head: Buffer) => {
-      asked.push(head.toString("latin1"));
-      act(socket);
-    });
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const transport = new Transport({
+  const note: Act = (socket, first) => {
+    asked.push(first.toString("latin1"));
+    act(socket, first);
+  };
+  const proxied = await hostile(t, note, (port) => ({
     host: "logs.example",
     port: 4443,
-    endpoint: "/logs/agent",
     useSsl,
-    key: () => "a-key",
-    hostname: "host",
-    ip: undefined,
-    mac: undefined,
-    tags: [],
-    timeoutMs: TIMEOUT_MS,
-    maxSockets: 1,
-    userAgent: "test",
-    caFile: undefined,
-    caDir: undefined,
-    clientCertFile: undefined,
-    clientKeyFile: undefined,
     conceal,
     proxy: {
       host: "127.0.0.1",
-      port: (server.address() as AddressInfo).port,
+      port,
       secure,
       credentials: credentials === "" ? undefined : new Secret(credentials),
     },
-  });
-  t.after(() => {
-    transport.close();
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return { transport, asked, sockets, allClosed: () => Promise.all(closings) };
+  }));
+  return { ...proxied, asked };
 }
 
 /** Writes without end, as fast as the other side reads. */

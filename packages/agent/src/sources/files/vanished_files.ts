@@ -119,6 +119,7 @@ export class VanishedFiles {
    */
   missed(form: string, path: string, head: Head): void {
     const { records, emit } = this.#options;
+    if (this.#budget.isEmpty) return emit({ name: "restore_limited", path });
     const file = records.create({ dev: 0n, ino: 0n, path, head, position: BEGINNING });
     file.presence = "deleted";
     this.#restore(file, () => emit({ name: "file_unreadable", path: form, code: "EBADMSG", attempt: "restore" }), form);
