@@ -227,7 +227,7 @@ export class Discovery {
     file.born = stat.birthtimeNs;
     refusals.forget(path);
     names.alias(path, realPath, file);
-    hot.wake(file);
+    hot.wakeIfChanged(file);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync } from "node:fs";
+import { type BigIntStats, closeSync, fstatSync, lstatSync } from "node:fs";
 import type { KnownFile } from "../../state/state_store.ts";
 import { due, isDrained, isQuiet } from "./draining.ts";
 import { recordOf } from "./file_records.ts";
@@ -102,7 +102,15 @@ export class HotFiles {
     } catch {
       // Reading it tells.
     }
-    this.wake(file);
+    this.wakeIfChanged(file);
+  }
+
+  /**
+   * Wakes a file that has got another name, or lost one, unless it is closed and still what it was when it was read to its
+   * end: a rotation renames every rotated form, and opening all of them at once costs as many descriptors.
+   */
+  wakeIfChanged(file: TailedFile): void {
+    if (file.fd >= 0 || !this.#isAsRead(file)) this.wake(file);
   }
 
   /**
@@ -213,6 +221,22 @@ export class HotFiles {
     return kept;
   }
 
+  /** Whether nothing came to a closed file that was read to its end; what comes later, an event of its name tells. */
+  #isAsRead(file: TailedFile): boolean {
+    const { refusals } = this.#options;
+    if (file.restored || file.pending > 0 || file.size !== file.position.offset || this.#starved.has(file))
+      return false;
+    for (const name of file.names) {
+      if (refusals.has(name)) return false;
+      const stat = statOf(name);
+      if (stat !== undefined && stat.ino === file.ino && stat.dev === file.dev)
+        return (
+          Number(stat.size) === file.size && stat.mtimeNs === file.mtimeNs && !bornApart(stat.birthtimeNs, file.born)
+        );
+    }
+    return false;
+  }
+
   #pollOne(file: TailedFile, now: number): void {
     switch (due(file, now)) {
       case "notice":
@@ -241,6 +265,14 @@ export class HotFiles {
   #refuse(file: TailedFile, path: string, code: string, attempt: string): void {
     if (code === "EMFILE" || code === "ENFILE") this.#starved.add(file);
     else this.#options.refusals.refuse(path, { kind: "unreadable", code }, attempt);
+  }
+}
+
+function statOf(name: string): BigIntStats | undefined {
+  try {
+    return lstatSync(name, { bigint: true });
+  } catch {
+    return undefined;
   }
 }
 

@@ -232,3 +232,39 @@ test("what is newer waits for a closed file that has something unread and has lo
   pass(15_000);
   assert.equal(read().at(-2), "d");
 });
+
+for (const lags of [false, true]) {
+  test(`a rotation opens no rotated form that was read to its end, ${lags ? "although its events lag behind" : "told of each rename"}`, (t) => {
+    const { files, log, pass, read } = follow(t, "a\n");
+    const tell = (n: number): void => files.renamed(n === 0 ? log : `${log}.${n}`, `${log}.${n + 1}`);
+    const goOn = (line: string): void => {
+      writeFileSync(log, line);
+      files.entry(log, "created");
+      assert.equal(read(), line);
+      for (let second = 0; second < 5; second += 1) {
+        pass(1000);
+        assert.equal(read(), "");
+      }
+      assert.equal(files.counts().open, 0);
+    };
+    read();
+    for (const n of [0, 1, 2]) {
+      rotate(log);
+      for (let form = n; form >= 0; form -= 1) tell(form);
+      goOn(`${n}\n`);
+    }
+    assert.equal(files.counts().files, 4);
+    rotate(log);
+    if (lags) {
+      rmSync(`${log}.4`);
+      for (let n = 2; n >= 0; n -= 1) tryRename(`${log}.${n + 1}`, `${log}.${n + 2}`);
+    }
+    for (let form = 3; form >= 0; form -= 1) tell(form);
+    assert.ok(files.counts().open <= 1, `${files.counts().open} are open`);
+    // Under its new name, what comes to one is seen.
+    const form = lags ? `${log}.4` : `${log}.3`;
+    appendFileSync(form, "late\n");
+    files.entry(form, "changed");
+    assert.equal(read(), "late\n");
+  });
+}
