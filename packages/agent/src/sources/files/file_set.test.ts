@@ -298,3 +298,27 @@ test("a short file that was rotated while nobody looked is read, beside a longer
   files.entry(`${log}.1`, "created");
   assert.equal(read(), "short\n");
 });
+
+test("the backlog is what is unread at any moment", (t) => {
+  const { files, log, pass, read } = follow(t, "one\n");
+  const unread = (): number[] => [files.backlog().bytes, ...files.backlog().files.map((file) => file.unread)];
+  assert.deepEqual(unread(), [4, 4]);
+  assert.equal(read(), "one\n");
+  assert.deepEqual(unread(), [0]);
+  appendFileSync(log, "two\nhalf");
+  pass(50);
+  assert.deepEqual(unread(), [8, 8]);
+  assert.equal(read(), "two\n");
+  assert.deepEqual(unread(), [4, 4]);
+  pass(10_000);
+  appendFileSync(log, "\nthree");
+  files.entry(log, "changed");
+  pass(50);
+  assert.deepEqual(unread(), [10, 10]);
+  rmSync(log);
+  files.removed(log);
+  pass(30_000);
+  assert.equal(read(), "half\nthree");
+  pass(30_000);
+  assert.deepEqual(unread(), [0]);
+});

@@ -86,6 +86,8 @@ export class FileSet implements WatchSink {
   readonly #rewritten: RewrittenFiles;
   readonly #discovery: Discovery;
   #begun = false;
+  /** What is still to be read; undefined when something happened since. Counting it anew goes through every file, also the idle ones. */
+  #backlog: Backlog | undefined;
 
   constructor(options: FileSetOptions) {
     const { roots, includes, prunes, lookback, limits, maxOpenFiles, state, emit } = options;
@@ -266,6 +268,11 @@ export class FileSet implements WatchSink {
 
   /** What is in the files and was not read yet, as far as they were looked at; the files that are furthest behind come first. */
   backlog(): Backlog {
+    this.#backlog ??= this.#backlogNow();
+    return this.#backlog;
+  }
+
+  #backlogNow(): Backlog {
     const behind: { path: string; unread: number; size: number }[] = [];
     let bytes = 0;
     for (const { path, size, position } of this.#names.all()) {
@@ -360,6 +367,7 @@ export class FileSet implements WatchSink {
   // --- what the watcher says -------------------------------------------------------------------------------------
 
   entry(path: string, why: EntryReason): void {
+    this.#backlog = undefined;
     const file = this.#names.at(path);
     if (file === undefined) {
       if (this.#refusals.has(path) && why === "changed") return;
@@ -369,12 +377,14 @@ export class FileSet implements WatchSink {
   }
 
   removed(path: string): void {
+    this.#backlog = undefined;
     this.#discovery.forget(path);
     const file = this.#names.at(path);
     if (file !== undefined) this.#names.detach(path, file, "deleted");
   }
 
   renamed(from: string, to: string): void {
+    this.#backlog = undefined;
     this.#refusals.forget(from);
     this.#refusals.forget(to);
     for (const path of this.#names.rename(from, to)) this.#discovery.meet(path, true);
@@ -396,6 +406,7 @@ export class FileSet implements WatchSink {
 
   /** The next chunk, of the file that has waited longest; undefined when nothing can be read now. */
   next(): Chunk | undefined {
+    this.#backlog = undefined;
     return this.#chunks.next();
   }
 
@@ -435,6 +446,7 @@ export class FileSet implements WatchSink {
   // --- what no event tells ---------------------------------------------------------------------------------------
 
   #poll(): void {
+    this.#backlog = undefined;
     const now = this.#clock();
     const look = ({ path }: TailedFile): void => this.#discovery.checkContents(path);
     for (const decided of this.#copies.decided(now, look)) this.#discovery.decided(decided);
@@ -451,12 +463,14 @@ export class FileSet implements WatchSink {
 
   /** A file may have something to read. */
   #enqueue(file: TailedFile): void {
+    this.#backlog = undefined;
     this.#timer.run();
     this.#ready.add(file);
   }
 
   /** A file was read to its end, or its end is lost; it has no name. */
   #forget(file: TailedFile): void {
+    this.#backlog = undefined;
     this.#hot.close(file);
     this.#spool.forget(file);
     this.#names.release(file);
