@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { basename, join } from "node:path";
 import { unaccounted } from "../packages/agent/src/status/report.ts";
 import { readStatus } from "../packages/agent/src/status/status_file.ts";
 import { type AgentOptions, type AgentProcess, type Place, startAgent } from "../packages/agent/test/agent.ts";
@@ -24,6 +24,8 @@ export interface AgentNumbers {
   peakRss: number;
   /** The most descriptors that were open at once. */
   peakFds: number;
+  /** What they were of, each kind with its number: files by their names without what rotation adds. */
+  openAtPeak: string;
 }
 
 /** The agent under a service manager: started, ended and started again, and measured meanwhile. */
@@ -42,7 +44,7 @@ export class AgentControl {
   #hungUp = false;
   readonly numbers: AgentNumbers = {
     ...{ starts: 0, slowestStart: 0, refused: 0, abrupt: 0, reloads: 0 },
-    ...{ peakRss: 0, peakFds: 0 },
+    ...{ peakRss: 0, peakFds: 0, openAtPeak: "" },
   };
   /** What no output may show. */
   readonly secrets = [KEY];
@@ -256,10 +258,33 @@ export class AgentControl {
       const status = readFileSync(`/proc/${agent.pid}/status`, "utf8");
       const peak = Number(/^VmHWM:\s*(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
       this.numbers.peakRss = Math.max(this.numbers.peakRss, peak);
-      this.numbers.peakFds = Math.max(this.numbers.peakFds, readdirSync(`/proc/${agent.pid}/fd`).length);
+      const open = readdirSync(`/proc/${agent.pid}/fd`);
+      if (open.length <= this.numbers.peakFds) return;
+      this.numbers.peakFds = open.length;
+      this.numbers.openAtPeak = kindsOf(agent.pid, open);
     } catch {
       // It has just ended.
     }
+  }
+}
+
+/** What descriptors of a process are of, such as `socket 4`. */
+function kindsOf(pid: number, fds: readonly string[]): string {
+  const kinds = new Map<string, number>();
+  for (const fd of fds) {
+    const [kind = ""] = linkOf(`/proc/${pid}/fd/${fd}`).split(":");
+    const name = kind.startsWith("/") ? basename(kind).replace(/\.\d+(?=$| )/, ".N") : kind;
+    kinds.set(name, (kinds.get(name) ?? 0) + 1);
+  }
+  const sorted = [...kinds].sort(([, a], [, b]) => b - a);
+  return sorted.map(([kind, count]) => `${kind} ${count}`).join(", ");
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "closed";
   }
 }
 

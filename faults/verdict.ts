@@ -46,7 +46,10 @@ export function judge(scenario: Scenario, seed: number, scene: Scene, durationMs
     agent.numbers.peakRss <= bounds.rss,
     `${mb(agent.numbers.peakRss)} MB resident, at most ${mb(bounds.rss)} may be`,
   );
-  check(agent.numbers.peakFds <= bounds.fds, `${agent.numbers.peakFds} open descriptors, at most ${bounds.fds} may be`);
+  check(
+    agent.numbers.peakFds <= bounds.fds,
+    `${agent.numbers.peakFds} open descriptors, at most ${bounds.fds} may be: ${agent.numbers.openAtPeak}`,
+  );
   for (const wrong of wrongRefusals(scene)) check(false, wrong);
   check(server.trapped === 0, `${server.trapped} connections followed a redirect`);
   for (const { after, ms, boundMs, lateMs } of recoveries)
