@@ -53,6 +53,9 @@ const CASES: readonly (readonly [pattern: string, found: readonly string[], notF
   ["^[^\\d]$", ["a"], ["1"]],
   ["\\p{Greek}", ["α"], ["a"]],
   ["\\p{greek}", ["α"], ["a"]],
+  // A name alone is that of a script, not of its extensions.
+  ["^\\p{Han}$", ["東"], ["、"]],
+  ["^\\p{scx=Han}$", ["東", "、"], ["ー"]],
   ["\\p{script=Greek}", ["α"], ["a"]],
   ["^\\pL\\PL$", ["a1"], ["11"]],
   ["^\\p{^Lu}$", ["a"], ["A"]],
