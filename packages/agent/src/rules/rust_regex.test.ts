@@ -89,6 +89,7 @@ const CASES: readonly (readonly [pattern: string, found: readonly string[], notF
   ["(?i)^ß$", ["ß", "ẞ"], ["ss"]],
   ["(?-u)é", ["é"], ["e"]],
   ["(?-u:\\b)é", ["aé"], ["é"]],
+  ["(?i)(?-u:\\b)x", ["\u212ax", "ſx"], ["kx"]],
   ["(?-u)^(?u:\\w)$", ["é"], ["-"]],
   ["(?u)^\\w$", ["é"], ["-"]],
   ["(?s-m)^a.b$", ["a\nb"], ["x\na\nb"]],
