@@ -5,10 +5,12 @@ import { RegexSyntaxError } from "./rust_scanner.ts";
 
 /**
  * The glob dialect of the existing agents: the pattern matches the whole path, and `*` crosses `/`, as in bash's
- * `[[ path == pattern ]]`. A leading dot is a character like any other, and so is a newline in a name.
+ * `[[ path == pattern ]]`. A leading dot is a character like any other, and so is a newline in a name. `regex: false` is about `+`,
+ * which is itself unless a parenthesis follows.
  */
 const DIALECT = {
   bash: true,
+  regex: false,
   dot: true,
   flags: "s",
   posix: true,
@@ -31,7 +33,7 @@ export function globProblem(pattern: string): string | undefined {
   if (pattern.length > MAX_PATTERN) return `it is longer than ${MAX_PATTERN} characters`;
   if (depthOf(pattern) > MAX_DEPTH) return `it is nested more than ${MAX_DEPTH} deep`;
   try {
-    if (picomatch.makeRe(pattern, DIALECT).source === NEVER) return "it can never match";
+    if (picomatch.makeRe(forPicomatch(pattern), DIALECT).source === NEVER) return "it can never match";
     globMatcher(pattern);
     return undefined;
   } catch (error) {
@@ -58,8 +60,18 @@ function depthOf(pattern: string): number {
  * @param dialect how the pattern is read, in picomatch's terms; otherwise as the existing agents read their rules.
  */
 export function globMatcher(pattern: string, dialect: PicomatchOptions = DIALECT): Matcher {
-  const regex = picomatch.makeRe(pattern, dialect);
+  const regex = picomatch.makeRe(forPicomatch(pattern), dialect);
   return matcherOf(readGlobSource(regex.source), false, () => regex);
+}
+
+/**
+ * The same pattern for picomatch, which beside a parenthesis takes `?` for that of a regular expression, or for itself, and not for
+ * any character. What begins a group of an expression, such as `(?:`, stays.
+ */
+export function forPicomatch(pattern: string): string {
+  return pattern.replace(/\\.|\[[^\]]*\]|([()])\?(?!\()(?![:=!<])/gs, (found, parenthesis?: string) =>
+    parenthesis === undefined ? found : `${parenthesis}[^/]`,
+  );
 }
 
 /** In front of its first special character a pattern is plain text, and every match begins with it. */

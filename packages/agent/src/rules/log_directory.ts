@@ -5,7 +5,7 @@ import { globMatcher, isGlob, literalPrefix } from "./glob.ts";
  * How patterns among the log directories are read, which is how the first agent (v1) read them: `*` stays within a
  * directory, `**` crosses, and a leading dot must be written.
  */
-const DIALECT = { flags: "s", posix: true, literalBrackets: false, strictBrackets: true } as const;
+const DIALECT = { flags: "s", regex: false, posix: true, literalBrackets: false, strictBrackets: true } as const;
 
 /** One entry of the log directories: a directory, a single file, or a pattern of either. */
 export class LogDirectory {

@@ -21,6 +21,8 @@ function collectFlags(pattern: Pattern, flags: Set<string>): void {
   if (pattern.kind === "set") flags.add(pattern.flags);
   else if (pattern.kind === "ahead" || pattern.kind === "repeat") collectFlags(pattern.body, flags);
   else if (pattern.kind !== "assertion") for (const part of pattern.parts) collectFlags(part, flags);
+  // Where case is ignored, V8 counts ſ and K (U+212A) as word characters of ASCII.
+  else if (pattern.assertion.startsWith("asciiWord")) flags.add("v");
 }
 
 /** Its source; its sets tell the flags. Without the flag `m`, `^` and `$` are the ends of the text. */

@@ -159,7 +159,7 @@ function propertyCandidates(name: string): string[] {
     const titled = words.map((word) => word.slice(0, 1).toUpperCase() + word.slice(1).toLowerCase()).join("_");
     return [...new Set([text, titled, text.toUpperCase()])];
   };
-  if (value === undefined) return spellings(key).flatMap((spelling) => [spelling, `Script_Extensions=${spelling}`]);
+  if (value === undefined) return spellings(key).flatMap((spelling) => [spelling, `Script=${spelling}`]);
   const keys: Readonly<Record<string, string>> = {
     gc: "gc",
     general_category: "gc",

@@ -53,6 +53,9 @@ const CASES: readonly (readonly [pattern: string, found: readonly string[], notF
   ["^[^\\d]$", ["a"], ["1"]],
   ["\\p{Greek}", ["α"], ["a"]],
   ["\\p{greek}", ["α"], ["a"]],
+  // A name alone is that of a script, not of its extensions.
+  ["^\\p{Han}$", ["東"], ["、"]],
+  ["^\\p{scx=Han}$", ["東", "、"], ["ー"]],
   ["\\p{script=Greek}", ["α"], ["a"]],
   ["^\\pL\\PL$", ["a1"], ["11"]],
   ["^\\p{^Lu}$", ["a"], ["A"]],
@@ -86,6 +89,7 @@ const CASES: readonly (readonly [pattern: string, found: readonly string[], notF
   ["(?i)^ß$", ["ß", "ẞ"], ["ss"]],
   ["(?-u)é", ["é"], ["e"]],
   ["(?-u:\\b)é", ["aé"], ["é"]],
+  ["(?i)(?-u:\\b)x", ["\u212ax", "ſx"], ["kx"]],
   ["(?-u)^(?u:\\w)$", ["é"], ["-"]],
   ["(?u)^\\w$", ["é"], ["-"]],
   ["(?s-m)^a.b$", ["a\nb"], ["x\na\nb"]],

@@ -58,6 +58,8 @@ function agreesOn(atoms: readonly string[], characters: readonly string[], numRu
       fc.nat(9),
       fc.array(text, { minLength: 1, maxLength: 5 }),
       (given, folds, texts) => {
+        // Where case is ignored, V8 has no words of ASCII.
+        fc.pre(folds !== 0 || !/\(\?-u:\\[bB]/.test(given));
         const pattern = readRustRegex(folds === 0 ? `(?i)${given}` : given);
         const linear = new LinearMatcher(pattern, true);
         const regex = patternRegExp(pattern) ?? assert.fail(given);
