@@ -219,7 +219,10 @@ test("/dev/null as the configuration is an empty file, also for a key, and a pip
   const shell = ["bash", "-c", '"$0" "$@" -c <(echo "http: {host: a.example}")'];
   const piped = agent(["config", "validate"], { LOGDNA_INGESTION_KEY: KEY }, shell);
   assert.equal(piped.status, CONFIG_ERROR);
-  assert.match(piped.errors, /^flag --config: cannot read the configuration file \/dev\/fd\/\d+: it is a pipe, which /m);
+  assert.match(
+    piped.errors,
+    /^flag --config: cannot read the configuration file \/dev\/fd\/\d+: it is a pipe, which /m,
+  );
 });
 
 test("a configuration file behind the links of a mounted volume is read", () => {
