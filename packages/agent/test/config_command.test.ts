@@ -141,7 +141,7 @@ test("validate tells everything that is wrong at once, as the start does", () =>
   assert.equal(checked.output, "");
   for (const part of [
     /:2:3: .*use_sll/,
-    /:3:15: .*GZIP_LEVEL/,
+    /:3:15: http\.gzip_level must be /,
     /:6:13: /,
     /variable MZ_LINE_MAX: /,
     /there is no ingestion key/,
@@ -183,7 +183,7 @@ test("validate reads the certificates, with which the agent would not start", ()
 });
 
 for (const [what, make, problem] of [
-  ["a FIFO", (path: string) => execFileSync("mkfifo", [path]), "it is no regular file"],
+  ["a FIFO", (path: string) => execFileSync("mkfifo", [path]), "it is a pipe, which can be read only once"],
   ["an endless device", (path: string) => symlinkSync("/dev/zero", path), "it is no regular file"],
   ["a file of 8 GiB", (path: string) => truncateSync(openedNew(path), 2 ** 33), "it is larger than 1048576 bytes"],
 ] as const)
@@ -203,6 +203,27 @@ for (const [what, make, problem] of [
     assert.equal(asSalt.status, CONFIG_ERROR, asSalt.errors);
     assert.ok(asSalt.errors.includes(`cannot read the salt from ${path}: ${problem}`), asSalt.errors);
   });
+
+test("/dev/null as the configuration is an empty file, also for a key, and a pipe of the shell is an error", () => {
+  const link = join(makePlace().root, "nothing.yaml");
+  symlinkSync("/dev/null", link);
+  for (const path of ["/dev/null", link]) {
+    const args = ["config", "validate", "--host=a.example", "-c", path];
+    const { status, output, errors } = agent(args, { LOGDNA_INGESTION_KEY: KEY });
+    assert.deepEqual([status, errors], [0, ""]);
+    assert.match(output, /^The configuration is valid: /);
+  }
+  const asKey = agent(["config", "validate"], { MZ_INGESTION_KEY_FILE: "/dev/null" });
+  assert.equal(asKey.status, CONFIG_ERROR);
+  assert.match(asKey.errors, /the file \/dev\/null must hold an ingestion key/);
+  const shell = ["bash", "-c", '"$0" "$@" -c <(echo "http: {host: a.example}")'];
+  const piped = agent(["config", "validate"], { LOGDNA_INGESTION_KEY: KEY }, shell);
+  assert.equal(piped.status, CONFIG_ERROR);
+  assert.match(
+    piped.errors,
+    /^flag --config: cannot read the configuration file \/dev\/fd\/\d+: it is a pipe, which /m,
+  );
+});
 
 test("a configuration file behind the links of a mounted volume is read", () => {
   const { root } = makePlace();

@@ -12,6 +12,7 @@ import { chooseProxy, type HttpProxy } from "./proxy.ts";
 import { Secret } from "./secret.ts";
 import { ingestionKey } from "./secret_places.ts";
 import { isSecretVariable } from "./secret_variables.ts";
+import { titleOf } from "./titles.ts";
 
 /** Reads what lies outside of the configuration. */
 export interface Surroundings {
@@ -44,6 +45,7 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
   const problems: Problem[] = [];
   const warnings: Problem[] = [];
   const where = (option: OptionName): string => origins.get(option) ?? "";
+  const title = (option: OptionName, beside?: OptionName): string => titleOf(merged, option, beside);
 
   const { secret: key, path: keyPath } = ingestionKey(
     merged,
@@ -57,17 +59,17 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
   }
   const address = hostAndPort(settings);
   if (address === undefined) {
-    const message = "HOST must be a host, host:port or [IPv6]:port, with a port from 1 to 65535";
+    const message = `${title("host")} must be a host, host:port or [IPv6]:port, with a port from 1 to 65535`;
     problems.push({ where: where("host"), message });
   }
   if (!settings.useSsl && address !== undefined && !isLoopback(address.host)) {
-    const message = `lines and key go to ${address.host} unencrypted, since USE_SSL is false`;
+    const message = `lines and key go to ${address.host} unencrypted, since ${title("useSsl")} is false`;
     warnings.push({ where: where("useSsl"), message });
   }
   let proxy: HttpProxy | undefined;
   const choice = address && chooseProxy(settings, address.host, address.port);
   if (choice !== undefined && "problem" in choice)
-    problems.push({ where: where(choice.option), message: choice.problem });
+    problems.push({ where: where(choice.option), message: inYaml(merged, choice.option, choice.problem) });
   else if (choice !== undefined) {
     proxy = choice.proxy;
     if (proxy.credentials !== undefined && where(choice.option).startsWith("flag")) {
@@ -77,20 +79,20 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
   }
   checkOutput(merged, key, problems, warnings);
   const { clientCertFile } = settings;
-  if (clientCertFile === undefined && settings.clientKeyFile !== undefined) {
-    const message = "CLIENT_KEY_FILE is set without CLIENT_CERT_FILE, the certificate that it is for";
+  if (clientCertFile === undefined && settings.clientKeyFile !== undefined && mayLack(merged, "clientCertFile")) {
+    const message = `${title("clientKeyFile")} is set without ${title("clientCertFile", "clientKeyFile")}, the certificate that it is for`;
     problems.push({ where: where("clientKeyFile"), message });
   }
   for (const option of ["includeGlobs", "excludeGlobs"] as const) {
     for (const glob of settings[option]) {
       const message = globWarning(glob);
-      if (message !== undefined) warnings.push({ where: where(option), message });
+      if (message !== undefined) warnings.push({ where: where(option), message: inYaml(merged, option, message) });
     }
   }
 
   const { retryDir, dbPath } = settings;
   if (retryDir !== undefined && retryDir !== dbPath) {
-    const message = `RETRY_DIR is not used: what waits on disk is in the directory of the state, ${dbPath}, the only one that the agent writes to (DB_PATH)`;
+    const message = `${title("retryDir")} is not used: what waits on disk is in the directory of the state, ${dbPath}, the only one that the agent writes to (${title("dbPath", "retryDir")})`;
     warnings.push({ where: where("retryDir"), message });
   }
 
@@ -99,12 +101,12 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
   let { lineMaxPart } = settings;
   if (lineMaxPart > largestPart && !origins.has("lineMaxPart")) lineMaxPart = largestPart;
   if (lineMaxPart > largestPart) {
-    const message = `LINE_MAX_PART is ${lineMaxPart}, but a body of INGEST_BUFFER_SIZE ${settings.ingestBufferSize} has room for parts of ${largestPart} bytes at most`;
+    const message = `${title("lineMaxPart")} is ${lineMaxPart}, but a body of ${title("ingestBufferSize", "lineMaxPart")} ${settings.ingestBufferSize} has room for parts of ${largestPart} bytes at most`;
     problems.push({ where: where("lineMaxPart"), message });
   }
   if (!origins.has("lineMaxPart")) lineMaxPart = Math.min(lineMaxPart, settings.lineMax);
   if (settings.lineMax < lineMaxPart) {
-    const message = `LINE_MAX is ${settings.lineMax}, less than the ${lineMaxPart} of LINE_MAX_PART`;
+    const message = `${title("lineMax")} is ${settings.lineMax}, less than the ${lineMaxPart} of ${title("lineMaxPart", "lineMax")}`;
     problems.push({ where: where("lineMax"), message });
   }
 
@@ -119,6 +121,7 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
       needsName: settings.output === "logdna",
       logDirs: settings.logDirs,
       bodySize: settings.ingestBufferSize,
+      titleOf: title,
     },
   );
   for (const { option, message } of fields.problems) problems.push({ where: where(option), message });
@@ -189,27 +192,43 @@ function checkOutput(merged: Merged, key: Secret | undefined, problems: Problem[
       const where = origins.get(option);
       // An empty list is what --list shows.
       if (where !== undefined && settings[option]?.length !== 0)
-        warnings.push({ where, message: `${OPTIONS[option].env} means nothing unless OUTPUT is otlp` });
+        warnings.push({
+          where,
+          message: `${titleOf(merged, option)} means nothing unless ${titleOf(merged, "output", option)} is otlp`,
+        });
     }
     return;
   }
-  if (!origins.has("host")) {
-    const message = "OUTPUT is otlp, which has no default server; set HOST to the one that takes OTLP/HTTP";
+  if (!origins.has("host") && mayLack(merged, "host")) {
+    const message = `${titleOf(merged, "output")} is otlp, which has no default server; set ${titleOf(merged, "host", "output")} to the one that takes OTLP/HTTP`;
     problems.push({ where: origins.get("output") ?? "", message });
   }
   if (settings.ingestBufferSize < MIN_OTLP_BODY_BYTES) {
-    const message = `INGEST_BUFFER_SIZE is ${settings.ingestBufferSize}, but with OTLP it must be at least ${MIN_OTLP_BODY_BYTES}`;
+    const message = `${titleOf(merged, "ingestBufferSize")} is ${settings.ingestBufferSize}, but with OTLP it must be at least ${MIN_OTLP_BODY_BYTES}`;
     problems.push({ where: origins.get("ingestBufferSize") ?? "", message });
   }
-  if (settings.keyHeader !== undefined && key === undefined) {
-    const message = "KEY_HEADER is set, but there is no ingestion key to send in it";
+  if (settings.keyHeader !== undefined && key === undefined && mayLack(merged, "key")) {
+    const message = `${titleOf(merged, "keyHeader")} is set, but there is no ingestion key to send in it`;
     problems.push({ where: origins.get("keyHeader") ?? "", message });
   }
   // One that cannot be read is told as a problem.
   if (settings.keyHeader === undefined && key !== undefined && merged.problems.length === 0) {
-    const message = "the ingestion key is not sent, since OUTPUT is otlp and KEY_HEADER does not say in which header";
-    warnings.push({ where: origins.get("key") ?? origins.get("keyFile") ?? "credential ingestion-key", message });
+    const keyOption = origins.has("key") ? "key" : "keyFile";
+    const [output, header] = [titleOf(merged, "output", keyOption), titleOf(merged, "keyHeader", keyOption)];
+    const message = `the ingestion key is not sent, since ${output} is otlp and ${header} does not say in which header`;
+    warnings.push({ where: origins.get(keyOption) ?? "credential ingestion-key", message });
   }
+}
+
+/** Whether an option that has no value has none anywhere: not in a file that could not be read either, nor a wrong one. */
+function mayLack({ isIncomplete, unread }: Merged, option: OptionName): boolean {
+  return !isIncomplete && !unread.has(option);
+}
+
+/** A message that does not name its option: with the path of its key, where the YAML file gives it. */
+function inYaml({ titles }: Merged, option: OptionName, message: string): string {
+  const title = titles.get(option);
+  return title === undefined ? message : `${title}: ${message}`;
 }
 
 function hostAndPort({ host, useSsl, output }: Settings): { readonly host: string; readonly port: number } | undefined {

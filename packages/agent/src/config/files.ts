@@ -32,7 +32,7 @@ function readNamed(path: string, where: string, environment: Environment, readFi
     return readContent(path, readFile(path), environment);
   } catch (error) {
     const message = `cannot read the configuration file ${path}: ${systemReason(error)}`;
-    return { ...emptyReading(), problems: [{ where, message }] };
+    return { ...emptyReading(), problems: [{ where, message }], isUnread: true };
   }
 }
 
@@ -44,7 +44,7 @@ function readDefault(path: string, environment: Environment, readFile: (path: st
     const reason = systemReason(error);
     if (reason === "ENOENT" || reason === "ENOTDIR") return emptyReading();
     const message = `cannot be read: ${reason}`;
-    return { ...emptyReading(), problems: [{ where: path, message }] };
+    return { ...emptyReading(), problems: [{ where: path, message }], isUnread: true };
   }
   return readContent(path, content, environment);
 }

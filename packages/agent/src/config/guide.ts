@@ -19,9 +19,15 @@ A flag counts before an environment variable, that before the configuration file
   \`/srv/app\`. In the v1 file lists replace the default too, except exclusions, which add to it. This is what users of
   either agent have relied on: with any other rule a host would ship less, or more, after the change of agents.
 
-Everything that is wrong is told at once, with the file, line and column, the variable or the flag, and the agent exits with
-status 22. \`--list\` prints the effective configuration as a file that can be used again, with the key masked. A file of more than
-256 Ki characters is refused.
+Everything that is wrong is told at once: with the variable, the flag, or the file, line and column, and in the YAML file the path of the
+key, such as \`log.rules[0].path\`; and the agent exits with status 22. Of a file that is no valid YAML nothing else can be told, and
+what it may hold is not missed. A file of more than 256 Ki characters is refused.
+
+\`--list\` prints the effective configuration as a YAML file that can be used again. The key, the salt, headers, and a proxy's user and
+password are not in it: a comment says where each comes from, and that place must still hold it.
+
+A file of the configuration is a regular file, or a link to one. \`/dev/null\` is an empty one. A pipe, as of \`<(…)\` in a shell, is an
+error, since the agent reads the file again once it has given away its power, and at SIGHUP.
 
 ## Looking at it and changing it
 
@@ -98,8 +104,10 @@ stands for that directory.
 - **Regular expressions** are those of Rust's \`regex\` crate, searched for anywhere in the path: Unicode classes, \`(?i)\`,
   \`(?x)\`, \`(?P<name>…)\`, \`[[:alpha:]]\`, \`[a-z&&[^aeiou]]\`, \`\\A\`, \`\\z\`. [What is not taken](rules.md) is an error at the start.
 - \`exclude_regex\` in the v1 file is about paths, as the v2 agent read it. For lines there is \`line_exclusion_regex\`.
-- The v1 agent also shipped files without an extension. Where \`/var/log/syslog\` and the like are to ship, add \`!(*.*)\` to
-  the inclusions, or name them in \`LOG_DIRS\`.
+- The v1 agent also shipped files without an extension, such as \`/var/log/syslog\`. For the directories of a v1 file (\`logdir\`) the default
+  of the inclusions has them too: \`/var/log/**/!(*.*)\` for \`/var/log\`. A v1 file without \`logdir\` stands for \`/var/log\`, as in v1, unless
+  there is a YAML file. As with every default, inclusions of the environment and of flags add to it, and those of a file take its place.
+  Elsewhere add \`!(*.*)\` to the inclusions, which is a path without a dot, or name the files in \`LOG_DIRS\`.
 - Where a log directory is a symbolic link, or lies under one, its files have two names: that under the directory as it is
   configured, and their real path. Inclusions, exclusions and the paths of \`log.rules\` count if they match either. Lines are
   shipped with the real path, which the agent tells at its start (\`root_resolved\`). A name by another link, which no log

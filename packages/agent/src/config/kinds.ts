@@ -20,10 +20,19 @@ export interface Kind<T> {
   read(text: string): Read<T>;
 }
 
-/** A value, or what is wrong with the text where `expected` does not say it all. */
-type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem?: string };
+/** A value, or what is wrong with the text. */
+type Read<T> = { readonly ok: true; readonly value: T } | Wrong;
 
-const WRONG = { ok: false } as const;
+interface Wrong {
+  readonly ok: false;
+  /** Where `expected` does not say it all. */
+  readonly problem?: string;
+  /** The text may be a secret, and is not shown. */
+  readonly isHidden?: true;
+}
+
+const WRONG: Wrong = { ok: false };
+const HIDDEN: Wrong = { ok: false, isHidden: true };
 
 /** A kind whose values are checked by a zod schema, once the text is turned into a candidate. */
 function kind<T>(
@@ -155,8 +164,11 @@ export function share(): Kind<number> {
     placeholder: "SHARE",
     schema: z.union([number, z.string().regex(/^[0-9]+(\.[0-9]+)? *%$/)]),
     read: (text) => {
-      const match = /^([0-9]{0,20}\.?[0-9]{1,25}(?:e-[0-9]{1,2})?) *(%?)$/.exec(text);
-      const parsed = number.safeParse(match === null ? Number.NaN : Number(match[1]) / (match[2] === "%" ? 100 : 1));
+      const [, digits, exponent = "0", percent] =
+        /^([0-9]{0,20}\.?[0-9]{1,25})(?:e-([0-9]{1,2}))? *(%?)$/.exec(text) ?? [];
+      // By its decimals: 33.3 divided by 100 is not 0.333.
+      const places = Number(exponent) + (percent === "%" ? 2 : 0);
+      const parsed = number.safeParse(digits === undefined ? Number.NaN : Number(`${digits}e-${places}`));
       return parsed.success ? { ok: true, value: parsed.data } : WRONG;
     },
   };
@@ -174,7 +186,7 @@ export function path(placeholder = "PATH"): Kind<string> {
     placeholder,
     schema: z.string().min(1),
     read: (text) => {
-      if (text.includes("\0")) return WRONG;
+      if (text === "" || text.includes("\0")) return WRONG;
       const absolute = isAbsolute(text) ? text : resolve(text);
       return { ok: true, value: absolute.length > 1 ? absolute.replace(/\/+$/, "") || "/" : absolute };
     },
@@ -273,8 +285,7 @@ export function header(): Kind<Secret> {
     read: (text) => {
       const [, name = "", value = ""] = /^([^:]*):[ \t]*([\x21-\x7e](?:[\t -~]*[\x21-\x7e])?)$/.exec(text.trim()) ?? [];
       if (isFreeHeader(name)) return { ok: true, value: new Secret(`${name}: ${value}`) };
-      // What was given may be a secret and is not shown.
-      return { ok: false, problem: `HEADERS must be, each, ${expected}` };
+      return HIDDEN;
     },
   };
 }
@@ -290,8 +301,8 @@ export function keyHeader(): Kind<string> {
     read: (text) => {
       const [name = "", scheme] = text.split(":", 2).map((part) => part.trim());
       const good = isFreeHeader(name) && (scheme === undefined || HEADER_NAME.test(scheme));
-      // Whoever misunderstands it writes the key there, which is not shown.
-      if (!good || text.split(":").length > 2) return { ok: false, problem: `KEY_HEADER must be ${expected}` };
+      // Whoever misunderstands it writes the key there.
+      if (!good || text.split(":").length > 2) return HIDDEN;
       return { ok: true, value: scheme === undefined ? name : `${name}: ${scheme}` };
     },
   };
@@ -308,7 +319,7 @@ export function salt(): Kind<Secret> {
       if (text === MASK)
         return { ok: false, problem: `${MASK} is no secret: it is what --list shows in the place of one` };
       if (/^[^\u0000-\u001f\u007f]{8,1024}$/.test(text)) return { ok: true, value: new Secret(text) };
-      return { ok: false, problem: `REDACT_SALT must be ${expected}` };
+      return HIDDEN;
     },
   };
 }
@@ -322,7 +333,8 @@ export function secret(): Kind<Secret> {
     read: (text) => {
       if (text === MASK)
         return { ok: false, problem: `${MASK} is no key: it is what --list shows in the place of one` };
-      return /^[\x21-\x7e]{1,1024}$/.test(text) ? { ok: true, value: new Secret(text) } : WRONG;
+      // What cannot be a key may be one with a blank behind it.
+      return /^[\x21-\x7e]{1,1024}$/.test(text) ? { ok: true, value: new Secret(text) } : HIDDEN;
     },
   };
 }

@@ -1,9 +1,10 @@
 import { globWarning } from "../rules/path_rules.ts";
 import type { LineOptions, LineRules, MultilineRule, PathRule } from "./line_options.ts";
 import type { Merged, RuleSettings } from "./merge.ts";
-import { lastKey, OPTIONS, optionTitle } from "./options.ts";
+import { lastKey, OPTIONS } from "./options.ts";
 import type { Problem } from "./problem.ts";
 import { secretFrom } from "./secret_places.ts";
+import { titleOf } from "./titles.ts";
 
 /** What is done with lines, as far as options alone say it. */
 type Told = Pick<
@@ -30,6 +31,8 @@ interface Place {
   readonly origin: (option: keyof Told) => string | undefined;
   /** What messages call an option. */
   readonly title: (option: keyof Told) => string;
+  /** The bound on bytes of a part, and what messages call it. */
+  readonly lineMaxPart: { readonly bytes: number; readonly title: string };
 }
 
 interface Notes {
@@ -39,6 +42,9 @@ interface Notes {
 
 /** Options about lines that only have a meaning together with others. */
 const DETAILS = ["multilineTimeout", "multilineMaxLines", "multilineMaxBytes"] as const;
+/** Those that they have one with. */
+const JOINING = ["multiline", "multilineStart", "multilineContinuation"] as const;
+const REDACTING = ["redact", "lineRedact"] as const;
 
 /** What is done with lines, from the options for all files and from the entries of `log.rules`. */
 export function lineOptions(
@@ -51,22 +57,29 @@ export function lineOptions(
   const all: Place = {
     told: settings,
     origin: (option) => origins.get(option),
-    title: (option) => optionTitle(OPTIONS[option]),
+    title: (option) => titleOf(merged, option),
+    lineMaxPart: { bytes: lineMaxPart, title: titleOf(merged, "lineMaxPart", "multilineMaxBytes") },
   };
-  checkMaxBytes(all, lineMaxPart, notes);
-  const general = lineRules(all, undefined, lineMaxPart, notes);
-  const pathRules = merged.rules.map((rule) => pathRule(rule, all, lineMaxPart, notes));
+  checkMaxBytes(all, notes);
+  const general = lineRules(all, undefined, notes);
+  const ofRules = { ...all, lineMaxPart: { bytes: lineMaxPart, title: titleOf(merged, "lineMaxPart", "pathRules") } };
+  const pathRules = merged.rules.map((rule) => pathRule(rule, ofRules, notes));
   const lacksMultiline = general.multiline === undefined && pathRules.every(({ multiline }) => multiline === undefined);
   for (const detail of DETAILS) {
     const where = origins.get(detail);
-    if (where === undefined || !lacksMultiline) continue;
-    const message = `${OPTIONS[detail].env} means nothing without MULTILINE, MULTILINE_START or MULTILINE_CONTINUATION`;
+    if (where === undefined || !lacksMultiline || JOINING.some((option) => merged.unread.has(option))) continue;
+    const [presets, start, continuation] = JOINING.map((option) => titleOf(merged, option, detail));
+    const message = `${titleOf(merged, detail)} means nothing without ${presets}, ${start} or ${continuation}`;
     notes.warnings.push({ where, message });
   }
   const redacts = [general, ...pathRules].some(({ redact, lineRedact }) => redact.length + lineRedact.length > 0);
   const style = origins.get("redactAs");
-  if (style !== undefined && !redacts)
-    notes.warnings.push({ where: style, message: "REDACT_AS means nothing without REDACT or REDACT_REGEX" });
+  const mayRedact = redacts || REDACTING.some((option) => merged.unread.has(option));
+  if (style !== undefined && !mayRedact) {
+    const [presets, expressions] = REDACTING.map((option) => titleOf(merged, option, "redactAs"));
+    const message = `${titleOf(merged, "redactAs")} means nothing without ${presets} or ${expressions}`;
+    notes.warnings.push({ where: style, message });
+  }
   const salt = secretFrom(merged, "redactSalt", "redactSaltFile", readFile, notes.problems);
   return {
     ...general,
@@ -81,12 +94,13 @@ export function lineOptions(
   };
 }
 
-function pathRule(rule: RuleSettings, all: Place, lineMaxPart: number, notes: Notes): PathRule {
+function pathRule(rule: RuleSettings, all: Place, notes: Notes): PathRule {
   const { settings, origins, title, where, incomplete } = rule;
   const place: Place = {
     told: settings,
     origin: (option) => origins.get(option),
     title: (option) => `${title}.${lastKey(OPTIONS[option])}`,
+    lineMaxPart: all.lineMaxPart,
   };
   if (!incomplete && !origins.has("paths")) {
     const message = `${title} must have a path: ${OPTIONS.includeGlobs.kind.expected}, or a list of such`;
@@ -96,22 +110,23 @@ function pathRule(rule: RuleSettings, all: Place, lineMaxPart: number, notes: No
   }
   for (const glob of settings.paths) {
     const message = globWarning(glob);
-    if (message !== undefined) notes.warnings.push({ where: origins.get("paths") ?? where, message });
+    if (message === undefined) continue;
+    notes.warnings.push({ where: origins.get("paths") ?? where, message: `${title}.path: ${message}` });
   }
   const { paths, app, env, tags } = settings;
-  checkMaxBytes(place, lineMaxPart, notes);
-  return { paths, ...lineRules(place, all, lineMaxPart, notes), app, env, tags };
+  checkMaxBytes(place, notes);
+  return { paths, ...lineRules(place, all, notes), app, env, tags };
 }
 
-function checkMaxBytes({ told, origin, title }: Place, lineMaxPart: number, { problems }: Notes): void {
+function checkMaxBytes({ told, origin, title, lineMaxPart }: Place, { problems }: Notes): void {
   const where = origin("multilineMaxBytes");
   const { multilineMaxBytes } = told;
-  if (where === undefined || multilineMaxBytes === undefined || multilineMaxBytes <= lineMaxPart) return;
-  const message = `${title("multilineMaxBytes")} is ${multilineMaxBytes}, more than the ${lineMaxPart} of LINE_MAX_PART`;
+  if (where === undefined || multilineMaxBytes === undefined || multilineMaxBytes <= lineMaxPart.bytes) return;
+  const message = `${title("multilineMaxBytes")} is ${multilineMaxBytes}, more than the ${lineMaxPart.bytes} of ${lineMaxPart.title}`;
   problems.push({ where, message });
 }
 
-function lineRules(place: Place, all: Place | undefined, lineMaxPart: number, notes: Notes): LineRules {
+function lineRules(place: Place, all: Place | undefined, notes: Notes): LineRules {
   const { told, origin, title } = place;
   for (const expression of told.lineExclusion) {
     if (!told.lineInclusion.includes(expression)) continue;
@@ -124,19 +139,14 @@ function lineRules(place: Place, all: Place | undefined, lineMaxPart: number, no
     lineRedact: told.lineRedact,
     redact: told.redact,
     redactAs: told.redactAs,
-    multiline: multilineRule(place, all, lineMaxPart, notes),
+    multiline: multilineRule(place, all, notes),
     rateLimit: told.lineRateLimit,
     sample: told.lineSample,
   };
 }
 
 /** What an entry of `log.rules` leaves open of joining lines is as it is for all files. */
-function multilineRule(
-  place: Place,
-  all: Place | undefined,
-  lineMaxPart: number,
-  { problems }: Notes,
-): MultilineRule | undefined {
+function multilineRule(place: Place, all: Place | undefined, { problems }: Notes): MultilineRule | undefined {
   const { told, origin, title } = place;
   const details = DETAILS.filter((option) => origin(option) !== undefined);
   const what = joins(told) ? told : details.length > 0 ? all?.told : undefined;
@@ -144,10 +154,7 @@ function multilineRule(
   if (what === undefined || !joins(what)) {
     if (all === undefined || detail === undefined) return undefined;
     // What could not be read has been told.
-    if (
-      (["multiline", "multilineStart", "multilineContinuation"] as const).some((option) => origin(option) !== undefined)
-    )
-      return undefined;
+    if (JOINING.some((option) => origin(option) !== undefined)) return undefined;
     const message = `${title(detail)} means nothing without multiline, multiline_start or multiline_continuation`;
     problems.push({ where: origin(detail) ?? "", message });
     return undefined;
@@ -158,7 +165,7 @@ function multilineRule(
     continuation: what.multilineContinuation,
     timeout: told.multilineTimeout ?? all?.told.multilineTimeout ?? OPTIONS.multilineTimeout.default,
     maxLines: told.multilineMaxLines ?? all?.told.multilineMaxLines ?? OPTIONS.multilineMaxLines.default,
-    maxBytes: told.multilineMaxBytes ?? all?.told.multilineMaxBytes ?? lineMaxPart,
+    maxBytes: told.multilineMaxBytes ?? all?.told.multilineMaxBytes ?? place.lineMaxPart.bytes,
   };
 }
 

@@ -83,7 +83,7 @@ export function loadConfig(options: LoadOptions): LoadResult {
     const wrong = mayLackKey ? problems.filter(({ lacksKey }) => lacksKey !== "missing") : problems;
     return { kind: "error", errors: textsOf(wrong), warnings };
   }
-  if (isList) return { kind: "print", text: listText(config), warnings };
+  if (isList) return { kind: "print", text: listText(config, merged), warnings };
   if (key === undefined && !missingKey)
     throw new Error("A configuration without a key must have been told as a problem.");
   const { origins, itemOrigins, rules: ruleOrigins, settings } = merged;

@@ -2,7 +2,6 @@ import { RULE_OPTIONS } from "./line_rows.ts";
 import {
   type AnyOption,
   OPTION_LIST,
-  OPTIONS,
   type OptionName,
   optionTitle,
   type Settings,
@@ -10,6 +9,7 @@ import {
 } from "./options.ts";
 import { type Problem, shown } from "./problem.ts";
 import type { Given, GivenRule, Reading } from "./reading.ts";
+import { inclusionsOfV1 } from "./v1_inclusions.ts";
 
 type RuleTable = typeof RULE_OPTIONS;
 
@@ -42,6 +42,12 @@ export interface Merged {
   readonly origins: ReadonlyMap<OptionName, string>;
   /** Where each item of a list comes from, in the order of the items; empty for one of the default. */
   readonly itemOrigins: ReadonlyMap<OptionName, readonly string[]>;
+  /** What messages call options that the YAML file gives: their paths there. */
+  readonly titles: ReadonlyMap<OptionName, string>;
+  /** Options that something was given for that cannot be read, which has been told. */
+  readonly unread: ReadonlySet<OptionName>;
+  /** A file could not be read, which has been told; so what is not given may be in it. */
+  readonly isIncomplete: boolean;
   /** How strong the place is that each value comes from; the stronger of two that exclude each other counts. */
   readonly strengths: ReadonlyMap<OptionName, number>;
   readonly problems: readonly Problem[];
@@ -60,22 +66,35 @@ export function merge(files: readonly Reading[], environment: Reading, flags: Re
   const origins = new Map<OptionName, string>();
   const itemOrigins = new Map<OptionName, readonly string[]>();
   const strengths = new Map<OptionName, number>();
+  const titles = new Map<OptionName, string>();
+  const unread = new Set<OptionName>();
   for (const [name, option] of OPTION_LIST) {
     const find = (reading: Reading): Given | undefined => reading.given.find((given) => given.option === name);
     const flag = find(flags);
     const layers = [...files.map(find), flag === undefined ? find(environment) : undefined, flag];
     let value: unknown = option.default;
     let items = new Map<unknown, string>(option.many ? option.default.map((item) => [item, ""]) : []);
+    if (name === "includeGlobs") {
+      // The log directories are known by now: they come first in the table.
+      const further = inclusionsOfV1(files, values.logDirs as readonly string[], itemOrigins.get("logDirs") ?? []);
+      for (const { glob, where } of further) if (!items.has(glob)) items.set(glob, where);
+      value = [...items.keys()];
+    }
     for (const [strength, layer] of layers.entries()) {
       if (layer === undefined) continue;
       const read = readAll(option, layer, problems, warnings);
-      if (read === undefined) continue;
+      if (read === undefined) {
+        unread.add(name);
+        continue;
+      }
       if (!option.many) value = read[0];
       else value = layer.replaces ? read : [...new Set([...(value as readonly unknown[]), ...read])];
       if (layer.replaces) items = new Map();
       for (const [at, item] of read.entries()) if (!items.has(item)) items.set(item, layer.texts[at]?.where ?? "");
       origins.set(name, layer.where);
       strengths.set(name, strength);
+      titles.delete(name);
+      if (layer.title !== undefined) titles.set(name, layer.title);
       warnOfSupport(option, layer, warnings);
     }
     values[name] = value;
@@ -87,8 +106,10 @@ export function merge(files: readonly Reading[], environment: Reading, flags: Re
   }
   const given = files.findLast((file) => file.rules !== undefined)?.rules ?? [];
   const rules = given.map((rule) => readRule(rule, problems, warnings));
+  const isIncomplete = files.some(({ isUnread }) => isUnread === true);
   // Every option of the table has its value now, of the type that its kind reads.
-  return { settings: values as Settings, rules, origins, itemOrigins, strengths, problems, warnings };
+  const settings = values as Settings;
+  return { settings, rules, origins, itemOrigins, titles, unread, isIncomplete, strengths, problems, warnings };
 }
 
 function readRule(
@@ -132,22 +153,23 @@ function readAll(
       continue;
     }
     wrong = true;
-    const message = read.problem ?? expectation(option, given.title ?? optionTitle(option), item.text);
+    const title = item.title ?? given.title;
+    const got = read.isHidden === true ? "" : `, got ${shown(item.text)}`;
+    // The name of a variable stands in front of the message.
+    const problem = read.problem !== undefined && title !== undefined ? `${title}: ${read.problem}` : read.problem;
+    const message = problem ?? `${title ?? optionTitle(option)} must be ${option.kind.expected}${got}`;
     if (given.lenient) warnings.push({ where: item.where, message: `${message}; it is ignored` });
     else problems.push({ where: item.where, message });
   }
   return wrong ? undefined : values;
 }
 
-function expectation(option: AnyOption, title: string, text: string): string {
-  // A key that cannot be one may be one with a blank behind it.
-  const got = option === OPTIONS.key ? "" : `, got ${shown(text)}`;
-  return `${title} must be ${option.kind.expected}${got}`;
-}
-
 function warnOfSupport(option: AnyOption, given: Given, warnings: Problem[]): void {
   if (option.support !== "later" || given.texts.length === 0) return;
   const harmless = option.many ? [] : (option.harmless ?? []);
   if (given.texts.every(({ text }) => harmless.includes(text.toLowerCase()))) return;
-  warnings.push({ where: given.where, message: `not supported yet by this version: ${optionTitle(option)}` });
+  warnings.push({
+    where: given.where,
+    message: `not supported yet by this version: ${given.title ?? optionTitle(option)}`,
+  });
 }

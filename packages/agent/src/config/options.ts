@@ -145,6 +145,7 @@ export const OPTIONS = {
   caFile: scalar({
     group: "Server",
     plainEnv: ["SSL_CERT_FILE"],
+    yaml: "http.ca_file",
     kind: path("FILE"),
     default: undefined,
     description: "A PEM file of certificate authorities that are trusted besides the system's.",
@@ -152,6 +153,7 @@ export const OPTIONS = {
   caDir: scalar({
     group: "Server",
     plainEnv: ["SSL_CERT_DIR"],
+    yaml: "http.ca_dir",
     kind: path("DIR"),
     default: undefined,
     description:
@@ -466,6 +468,7 @@ export const OPTIONS = {
     group: "Lines",
     emptyCounts: true,
     env: "META_APP",
+    yaml: "log.meta.app",
     kind: template(),
     default: undefined,
     description:
@@ -475,6 +478,7 @@ export const OPTIONS = {
     group: "Lines",
     emptyCounts: true,
     env: "META_HOST",
+    yaml: "log.meta.host",
     kind: template(),
     default: undefined,
     description:
@@ -484,6 +488,7 @@ export const OPTIONS = {
     group: "Lines",
     emptyCounts: true,
     env: "META_ENV",
+    yaml: "log.meta.env",
     kind: template(),
     default: undefined,
     description: "Replaces the field env of every line, with the same variables.",
@@ -492,6 +497,7 @@ export const OPTIONS = {
     group: "Lines",
     emptyCounts: true,
     env: "META_FILE",
+    yaml: "log.meta.file",
     kind: template(),
     default: undefined,
     description: "Replaces the field file of every line, with the same variables.",
@@ -500,6 +506,7 @@ export const OPTIONS = {
     group: "Lines",
     emptyCounts: true,
     env: "META_JSON",
+    yaml: "log.meta.json",
     kind: template(),
     default: undefined,
     description:
@@ -632,14 +639,21 @@ export const OPTIONS = {
   metaK8sFile: later({
     emptyCounts: true,
     env: "META_K8S_FILE",
+    yaml: "log.meta.k8s_file",
     description: "Replaces the field file of lines of Kubernetes.",
   }),
   metaAnnotations: later({
     emptyCounts: true,
     env: "META_ANNOTATIONS",
+    yaml: "log.meta.annotations",
     description: "Annotations added to lines of Kubernetes.",
   }),
-  metaLabels: later({ emptyCounts: true, env: "META_LABELS", description: "Labels added to lines of Kubernetes." }),
+  metaLabels: later({
+    emptyCounts: true,
+    env: "META_LABELS",
+    yaml: "log.meta.labels",
+    description: "Labels added to lines of Kubernetes.",
+  }),
   journalFiles: later({
     properties: ["usejournald"],
     description: "Follow systemd's journal, as the first agent (v1) had it; see JOURNALD_PATHS.",

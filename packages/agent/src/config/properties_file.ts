@@ -20,11 +20,11 @@ interface Named {
 
 /** Reads the first agent's (v1) properties file. Its log directories replace the default, its exclusions add to it. */
 export function readProperties(file: string, content: string): Reading {
-  const reading = emptyReading();
+  const reading: Reading = { ...emptyReading(), form: "properties" };
   const { problems, warnings } = reading;
   if (content.length > MAX_LENGTH) {
     problems.push({ where: file, message: `is longer than ${MAX_LENGTH} characters` });
-    return reading;
+    return { ...reading, isUnread: true };
   }
   const given = new Map<OptionName, Given>();
   for (const { key, value, line } of parseProperties(content)) {

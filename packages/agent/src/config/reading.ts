@@ -6,6 +6,8 @@ import type { Problem } from "./problem.ts";
 export interface GivenText {
   readonly text: string;
   readonly where: string;
+  /** What messages call an item of a list: `log.dirs[0]`; as the whole where it has no name of its own. */
+  readonly title?: string;
 }
 
 /** What one place gives for one option. */
@@ -18,7 +20,7 @@ export interface Given<Name extends string = OptionName> {
   readonly replaces: boolean;
   /** What cannot be read is a warning, not an error: the name is an old one, and may mean something else here. */
   readonly lenient: boolean;
-  /** What messages call it, where that is not the option's own name. */
+  /** What messages call it, where that is not the name of its variable: in the YAML file its path there. */
   readonly title?: string;
 }
 
@@ -39,6 +41,10 @@ export interface Reading {
   rules?: readonly GivenRule[];
   readonly problems: Problem[];
   readonly warnings: Problem[];
+  /** What kind of file it is; undefined where there is none, or another place. */
+  readonly form?: "properties" | "yaml";
+  /** It could not be read as a whole, so what it does not give may be in it. */
+  readonly isUnread?: boolean;
 }
 
 /** Largest file that is read as configuration, in characters. */

@@ -3,6 +3,7 @@ import type { Merged } from "./merge.ts";
 import { longFlag, OPTIONS } from "./options.ts";
 import type { Problem } from "./problem.ts";
 import type { Secret } from "./secret.ts";
+import { titleOf } from "./titles.ts";
 
 /** Reads a file as text. Throws the system's error. */
 type ReadFile = (path: string) => string;
@@ -35,7 +36,7 @@ export function ingestionKey(
   if (merged.problems.some(isAboutKey)) return NOWHERE;
   const credential =
     credentials === undefined ? NOWHERE : keyFromCredential(join(credentials, CREDENTIAL), readFile, problems);
-  if (credential.path === undefined && settings.output !== "otlp") {
+  if (credential.path === undefined && settings.output !== "otlp" && !merged.isIncomplete) {
     const message = `there is no ingestion key; set MZ_INGESTION_KEY, MZ_INGESTION_KEY_FILE, or http.ingestion_key in the configuration file`;
     problems.push({ where: "", message, lacksKey: "missing" });
   }
@@ -62,20 +63,22 @@ function keyFromCredential(path: string, readFile: ReadFile, problems: Problem[]
 
 /** The secret itself, or the content of the file that holds it, whichever was given in the stronger place. */
 export function secretFrom(
-  { settings, origins, strengths }: Merged,
+  merged: Merged,
   option: "key" | "redactSalt",
   fileOption: "keyFile" | "redactSaltFile",
   readFile: ReadFile,
   problems: Problem[],
 ): SecretPlace {
+  const { settings, origins, strengths } = merged;
   const path = settings[fileOption];
   const strength = strengths.get(option) ?? -1;
   const fileStrength = strengths.get(fileOption) ?? -1;
   if (path === undefined || strength > fileStrength) return { secret: settings[option], path: undefined };
   const where = origins.get(fileOption) ?? "";
-  const { env, kind } = OPTIONS[option];
+  const { kind } = OPTIONS[option];
   if (strength === fileStrength) {
-    const message = `${OPTIONS[fileOption].env} is set, and so is ${env} (${origins.get(option) ?? ""}); set only one`;
+    const [title, other] = [titleOf(merged, fileOption), titleOf(merged, option)];
+    const message = `${title} is set, and so is ${other} (${origins.get(option) ?? ""}); set only one`;
     problems.push({ where, message });
     return { secret: undefined, path };
   }

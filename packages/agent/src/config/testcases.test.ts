@@ -10,9 +10,9 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { parse } from "yaml";
+import { parse, parseDocument } from "yaml";
 import { type LoadResult, loadConfig, Secret } from "./mod.ts";
-import { OPTION_LIST } from "./options.ts";
+import { environmentNames, longFlag, OPTION_LIST, optionTitle } from "./options.ts";
 
 const CASES = join(import.meta.dirname, "../../../../testcases/config");
 const PLACES: Readonly<Record<string, string>> = {
@@ -47,26 +47,27 @@ for (const name of names.sort()) {
   });
 }
 
-test("every option of the table has a case", () => {
-  const given = names.flatMap((name) => {
+test("every option of the table has a case that gives it in each of its places", () => {
+  for (const [, option] of OPTION_LIST) {
+    const name = `option_${optionTitle(option).toLowerCase().replaceAll(/\W/g, "_")}`;
     const directory = join(CASES, name);
-    return readdirSync(directory).map((file) => readFileSync(join(directory, file), "utf8"));
-  });
-  const all = given.join("\n");
-  for (const [name, option] of OPTION_LIST) {
-    // What replaces fields has cases of its own.
-    if (/^meta(?:App|Host|Env|File|Json)$/.test(name)) continue;
-    const known = [
-      option.env,
-      option.yaml?.split(".").at(-1),
-      ...(option.plainEnv ?? []),
-      ...(option.properties ?? []),
-    ];
+    assert.ok(existsSync(directory), `testcases/config/${name} is missing`);
+    const lacks = (what: string): string => `testcases/config/${name} does not give it in ${what}`;
+    const variables = environmentNames(option);
+    const given = lines(directory, "env").map((line) => line.slice(0, line.indexOf("=")));
+    assert.ok(variables.length === 0 || variables.some((variable) => given.includes(variable)), lacks("env"));
+    const flag = longFlag(option);
+    const flags = lines(directory, "args").map((line) => line.split("=", 1)[0]);
+    assert.ok(flag === undefined || flags.includes(flag), lacks("args"));
+    if (option.yaml !== undefined) {
+      const yaml = parseDocument(lines(directory, "config.yaml").join("\n"));
+      assert.ok(yaml.hasIn(option.yaml.split(".")), lacks("config.yaml"));
+    }
+    if (variables.length > 0 || option.yaml !== undefined) continue;
+    const keys = lines(directory, "logdna.conf").map((line) => line.split(/\W/, 1)[0] ?? "");
     assert.ok(
-      known.some(
-        (text) => text !== undefined && new RegExp(`\\b_?${text}\\b`).test(all.replaceAll(/\b(?:MZ|LOGDNA)_/g, "")),
-      ),
-      `${name} has none`,
+      option.properties?.some((key) => keys.includes(key)),
+      lacks("logdna.conf"),
     );
   }
 });

@@ -31,10 +31,10 @@ const MAX_VALUES = MAX_LENGTH;
 
 /** Reads the YAML file. `${NAME}` in a value is replaced by that environment variable; `$${NAME}` stands for itself. */
 export function readYaml(file: string, content: string, environment: Environment): Reading {
-  const reading = emptyReading();
+  const reading: Reading = { ...emptyReading(), form: "yaml" };
   if (content.length > MAX_LENGTH) {
     reading.problems.push({ where: file, message: `is longer than ${MAX_LENGTH} characters` });
-    return reading;
+    return { ...reading, isUnread: true };
   }
   const lines = new LineCounter();
   const place = (offset: number): string => {
@@ -51,7 +51,7 @@ export function readYaml(file: string, content: string, environment: Environment
   for (const error of [...document.errors, ...document.warnings].slice(0, MAX_PROBLEMS)) {
     reading.problems.push({ where: place(error.pos[0]), message: `this is not valid YAML: ${syntaxMessage(error)}` });
   }
-  if (reading.problems.length > 0) return reading;
+  if (reading.problems.length > 0) return { ...reading, isUnread: true };
   const root = document.contents;
   if (root === null || isNothing(root)) return reading;
 
@@ -116,15 +116,15 @@ export function readYaml(file: string, content: string, environment: Environment
   ): void => {
     const wrong = (problem: string): void => tell(where, `${name} ${problem}`);
     const give = (texts: readonly GivenText[]): void => {
-      // Within an entry of `log.rules` an option is called by its place, which no variable has.
-      const title = name.includes("[") ? { title: name } : {};
-      given.push({ option, texts, where, replaces: true, lenient: false, ...title });
+      given.push({ option, texts, where, replaces: true, lenient: false, title: name });
     };
     if (row.many && isSeq(value)) {
       give(
-        value.items.flatMap((item) => {
+        value.items.flatMap((item, at) => {
           const one = resolved(item);
-          return (one === undefined ? undefined : readScalar(name, one, placeOf(item))) ?? [];
+          const title = `${name}[${at}]`;
+          const text = one === undefined ? undefined : readScalar(title, one, placeOf(item));
+          return text === undefined ? [] : { ...text, title };
         }),
       );
     } else if (!isScalar(value)) {
@@ -165,7 +165,7 @@ export function readYaml(file: string, content: string, environment: Environment
       return undefined;
     }
     if (!isScalar(node) || node.value === null) {
-      tell(where, `a value in ${name} must be a text, a number, or true or false`);
+      tell(where, `${name} must be a text, a number, or true or false`);
       return undefined;
     }
     // A number is taken as it is written: a key 0123 stays that.

@@ -4,17 +4,9 @@ import { type FieldOptions, lineFields } from "./line_fields.ts";
 import { parseTemplate, TemplateError, type Variable, variablesOf } from "./template.ts";
 import { environmentName, environmentValue, type FieldEnvironment, kindOf, LINE_VARIABLES } from "./variables.ts";
 
-/** The options that replace fields, with what people call them. */
-const TITLES = {
-  metaApp: "META_APP",
-  metaHost: "META_HOST",
-  metaEnv: "META_ENV",
-  metaFile: "META_FILE",
-  metaJson: "META_JSON",
-} as const;
-type MetaOption = keyof typeof TITLES;
-// Object.keys gives strings; these are the very keys of the table.
-const META_OPTIONS = Object.keys(TITLES) as readonly MetaOption[];
+/** The options that replace fields. */
+const META_OPTIONS = ["metaApp", "metaHost", "metaEnv", "metaFile", "metaJson"] as const;
+type MetaOption = (typeof META_OPTIONS)[number];
 
 /** What is wrong with one of these options, or worth a warning. */
 interface FieldProblem {
@@ -34,6 +26,8 @@ export interface FieldChecks {
   readonly logDirs: readonly string[];
   /** Bytes of a body, at most. */
   readonly bodySize: number;
+  /** What people call an option; one that is not set, as they call another that the message is about. */
+  readonly titleOf: (option: MetaOption | "ingestBufferSize", beside?: MetaOption) => string;
 }
 
 interface CheckedFields {
@@ -49,37 +43,34 @@ const ALWAYS_ALLOWED = 512;
 
 /** Says once, at the start, what of the options does not work: nothing can be said for each line. */
 export function checkFields(options: FieldOptions, checks: FieldChecks): CheckedFields {
+  const { titleOf } = checks;
   const problems: FieldProblem[] = [];
   const warnings: FieldProblem[] = [];
   const environment: Record<string, string> = {};
   for (const option of META_OPTIONS) {
-    for (const variable of readVariables(options, option, problems)) {
+    const text = options[option] ?? "";
+    const template = attempt(titleOf(option), option, problems, () => parseTemplate(text)) ?? [];
+    for (const variable of variablesOf(template)) {
       const { name } = variable;
       const value = kindOf(name) === "env" ? environmentValue(name, checks.environment) : undefined;
       if (value !== undefined && !checks.isSecret(environmentName(name))) environment[environmentName(name)] = value;
       const message = warningOf(variable, checks, value);
-      if (message !== undefined) warnings.push({ option, message: `${TITLES[option]} ${message}` });
+      if (message !== undefined) warnings.push({ option, message: `${titleOf(option)} ${message}` });
     }
   }
   const { metaJson } = options;
   if (metaJson !== undefined && metaJson !== "" && !problems.some(({ option }) => option === "metaJson"))
-    attempt("metaJson", problems, () => jsonTemplate(metaJson, environment));
+    attempt(titleOf("metaJson"), "metaJson", problems, () => jsonTemplate(metaJson, environment));
   if (problems.length === 0) checkResult(options, { ...checks, environment }, problems, warnings);
   return { environment, problems, warnings };
 }
 
-function readVariables(options: FieldOptions, option: MetaOption, problems: FieldProblem[]): readonly Variable[] {
-  const text = options[option];
-  if (text === undefined) return [];
-  return variablesOf(attempt(option, problems, () => parseTemplate(text)) ?? []);
-}
-
-function attempt<T>(option: MetaOption, problems: FieldProblem[], read: () => T): T | undefined {
+function attempt<T>(title: string, option: MetaOption, problems: FieldProblem[], read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
-    problems.push({ option, message: `${TITLES[option]} cannot be read: ${error.message}` });
+    problems.push({ option, message: `${title} cannot be read: ${error.message}` });
     return undefined;
   }
 }
@@ -125,12 +116,12 @@ function checkResult(
     const most = Math.max(ALWAYS_ALLOWED, Math.floor(checks.bodySize / BODY_SHARE));
     const option = META_OPTIONS.find((name) => options[name] !== undefined) ?? "metaApp";
     if (bytes > most) {
-      const message = `the fields of a line of ${path} take ${bytes} bytes, and may take ${most} where INGEST_BUFFER_SIZE is ${checks.bodySize}`;
+      const message = `the fields of a line of ${path} take ${bytes} bytes, and may take ${most} where ${checks.titleOf("ingestBufferSize", option)} is ${checks.bodySize}`;
       problems.push({ option, message });
       return;
     }
     if (checks.needsName && fields.app === undefined && fields.file === undefined) {
-      const message = `lines of ${path} have neither app nor file: servers of this protocol refuse such lines with 400, so that none arrives; set META_APP, or an app in log.rules`;
+      const message = `lines of ${path} have neither app nor file: servers of this protocol refuse such lines with 400, so that none arrives; set ${checks.titleOf("metaApp", "metaFile")}, or an app in log.rules`;
       warnings.push({ option: "metaFile", message });
       return;
     }

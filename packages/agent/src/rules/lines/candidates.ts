@@ -26,9 +26,15 @@ export const EVERY_LINE: CandidateSearch = { ascii: undefined, utf8: undefined }
 const NOTHING = /(?!)/g;
 export const NO_LINE: CandidateSearch = { ascii: NOTHING, utf8: NOTHING };
 
+/** Lists of many combinations have the same expressions in them, and these take long. */
+const literalsOf = remembered(requiredLiterals);
+const stepsOf = remembered(backtrackingSteps);
+const asciiSourceOf = remembered(asciiSource);
+const utf8SourceOf = remembered(utf8Source);
+
 /** Makes the search for lines that may match one of the patterns: a line without a hit matches none, and costs nothing more. */
 export function candidateSearch(patterns: readonly Pattern[]): CandidateSearch {
-  return { ascii: searchOf(patterns, asciiSource, 1), utf8: searchOf(patterns, utf8Source, UTF8_STEPS) };
+  return { ascii: searchOf(patterns, asciiSourceOf, 1), utf8: searchOf(patterns, utf8SourceOf, UTF8_STEPS) };
 }
 
 /** @param steps how many times the steps of a pattern its source takes. */
@@ -40,8 +46,8 @@ function searchOf(
   const sources: string[] = [];
   let steps = 0;
   for (const pattern of patterns) {
-    const literals = requiredLiterals(pattern);
-    const own = backtrackingSteps(pattern) * factor;
+    const literals = literalsOf(pattern);
+    const own = stepsOf(pattern) * factor;
     if (literals !== undefined && (literals.length >= GOOD_LITERAL || own > MAX_STEPS)) {
       sources.push(...literals.sources);
       steps += literals.sources.length;
@@ -51,4 +57,14 @@ function searchOf(
     }
   }
   return steps > MAX_STEPS || sources.length > MAX_SOURCES ? undefined : new RegExp(sources.join("|"), "gm");
+}
+
+/** A function that makes what it makes of a pattern once, for as long as there is the pattern. */
+function remembered<T>(make: (pattern: Pattern) => T): (pattern: Pattern) => T {
+  const known = new WeakMap<Pattern, { readonly made: T }>();
+  return (pattern) => {
+    const found = known.get(pattern) ?? { made: make(pattern) };
+    known.set(pattern, found);
+    return found.made;
+  };
 }

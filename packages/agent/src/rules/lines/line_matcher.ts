@@ -1,23 +1,28 @@
 import { LinearMatcher } from "../linear/linear_matcher.ts";
-import type { Room } from "../linear/room.ts";
 import { choiceOf, MAX_HEIGHT, MAX_SIZE, type Pattern } from "../pattern.ts";
 import { isCheapToBacktrack } from "../pattern_cost.ts";
 import { patternRegExp } from "../pattern_source.ts";
-import { readRustRegex } from "../rust_regex.ts";
 import { type CandidateSearch, candidateSearch } from "./candidates.ts";
+import { Finders } from "./line_redaction.ts";
 import { LineWork } from "./work.ts";
 
 /** Tells which lines match any of several expressions, in one pass over all that V8 is not trusted with. */
 export class LineMatcher {
   /** Finds lines that may match; see `candidateSearch`. */
   readonly candidates: CandidateSearch;
+  /** Characters and choices in all expressions. */
+  readonly size: number;
   readonly #cheap: readonly RegExp[];
   readonly #linear: readonly LinearMatcher[];
 
-  /** @throws {RegexSyntaxError} for an expression that `rustRegexProblem` tells a problem of. */
-  constructor(expressions: readonly string[], room?: Room) {
-    const patterns = expressions.map(readRustRegex);
+  /**
+   * @param finders what was made of expressions that were met before, which is shared.
+   * @throws {RegexSyntaxError} for an expression that `rustRegexProblem` tells a problem of.
+   */
+  constructor(expressions: readonly string[], finders = new Finders()) {
+    const patterns = expressions.map((expression) => finders.patternOf(expression));
     this.candidates = candidateSearch(patterns);
+    this.size = patterns.reduce((sum, { size }) => sum + size, 0);
     const cheap: RegExp[] = [];
     const others: Pattern[] = [];
     for (const pattern of patterns) {
@@ -26,7 +31,7 @@ export class LineMatcher {
       else cheap.push(regex);
     }
     this.#cheap = cheap;
-    this.#linear = together(others).map((pattern) => new LinearMatcher(pattern, true, room));
+    this.#linear = together(others).map((pattern) => new LinearMatcher(pattern, true, finders.room));
   }
 
   /**

@@ -24,15 +24,18 @@ type Finder = (line: string, work: LineWork) => readonly number[];
 export class LineRedaction {
   /** Finds lines that may have something to redact; see `candidateSearch`. */
   readonly candidates: CandidateSearch;
+  /** Characters and choices in all expressions. */
+  readonly size: number;
   readonly #finders: readonly Finder[];
   readonly #redactor: Redactor | undefined;
 
   /**
-   * @param finders those of expressions that were met before, which are shared.
+   * @param finders what was made of expressions that were met before, which is shared.
    * @throws {RegexSyntaxError} for an expression that `rustRegexProblem` tells a problem of.
    */
   constructor(expressions: readonly string[], redactor: Redactor | undefined, finders = new Finders()) {
-    const patterns = expressions.map(readRustRegex);
+    const patterns = expressions.map((expression) => finders.patternOf(expression));
+    this.size = patterns.reduce((sum, { size }) => sum + size, 0);
     const matches = patterns.length === 0 ? NO_LINE : candidateSearch(patterns);
     this.candidates = redactor === undefined ? matches : { ...matches, places: placesOf(redactor) };
     this.#finders = expressions.map((expression) => finders.of(expression));
@@ -141,9 +144,10 @@ function placesOf(redactor: Redactor): CandidateSearch["places"] {
   };
 }
 
-/** What finds the matches of expressions, one for each: lists of many combinations have the same ones in them. */
+/** What is made of expressions, once for each: lists of many combinations have the same ones in them. */
 export class Finders {
   readonly room: Room;
+  readonly #patterns = new Map<string, Pattern>();
   readonly #known = new Map<string, Finder>();
 
   /** @param room for what all of them learn. */
@@ -152,8 +156,15 @@ export class Finders {
   }
 
   /** @throws {RegexSyntaxError} for an expression that `rustRegexProblem` tells a problem of. */
+  patternOf(expression: string): Pattern {
+    const known = this.#patterns.get(expression) ?? readRustRegex(expression);
+    this.#patterns.set(expression, known);
+    return known;
+  }
+
+  /** What finds its matches. @throws {RegexSyntaxError} as `patternOf`. */
   of(expression: string): Finder {
-    const known = this.#known.get(expression) ?? finderOf(readRustRegex(expression), this.room);
+    const known = this.#known.get(expression) ?? finderOf(this.patternOf(expression), this.room);
     this.#known.set(expression, known);
     return known;
   }

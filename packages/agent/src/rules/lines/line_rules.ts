@@ -8,6 +8,7 @@ import { fitsAny, type NamesOf, onlyName } from "../real_root.ts";
 import type { Redactor } from "../redaction/mod.ts";
 import { Finders } from "./line_redaction.ts";
 import { type FileMemory, LineStage, noteOf } from "./line_stage.ts";
+import { StageCache } from "./stage_cache.ts";
 import { limitsUnderRules } from "./whole_lines.ts";
 
 export interface LineRuleOptions {
@@ -42,11 +43,6 @@ export interface CompiledLineRules {
 
 /** Paths of which it is remembered what counts for them. */
 const MAX_REMEMBERED = 50_000;
-/**
- * Sets of rules that are kept as they were made of entries. With many entries whose paths overlap, the names of files decide how many
- * there are, and anybody may give those.
- */
-const MAX_STAGES = 64;
 
 /** What counts for a path. */
 interface Matching {
@@ -67,8 +63,6 @@ export function compileLineRules(options: LineRuleOptions): CompiledLineRules | 
   const entries = rules.pathRules.map((rule) => ({ rule, globs: rule.paths.map((path) => globMatcher(path)) }));
   const heldLimits = limitsUnderRules(limits);
   const finders = new Finders();
-  /** The one that was used last is the last one. */
-  const stages = new Map<string, LineStage>();
   const remembered = new Map<string, Matching>();
   const memories = new WeakMap<ChunkSource, FileMemory>();
   /** Files of which lines were dropped that were not told. */
@@ -82,19 +76,11 @@ export function compileLineRules(options: LineRuleOptions): CompiledLineRules | 
       const more = entries[Number(at)]?.rule;
       return more === undefined ? all : withMore(all, more);
     }, rules);
-  const stageOf = (key: string): LineStage => {
-    let stage = stages.get(key);
-    if (stage === undefined) {
-      const all = rulesOf(key);
-      const redactor = all.redact.length === 0 ? undefined : createRedactor(all.redact, all.redactAs ?? "mask");
-      stage = new LineStage(all, { emit, clock, redactor, whole: heldLimits.whole, finders });
-    }
-    stages.delete(key);
-    stages.set(key, stage);
-    const [oldest] = stages.keys();
-    if (stages.size > MAX_STAGES && oldest !== undefined) stages.delete(oldest);
-    return stage;
-  };
+  const stages = new StageCache((key) => {
+    const all = rulesOf(key);
+    const redactor = all.redact.length === 0 ? undefined : createRedactor(all.redact, all.redactAs ?? "mask");
+    return new LineStage(all, { emit, clock, redactor, whole: heldLimits.whole, finders });
+  });
   const matchingOf = (path: string): Matching => {
     let matching = remembered.get(path);
     if (matching !== undefined) return matching;
@@ -109,7 +95,7 @@ export function compileLineRules(options: LineRuleOptions): CompiledLineRules | 
 
   if (isEmpty(rules) && rules.pathRules.every(isEmpty)) return undefined;
   // A mistake in a pattern shows now, not when a file comes that it counts for.
-  for (const key of ["", ...entries.keys()]) stageOf(String(key));
+  for (const key of ["", ...entries.keys()]) stages.of(String(key));
   return {
     hasLimits: [rules, ...rules.pathRules].some(({ rateLimit }) => rateLimit !== undefined),
     limits: heldLimits,
@@ -117,7 +103,7 @@ export function compileLineRules(options: LineRuleOptions): CompiledLineRules | 
     apply: (chunk) => {
       const matching = matchingOf(chunk.file);
       if (matching.isEmpty) return chunk;
-      const stage = stageOf(matching.key);
+      const stage = stages.of(matching.key);
       let memory = memories.get(chunk.source);
       if (memory === undefined) {
         memory = {};

@@ -24,6 +24,9 @@ export interface LineStageOptions {
   readonly finders: Finders;
 }
 
+/** What a stage without expressions weighs. */
+const BASE_WEIGHT = 100;
+
 /** What is remembered of one file. */
 export interface FileMemory {
   limit?: RateLimit;
@@ -65,6 +68,11 @@ export class LineStage {
   /** Lines a second; undefined where there is no limit. */
   get rate(): number | undefined {
     return this.#rate;
+  }
+
+  /** What it takes to keep it, in units of about 100 bytes. */
+  get weight(): number {
+    return BASE_WEIGHT + this.#rules.size;
   }
 
   /** Whether it looks at the text of lines. */

@@ -27,7 +27,7 @@ export class TextRules {
     finders = new Finders(),
   ) {
     const matcherOf = (expressions: readonly string[]): LineMatcher | undefined =>
-      expressions.length === 0 ? undefined : new LineMatcher(expressions, finders.room);
+      expressions.length === 0 ? undefined : new LineMatcher(expressions, finders);
     this.inclusion = matcherOf(rules.lineInclusion);
     this.exclusion = matcherOf(rules.lineExclusion);
     this.redaction =
@@ -40,6 +40,11 @@ export class TextRules {
   /** Whether there is none. */
   get isEmpty(): boolean {
     return this.inclusion === undefined && this.exclusion === undefined && this.redaction === undefined;
+  }
+
+  /** Characters and choices in all expressions. */
+  get size(): number {
+    return [this.inclusion, this.exclusion, this.redaction].reduce((sum, rules) => sum + (rules?.size ?? 0), 0);
   }
 
   /** Why a line is not shipped; undefined when it is. */
