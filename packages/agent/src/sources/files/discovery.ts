@@ -103,7 +103,7 @@ export class Discovery {
   /** Sizes at the start of files that could not be read then: what was in them before is as old as in any other file. */
   readonly #unreadableSizes = new Map<string, number>();
   /** Names met in the first scan that may be files nobody looked at; each may yet turn out to be a copy. */
-  #missed: string[] = [];
+  #missed: { readonly path: string; readonly appeared: boolean }[] = [];
   /** Rotated forms that are not followed: what was there before the first run, and copies that were not made by rotations. */
   readonly #passed = new Set<string>();
   #scanning = true;
@@ -117,7 +117,13 @@ export class Discovery {
     this.#scanning = false;
     const missed = this.#missed;
     this.#missed = [];
-    for (const path of missed) if (this.#options.names.at(path) === undefined) this.#followMissed(path, false);
+    const { includes, names, earlier, onEarlierReplaced } = this.#options;
+    for (const { path, appeared } of missed) {
+      if (names.at(path) === undefined) this.#followMissed(path, appeared);
+      // It may be another name of what was met.
+      if (names.at(path) === undefined && includes(path)) this.meet(path, appeared);
+    }
+    for (const known of earlier.takeReplaced()) onEarlierReplaced(known);
   }
 
   /** A name is met that belongs to no followed file. @param created the name is new for certain. */
@@ -144,19 +150,23 @@ export class Discovery {
     let stored = earlier.of(key);
     const isItsOwn = included || bornTogether(stored?.born ?? 0n, stat.birthtimeNs);
     if (stored !== undefined && this.#isAnother(path, stat, isItsOwn, fileOf(stored))) {
-      earlier.remove(key);
-      this.#options.onEarlierReplaced(stored);
+      // What the scan has not met yet may be a copy of it.
+      if (this.#scanning) earlier.replace(stored);
+      else {
+        earlier.met(stored);
+        this.#options.onEarlierReplaced(stored);
+      }
       stored = undefined;
     }
     if (!included && stemOf(basename(path)) !== undefined) return this.#meetCompressed(path, stat);
     // Known under this very name and not to be shipped: the rules have changed, and may change back.
     if (!included && stored?.path === path) return;
     const original = appeared && stored === undefined ? this.#original(path) : undefined;
-    if (!included && original === undefined && stored === undefined) {
-      if (this.#missedAs(path, stat, appeared) === undefined) return;
-      if (this.#scanning) this.#missed.push(path);
-      else this.#followMissed(path, appeared);
-      return;
+    if (original === undefined && stored === undefined && (!included || this.#scanning)) {
+      const isMissed = this.#missedAs(path, stat, appeared) !== undefined;
+      if (isMissed && this.#scanning) this.#missed.push({ path, appeared });
+      else if (isMissed) this.#followMissed(path, appeared);
+      if (isMissed || !included) return;
     }
     const found = this.#open(path, target);
     if (found === undefined) return;
@@ -307,8 +317,20 @@ export class Discovery {
     const found = this.#openUnfollowed(path);
     if (found === undefined) return;
     const shipsAs = this.#missedAs(path, found.stat, appeared);
-    if (shipsAs === undefined) closeSync(found.fd);
-    else this.#follow(found, { appeared, shipsAs });
+    if (shipsAs === undefined && !this.#options.includes(path)) closeSync(found.fd);
+    else this.#follow(found, { stored: this.#copiedFrom(found, shipsAs), appeared, shipsAs });
+  }
+
+  /** The file of an earlier run that a rotated form is the copy of: that is gone itself, and was read up to a place in this one. */
+  #copiedFrom({ fd, stat }: FoundFile, shipsAs = ""): KnownFile | undefined {
+    const { earlier } = this.#options;
+    let furthest: KnownFile | undefined;
+    for (const known of earlier.goneFrom(shipsAs)) {
+      if (known.checkpoint.offset <= (furthest?.checkpoint.offset ?? -1)) continue;
+      if (goesOnIn(fd, Number(stat.size), known)) furthest = known;
+    }
+    if (furthest !== undefined) earlier.met(furthest);
+    return furthest;
   }
 
   /**
@@ -340,7 +362,7 @@ export class Discovery {
     const seen = lookback === "none" || lookback === "tail" ? life.startedAt : life.lastAlive;
     const born = Number(stat.birthtimeMs) || Number(stat.ctimeMs);
     const isNew = appeared || (seen !== undefined && born > seen);
-    if (original !== undefined && !isNew) this.#passOver(stat);
+    if (original !== undefined && !isNew && !this.#options.includes(path)) this.#passOver(stat);
     return isNew ? original : undefined;
   }
 
@@ -415,7 +437,7 @@ export class Discovery {
       file.id = stored.id;
       if (stored.missingSince > 0) records.changed(file);
       // A state of an older version did not know it, or the file moved within its file system.
-      if (stored.born !== file.born) records.becameCopy(file);
+      if (stored.born !== file.born || stored.ino !== ino || stored.dev !== dev) records.becameCopy(file);
     } else if (shipsAs === undefined) file.position = this.#firstPosition(found, appeared);
     this.#unreadableSizes.delete(path);
     file.checkpoint = file.position;
@@ -445,6 +467,17 @@ export class Discovery {
     if (fromBeginning(lookback, unknown, life)) return BEGINNING;
     // What could not be read at the start is as old as in any other file; what came since then is new.
     return endPosition(fd, Math.min(this.#unreadableSizes.get(path) ?? size, size), maxPart);
+  }
+}
+
+/** Whether an open file has what was read of another one, and where that ended. */
+function goesOnIn(fd: number, size: number, { headLength, headCrc, checkpoint }: KnownFile): boolean {
+  // An empty file has a copy in every other one.
+  if (headLength === 0 || size < checkpoint.offset) return false;
+  try {
+    return hasHead(fd, { length: headLength, crc: headCrc }) && hasAnchor(fd, checkpoint);
+  } catch {
+    return false;
   }
 }
 
