@@ -141,6 +141,26 @@ for (const extension of ["gz", "zst"] as const) {
   });
 }
 
+test("a compressed log of which only the rest was unpacked is known by its beginning when it gets another name", async (t) => {
+  const { log, begin, read, rest, end } = runs(t);
+  // Longer than what is kept before the position.
+  const one = `${"1".repeat(100)}\n`;
+  writeFileSync(log, one);
+  const first = begin("a.log");
+  await read(first, one);
+  end(first);
+  tick();
+  appendFileSync(log, "two\n");
+  renameSync(log, `${log}.1`);
+  compress(`${log}.1`);
+  writeFileSync(log, "three\n");
+  const second = begin("a.log", "a.log.1.gz");
+  await read(second, "two\nthree\n");
+  renameSync(`${log}.1.gz`, `${log}.2.gz`);
+  second.renamed(`${log}.1.gz`, `${log}.2.gz`);
+  assert.equal(await rest(second), "");
+});
+
 test("a compressed log that was read and forgotten before the agent was killed is not read again", async (t) => {
   const { log, state, begin, read, rest, end } = runs(t);
   writeFileSync(log, "one\n");
