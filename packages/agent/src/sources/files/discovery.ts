@@ -71,7 +71,7 @@ export class Discovery {
 
   /** A name is met that belongs to no followed file. @param created the name is new for certain. */
   meet(path: string, created: boolean): void {
-    const { roots, includes, excludedInodes, names, earlier, copies, refusals } = this.#options;
+    const { roots, includes, excludedInodes, names, records, earlier, copies, refusals } = this.#options;
     const included = includes(path);
     if (!included && !this.#mayBeRotated()) return this.#passOld(path);
     const target = included ? this.#target(path) : plainTarget(path);
@@ -95,8 +95,10 @@ export class Discovery {
     const isItsOwn = included || bornTogether(stored?.born ?? 0n, stat.birthtimeNs);
     if (stored !== undefined && isAnother(path, stat, isItsOwn, identityOf(stored), roots)) {
       // What the scan has not met yet may be a copy of it.
-      if (this.#scanning) earlier.replace(stored);
-      else {
+      if (this.#scanning) {
+        records.setAside(stored);
+        earlier.replace(stored);
+      } else {
         earlier.met(stored);
         this.#options.onEarlierReplaced(stored);
       }
