@@ -231,7 +231,8 @@ export class Discovery {
   /** Names that are not included matter while they may be rotated forms of files that are. */
   #mayBeRotated(): boolean {
     const { earlier, names, life } = this.#options;
-    return earlier.size > 0 || names.size > 0 || life.lastAlive !== undefined;
+    // After the first scan the log itself may be missed altogether.
+    return !this.#scanning || earlier.size > 0 || names.size > 0 || life.lastAlive !== undefined;
   }
 
   /** Follows, from its start, a rotated file that was never met under its own name. */
