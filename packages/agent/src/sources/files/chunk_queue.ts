@@ -120,7 +120,7 @@ export class ChunkQueue {
         else if (file.held) this.#makeRoom(file);
         break;
       case "chunk":
-        if (file.head.length < HEAD_BYTES && file.unpacked === undefined) file.head = readHead(file.fd);
+        if (file.head.length < HEAD_BYTES && isWhole(file)) file.head = readHead(file.fd);
         // Should this run end before it is acknowledged, the file is known by it.
         if (file.head.length !== file.headNoted) this.#options.onHead(file);
         file.activeAt = clock();

@@ -56,6 +56,12 @@ export class CopyWatch {
     return this.#suspects.has(key);
   }
 
+  /** True when a file is held that may be a copy of another one. */
+  mayHave(original: TailedFile): boolean {
+    for (const suspect of this.#suspects.values()) if (suspect.original === original) return true;
+    return false;
+  }
+
   /**
    * The best copy of a file that was found truncated; the caller owns its descriptor then.
    * @param beside one that is not held; it is closed when another is better.
@@ -80,9 +86,10 @@ export class CopyWatch {
 
   /**
    * Files that have turned out not to be copies, or for which no truncation followed; forgotten here.
-   * @param look sees whether a file was truncated. That time has passed does not tell: nobody may have looked in it.
+   * @param look sees whether a file was truncated, and returns false when that cannot be told yet. That time has passed does not
+   * tell: nobody may have looked in it.
    */
-  decided(now: number, look: (original: TailedFile) => void): Decided[] {
+  decided(now: number, look: (original: TailedFile) => boolean): Decided[] {
     const files: Decided[] = [];
     for (const [key, suspect] of this.#suspects) {
       const stat = fstatSync(suspect.fd, { bigint: true });
@@ -93,7 +100,7 @@ export class CopyWatch {
       }
       const other = differs(suspect);
       if (!other && now - suspect.since <= DECIDE_MS) continue;
-      if (!other) look(suspect.original);
+      if (!other && !look(suspect.original)) continue;
       // The original was truncated, and this is what it held.
       if (this.#suspects.get(key) !== suspect) continue;
       closeSync(suspect.fd);

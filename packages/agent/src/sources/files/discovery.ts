@@ -1,62 +1,31 @@
 import { type BigIntStats, closeSync, fstatSync, lstatSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { KnownFile } from "../../state/state_store.ts";
-import type { AgentEvent } from "../../telemetry/events.ts";
 import type { WatchSink } from "../../watch/sink.ts";
 import { stemOf } from "./compressed.ts";
 import { isRotationOf, rotatedFrom } from "./copies.ts";
 import type { CopyWatch, Decided } from "./copy_watch.ts";
-import type { EarlierFiles } from "./earlier_files.ts";
-import type { FileNames } from "./file_names.ts";
-import type { FileRecords } from "./file_records.ts";
-import { type AgentLife, endPosition, fromBeginning, type Lookback } from "./first_position.ts";
-import type { HotFiles } from "./hot_files.ts";
-import type { LinkedFiles } from "./linked_files.ts";
+import { Following, type FollowingOptions, type FoundFile } from "./following.ts";
+import { goesOnIn, identityOf, isAnother } from "./identity.ts";
 import { type LogTarget, targetOf } from "./log_target.ts";
 import type { MissedForms } from "./missed_forms.ts";
+import { MissedNames, type MissedNamesOptions } from "./missed_names.ts";
 import { errnoName, type OpenRefusal, openLog } from "./open_log.ts";
 import type { Refusals } from "./refusals.ts";
-import {
-  BEGINNING,
-  bornApart,
-  bornTogether,
-  compareHead,
-  hasAnchor,
-  hasHead,
-  inodeKey,
-  readHead,
-  type TailedFile,
-} from "./tailed_file.ts";
+import { bornApart, bornTogether, compareHead, hasHead, inodeKey, readHead, type TailedFile } from "./tailed_file.ts";
 
 /** Why a name is met, as the watcher tells it. */
 export type EntryReason = Parameters<WatchSink["entry"]>[1];
 
-interface DiscoveryOptions {
+interface DiscoveryOptions extends FollowingOptions, MissedNamesOptions {
   readonly roots: readonly string[];
-  /** Whether a path is to be shipped. */
-  readonly includes: (path: string) => boolean;
-  readonly lookback: Lookback;
-  readonly life: AgentLife;
   /** What was there at this time was seen by now, in milliseconds since the epoch. */
   readonly seenUntil: () => number | undefined;
-  /** Bytes of a line that are looked through for its beginning. */
-  readonly maxPart: number;
   /** Inode keys of files that must never be shipped: the agent's own log. */
   readonly excludedInodes: ReadonlySet<string>;
-  readonly names: FileNames;
-  readonly hot: HotFiles;
-  readonly linked: LinkedFiles;
-  readonly records: FileRecords;
-  readonly earlier: EarlierFiles;
   readonly copies: CopyWatch;
   readonly missed: MissedForms;
   readonly refusals: Refusals;
-  readonly emit: (event: AgentEvent) => void;
-  readonly clock: () => number;
-  /** A file may have something to read. */
-  readonly onReady: (file: TailedFile) => void;
-  /** A file is not the one that was known by its inode. */
-  readonly onRewritten: (file: TailedFile) => void;
   /** The inode number of a closed file is another file's. */
   readonly onReplaced: (file: TailedFile) => void;
   /** The same of a file of an earlier run. */
@@ -65,64 +34,44 @@ interface DiscoveryOptions {
   readonly onUntold: () => void;
 }
 
-/** A file that was opened, and is to be followed or closed. */
-interface FoundFile extends LogTarget {
-  readonly path: string;
-  readonly fd: number;
-}
-
-/** What is known of a file that is to be followed. */
-interface Found {
-  readonly stored?: KnownFile | undefined;
-  /** It came under the eyes of the agent. */
-  readonly appeared: boolean;
-  /** For a rotated file that was never met under its own name: that name. */
-  readonly shipsAs?: string | undefined;
-}
-
-/** What a file is recognised by when its inode number is met. */
-type Identity = Pick<TailedFile, "born" | "head" | "position">;
-
-function fileOf({ born, headLength, headCrc, checkpoint }: KnownFile): Identity {
-  return { born, head: { length: headLength, crc: headCrc }, position: checkpoint };
-}
-
 /** Copies that may be held open at once while it is not known what they are. */
 const MAX_SUSPECTS = 64;
-/** Rotated forms that are remembered as not followed; so many have hundreds of logs. */
-const MAX_PASSED = 10_000;
-
 /**
  * What a name turns out to be: a new file and where its reading begins, a file of an earlier run, another name of a followed
  * one, a rotated file that nobody looked at, what may be a copy of another file, or nothing that is read.
  */
 export class Discovery {
   readonly #options: DiscoveryOptions;
-  /** Devices that followed files are on. */
-  readonly #devices = new Set<bigint>();
-  /** Sizes at the start of files that could not be read then: what was in them before is as old as in any other file. */
-  readonly #unreadableSizes = new Map<string, number>();
   /** Names met in the first scan that may be files nobody looked at; each may yet turn out to be a copy. */
-  #missed: string[] = [];
-  /** Rotated forms that are not followed: what was there before the first run, and copies that were not made by rotations. */
-  readonly #passed = new Set<string>();
+  #missed: { readonly path: string; readonly appeared: boolean }[] = [];
+  readonly #missedNames: MissedNames;
+  readonly #following: Following;
   #scanning = true;
 
   constructor(options: DiscoveryOptions) {
     this.#options = options;
+    this.#missedNames = new MissedNames(options);
+    this.#following = new Following(options);
   }
 
   /** Ends the first scan: what is found from now on has appeared. */
   scanned(): void {
     this.#scanning = false;
+    this.#following.scanned();
     const missed = this.#missed;
     this.#missed = [];
-    for (const path of missed) if (this.#options.names.at(path) === undefined) this.#followMissed(path, false);
+    const { includes, names, earlier, onEarlierReplaced } = this.#options;
+    for (const { path, appeared } of missed) {
+      if (names.at(path) === undefined) this.#followMissed(path, appeared);
+      // It may be another name of what was met.
+      if (names.at(path) === undefined && includes(path)) this.meet(path, appeared);
+    }
+    for (const known of earlier.takeReplaced()) onEarlierReplaced(known);
   }
 
   /** A name is met that belongs to no followed file. @param created the name is new for certain. */
   meet(path: string, created: boolean): void {
-    const { includes, excludedInodes, names, earlier, copies, refusals } = this.#options;
+    const { roots, includes, excludedInodes, names, records, earlier, copies, refusals } = this.#options;
     const included = includes(path);
     if (!included && !this.#mayBeRotated()) return this.#passOld(path);
     const target = included ? this.#target(path) : plainTarget(path);
@@ -131,32 +80,39 @@ export class Discovery {
     // On a device that is known, what is found later came later, such as a directory that was moved here with its
     // files. A device that is new was mounted, with files as old as those that are there at the start; likewise what
     // could not be read at the start.
-    const appeared = !this.#unreadableSizes.has(path) && (created || (!this.#scanning && this.#devices.has(stat.dev)));
+    const isLate = created || (!this.#scanning && this.#following.isKnownDevice(stat.dev));
+    const appeared = isLate && !this.#following.wasUnreadable(path);
     const key = inodeKey(stat.dev, stat.ino);
     if (excludedInodes.has(key)) return refusals.ownLog(path);
     const known = names.of(key);
     if (known !== undefined) {
       const isItsOwn = known.names.size > 0 && (included || bornTogether(known.born, stat.birthtimeNs));
-      if (known.fd >= 0 || !this.#isAnother(path, stat, isItsOwn, known)) return this.#alias(path, target, known);
+      if (known.fd >= 0 || !isAnother(path, stat, isItsOwn, known, roots)) return this.#alias(path, target, known);
       this.#options.onReplaced(known);
     }
-    if (copies.meets(key, path) || (!included && this.#passed.has(contentKey(stat)))) return;
+    if (copies.meets(key, path) || (!included && this.#missedNames.isPassed(stat))) return;
     let stored = earlier.of(key);
     const isItsOwn = included || bornTogether(stored?.born ?? 0n, stat.birthtimeNs);
-    if (stored !== undefined && this.#isAnother(path, stat, isItsOwn, fileOf(stored))) {
-      earlier.remove(key);
-      this.#options.onEarlierReplaced(stored);
+    if (stored !== undefined && isAnother(path, stat, isItsOwn, identityOf(stored), roots)) {
+      // What the scan has not met yet may be a copy of it.
+      if (this.#scanning) {
+        records.setAside(stored);
+        earlier.replace(stored);
+      } else {
+        earlier.met(stored);
+        this.#options.onEarlierReplaced(stored);
+      }
       stored = undefined;
     }
     if (!included && stemOf(basename(path)) !== undefined) return this.#meetCompressed(path, stat);
     // Known under this very name and not to be shipped: the rules have changed, and may change back.
     if (!included && stored?.path === path) return;
     const original = appeared && stored === undefined ? this.#original(path) : undefined;
-    if (!included && original === undefined && stored === undefined) {
-      if (this.#missedAs(path, stat, appeared) === undefined) return;
-      if (this.#scanning) this.#missed.push(path);
-      else this.#followMissed(path, appeared);
-      return;
+    if (original === undefined && stored === undefined && (!included || this.#scanning)) {
+      const isMissed = this.#missedNames.missedAs(path, stat, appeared) !== undefined;
+      if (isMissed && this.#scanning) this.#missed.push({ path, appeared });
+      else if (isMissed) this.#followMissed(path, appeared);
+      if (isMissed || !included) return;
     }
     const found = this.#open(path, target);
     if (found === undefined) return;
@@ -166,7 +122,7 @@ export class Discovery {
       closeSync(found.fd);
       this.decided({ path, stat, differs: true });
     } else if (!included && stored === undefined) closeSync(found.fd);
-    else this.#follow(found, { stored, appeared });
+    else this.#following.follow(found, { stored, appeared });
   }
 
   /** A compressed file is never read as it is; it may be all that is left of a log that nobody looked at. */
@@ -207,19 +163,19 @@ export class Discovery {
   decided({ path, stat, differs }: Decided): void {
     const { includes } = this.#options;
     const included = includes(path);
-    if (!differs && !included) return this.#passOver(stat);
+    if (!differs && !included) return this.#missedNames.passOver(stat);
     const now = this.#target(path)?.stat;
     // It was renamed, and is met again under the name that it has now.
     if (now !== undefined && (now.ino !== stat.ino || now.dev !== stat.dev)) return this.meet(path, true);
     if (!included) return this.#followMissed(path, true);
     const found = this.#openUnfollowed(path);
-    if (found !== undefined) this.#follow(found, { appeared: true });
+    if (found !== undefined) this.#following.follow(found, { appeared: true });
   }
 
   /** A name is gone, with what is known of it. */
   forget(path: string): void {
     this.#options.refusals.forget(path);
-    this.#unreadableSizes.delete(path);
+    this.#following.forget(path);
   }
 
   #alias(path: string, { realPath, stat }: LogTarget, file: TailedFile): void {
@@ -228,27 +184,6 @@ export class Discovery {
     refusals.forget(path);
     names.alias(path, realPath, file);
     hot.wakeIfChanged(file);
-  }
-
-  /**
-   * Whether a name that has the inode number of a known file, which is not open, belongs to another file: one that was born
-   * at another time or has a name that nobody writes to, and that does not begin as the known one did.
-   * @param isItsOwn the file may have been truncated and written anew: it is called as logs are, or was born when it was.
-   */
-  #isAnother(path: string, stat: BigIntStats, isItsOwn: boolean, known: Identity): boolean {
-    const isApart = bornApart(stat.birthtimeNs, known.born);
-    if (!isApart && isItsOwn) return false;
-    if (isApart && known.position.offset === 0) return true;
-    if (Number(stat.size) < known.position.offset) return true;
-    const opened = openLog(path, this.#options.roots);
-    if (!("fd" in opened)) return false;
-    try {
-      return !hasHead(opened.fd, known.head) || !hasAnchor(opened.fd, known.position);
-    } catch {
-      return false;
-    } finally {
-      closeSync(opened.fd);
-    }
   }
 
   /** Whether it is certain already that a new file is not the copy of another one. */
@@ -296,7 +231,8 @@ export class Discovery {
   /** Names that are not included matter while they may be rotated forms of files that are. */
   #mayBeRotated(): boolean {
     const { earlier, names, life } = this.#options;
-    return earlier.size > 0 || names.size > 0 || life.lastAlive !== undefined;
+    // After the first scan the log itself may be missed altogether.
+    return !this.#scanning || earlier.size > 0 || names.size > 0 || life.lastAlive !== undefined;
   }
 
   /** Follows, from its start, a rotated file that was never met under its own name. */
@@ -306,9 +242,21 @@ export class Discovery {
       if (isRotationOf(name, original)) this.checkContents(join(dirname(path), original));
     const found = this.#openUnfollowed(path);
     if (found === undefined) return;
-    const shipsAs = this.#missedAs(path, found.stat, appeared);
-    if (shipsAs === undefined) closeSync(found.fd);
-    else this.#follow(found, { appeared, shipsAs });
+    const shipsAs = this.#missedNames.missedAs(path, found.stat, appeared);
+    if (shipsAs === undefined && !this.#options.includes(path)) closeSync(found.fd);
+    else this.#following.follow(found, { stored: this.#copiedFrom(found, shipsAs), appeared, shipsAs });
+  }
+
+  /** The file of an earlier run that a rotated form is the copy of: that is gone itself, and was read up to a place in this one. */
+  #copiedFrom({ fd, stat }: FoundFile, shipsAs = ""): KnownFile | undefined {
+    const { earlier } = this.#options;
+    let furthest: KnownFile | undefined;
+    for (const known of earlier.goneFrom(shipsAs)) {
+      if (known.checkpoint.offset <= (furthest?.checkpoint.offset ?? -1)) continue;
+      if (goesOnIn(fd, Number(stat.size), identityOf(known))) furthest = known;
+    }
+    if (furthest !== undefined) earlier.met(furthest);
+    return furthest;
   }
 
   /**
@@ -329,41 +277,11 @@ export class Discovery {
     }
   }
 
-  /**
-   * The name that a file had while nobody looked: it is called like a rotated form of a file that the rules include, by a
-   * number or a date, and is younger than the last moment at which the agent is known to have looked.
-   */
-  #missedAs(path: string, stat: BigIntStats, appeared: boolean): string | undefined {
-    const { life, lookback } = this.#options;
-    const original = this.#nameBefore(path);
-    // With these two, what came while the agent was down is skipped, whatever it is called.
-    const seen = lookback === "none" || lookback === "tail" ? life.startedAt : life.lastAlive;
-    const born = Number(stat.birthtimeMs) || Number(stat.ctimeMs);
-    const isNew = appeared || (seen !== undefined && born > seen);
-    if (original !== undefined && !isNew) this.#passOver(stat);
-    return isNew ? original : undefined;
-  }
-
-  /** The name of the log that a name is, by a number or a date, a rotated form of; undefined where there is none that ships. */
-  #nameBefore(path: string): string | undefined {
-    const directory = dirname(path);
-    const name = basename(path);
-    return rotatedFrom(name)
-      .filter((candidate) => isRotationOf(name, candidate))
-      .map((candidate) => join(directory, candidate))
-      .find(this.#options.includes);
-  }
-
   /** What is found in the first scan of the first run is as old as the log that it may be a form of, which may come later. */
   #passOld(path: string): void {
-    if (!this.#scanning || this.#nameBefore(path) === undefined) return;
+    if (!this.#scanning || this.#missedNames.nameBefore(path) === undefined) return;
     const target = plainTarget(path);
-    if (target !== undefined) this.#passOver(target.stat);
-  }
-
-  /** A rotated form is not followed, also when rotation gives it another name. */
-  #passOver(stat: BigIntStats): void {
-    if (this.#passed.size < MAX_PASSED) this.#passed.add(contentKey(stat));
+    if (target !== undefined) this.#missedNames.passOver(target.stat);
   }
 
   /** The file behind a name; undefined, with the reason said, where there is nothing to follow. */
@@ -378,7 +296,7 @@ export class Discovery {
   #open(path: string, { realPath, stat }: LogTarget): FoundFile | undefined {
     const opened = openLog(realPath, this.#options.roots);
     if ("fd" in opened) return { path, realPath, ...opened };
-    if (this.#scanning && isDenied(opened)) this.#unreadableSizes.set(path, Number(stat.size));
+    if (this.#scanning && isDenied(opened)) this.#following.unreadable(path, Number(stat.size));
     this.#options.refusals.refuse(path, opened, "open");
     return undefined;
   }
@@ -390,67 +308,6 @@ export class Discovery {
       return undefined;
     return this.#open(path, target);
   }
-
-  /** Starts following a file that is open and was not followed yet. */
-  #follow(found: FoundFile, { stored, appeared, shipsAs }: Found): void {
-    const { includes, lookback, maxPart, names, hot, linked, records, earlier, emit, clock } = this.#options;
-    const { path, realPath, fd, stat } = found;
-    const { dev, ino } = stat;
-    const size = Number(stat.size);
-    earlier.remove(inodeKey(dev, ino));
-    const shippedAs = includes(path) ? path : (stored?.path ?? shipsAs ?? path);
-    const file = names.follow(
-      records.create({ dev, ino, born: stat.birthtimeNs, path: shippedAs, head: readHead(fd), position: BEGINNING }),
-    );
-    hot.add(file, fd);
-    file.size = size;
-    file.mtimeNs = stat.mtimeNs;
-    let rewritten = false;
-    if (lookback === "none" && !appeared && this.#scanning) {
-      file.position = endPosition(fd, size, maxPart);
-    } else if (stored !== undefined) {
-      file.head = { length: stored.headLength, crc: stored.headCrc };
-      file.position = stored.checkpoint;
-      rewritten = size < file.position.offset || !hasHead(fd, file.head) || !hasAnchor(fd, file.position);
-      file.id = stored.id;
-      if (stored.missingSince > 0) records.changed(file);
-      // A state of an older version did not know it, or the file moved within its file system.
-      if (stored.born !== file.born) records.becameCopy(file);
-    } else if (shipsAs === undefined) file.position = this.#firstPosition(found, appeared);
-    this.#unreadableSizes.delete(path);
-    file.checkpoint = file.position;
-    names.attach(path, file);
-    if (realPath !== path) names.attach(realPath, file);
-    this.#devices.add(dev);
-    if (realPath !== path) linked.add(file, realPath);
-    names.leaveUnlessIncluded(file);
-    emit({ name: "file_found", path, offset: file.position.offset, size });
-    if (rewritten) return this.#options.onRewritten(file);
-    if (stored === undefined || lookback === "none") records.keep(file);
-    if (file.position.offset < size) {
-      // It waits closed where many do.
-      if (hot.tooMany && file.presence === "present") hot.putOff(file);
-      this.#options.onReady(file);
-    } else hot.retire(file);
-    file.activeAt = clock();
-    file.grownAt = file.activeAt;
-  }
-
-  /** Where reading begins in a file that is not known from an earlier run. */
-  #firstPosition({ path, fd, stat }: FoundFile, appeared: boolean): TailedFile["position"] {
-    const { lookback, life, maxPart, earlier } = this.#options;
-    const size = Number(stat.size);
-    const times = { bornAt: Number(stat.birthtimeMs), changedAt: Number(stat.ctimeMs) };
-    const unknown = { size, ...times, appeared, succeeds: earlier.followed(path) };
-    if (fromBeginning(lookback, unknown, life)) return BEGINNING;
-    // What could not be read at the start is as old as in any other file; what came since then is new.
-    return endPosition(fd, Math.min(this.#unreadableSizes.get(path) ?? size, size), maxPart);
-  }
-}
-
-/** Tells a file that nobody writes to from others, also where an inode number is used again and no birth is known. */
-function contentKey({ dev, ino, birthtimeNs, mtimeNs, size }: BigIntStats): string {
-  return `${inodeKey(dev, ino)}:${birthtimeNs}:${mtimeNs}:${size}`;
 }
 
 /** The file that a name refers to itself; what is not included is followed through no link, and its reason not said. */

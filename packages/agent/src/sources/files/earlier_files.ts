@@ -11,6 +11,8 @@ export const RESTORED_DEVICE = -2n;
 /** Files of an earlier run that were not met yet in this one. */
 export class EarlierFiles {
   readonly #byInode = new Map<string, KnownFile>();
+  /** Those whose inode numbers are other files' now. */
+  #replaced: KnownFile[] = [];
   readonly #paths = new Set<string>();
 
   constructor(files: Iterable<KnownFile>) {
@@ -40,9 +42,35 @@ export class EarlierFiles {
     return [...this.#byInode.values()].filter((known) => known.path === path);
   }
 
+  /** Those of them that are not where they were, and that the earlier run saw there to its end. */
+  goneFrom(path: string): KnownFile[] {
+    const replaced = this.#replaced.filter((known) => known.path === path);
+    return [...this.shippedAs(path).filter(isGone), ...replaced].filter(({ missingSince }) => missingSince === 0);
+  }
+
+  /** The inode number of one is another file's: it is gone, and a copy of it may be met yet. */
+  replace(known: KnownFile): void {
+    this.#byInode.delete(inodeKey(known.dev, known.ino));
+    this.#replaced.push(known);
+  }
+
+  /** Those of which no copy was met; they are forgotten here. */
+  takeReplaced(): KnownFile[] {
+    const replaced = this.#replaced;
+    this.#replaced = [];
+    return replaced;
+  }
+
   /** It was met, or is waited for no longer. */
   remove(key: string): void {
     this.#byInode.delete(key);
+  }
+
+  /** One was met, or a copy of it that takes its place. */
+  met(known: KnownFile): void {
+    const key = inodeKey(known.dev, known.ino);
+    if (this.#byInode.get(key) === known) this.#byInode.delete(key);
+    this.#replaced = this.#replaced.filter((other) => other !== known);
   }
 
   add(file: KnownFile): void {

@@ -11,6 +11,8 @@ interface FileNamesOptions {
   readonly onLeft: (file: TailedFile) => void;
   /** A closed file has no name any more: `nameless` is to be asked. */
   readonly onNameless: () => void;
+  /** Whether a file is held that may be a copy of it. */
+  readonly mayHaveCopy: (file: TailedFile) => boolean;
   /** Nothing of a path is to be read until it is released: what comes first of it may be found yet. */
   readonly hold: (path: string) => void;
   readonly release: (path: string) => void;
@@ -27,7 +29,7 @@ export class FileNames {
   readonly #shippedAs = new Map<string, Set<TailedFile>>();
   /**
    * Cold files without a name: one may be met under another name yet, when events were lost or lag behind. What is newer of
-   * its log waits for one that has something unread.
+   * its log waits for one that has something unread, or may have it in a copy.
    */
   readonly #nameless = new Map<TailedFile, { readonly holds: boolean }>();
 
@@ -166,13 +168,18 @@ export class FileNames {
   /** A file without a name was closed: it is waited for, in case that it has one after all. */
   waitForName(file: TailedFile): void {
     file.presence = "deleted";
-    const { clock, hold, onNameless } = this.#options;
+    const { clock, hold, onNameless, mayHaveCopy } = this.#options;
     file.activeAt = clock();
     this.giveUp(file);
-    const holds = file.size > file.position.offset;
+    const holds = file.size > file.position.offset || mayHaveCopy(file);
     if (holds) hold(file.path);
     this.#nameless.set(file, { holds });
     onNameless();
+  }
+
+  /** Whether a closed file without a name is waited for. */
+  isAwaited(file: TailedFile): boolean {
+    return this.#nameless.has(file);
   }
 
   /** A closed file without a name is waited for no longer. @returns false when it was not waited for. */

@@ -94,6 +94,11 @@ export class FileRecords {
     if (id !== 0) this.#write("note a copy", () => this.#state.moveFile(id, dev, ino, born));
   }
 
+  /** The inode number of a file of an earlier run is another file's: its record makes room for that. */
+  setAside({ id }: KnownFile): void {
+    this.#write("note a replaced file", () => this.#state.moveFile(id, RESTORED_DEVICE, BigInt(id)));
+  }
+
   /** A file was deleted, and goes to the spool; it has an id in the state. @throws an error of the state. */
   beginSpool(file: TailedFile, size: number): void {
     if (file.id === 0) this.#add(file);

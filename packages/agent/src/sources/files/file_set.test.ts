@@ -322,3 +322,19 @@ test("the backlog is what is unread at any moment", (t) => {
   pass(30_000);
   assert.deepEqual(unread(), [0]);
 });
+
+test("the first log of all is read also when it was rotated before the agent looked, and is gone", (t) => {
+  const { files, log, pass, read } = follow(t, "");
+  rmSync(log);
+  files.removed(log);
+  for (let n = 0; n < 300; n += 1) {
+    pass(50);
+    assert.equal(read(), "");
+  }
+  assert.equal(files.counts().files, 0);
+  writeFileSync(log, "a\n");
+  renameSync(log, `${log}.1`);
+  files.entry(log, "created");
+  files.renamed(log, `${log}.1`);
+  assert.equal(read(), "a\n");
+});

@@ -122,6 +122,7 @@ export class FileSet implements WatchSink {
       clock,
       onLeft: (file) => this.#hot.left(file),
       onNameless: onUntold,
+      mayHaveCopy: (file) => copies.mayHave(file),
       hold,
       release,
     });
@@ -183,7 +184,7 @@ export class FileSet implements WatchSink {
       hold,
       release,
       onForm: (file) => {
-        if (names.giveUp(file)) vanished.deleted(file);
+        if (names.giveUp(file)) this.#gone(file);
       },
       onMissed: (form, path, head) => vanished.missed(form, path, head),
       onUnreadable: (path, error) =>
@@ -224,7 +225,7 @@ export class FileSet implements WatchSink {
     });
     const onReplaced = (file: TailedFile): void => {
       names.release(file);
-      vanished.deleted(file);
+      this.#gone(file);
     };
     this.#rewritten = new RewrittenFiles({
       roots,
@@ -307,8 +308,9 @@ export class FileSet implements WatchSink {
 
   /** Ends the first scan: what was found is written to the state, and reading may begin. */
   scanned(): void {
-    this.#records.scanned();
+    // What it finds of earlier files has to get their records before others are noted under their inode numbers.
     this.#discovery.scanned();
+    this.#records.scanned();
     for (const known of this.#earlier.gone()) this.#vanished.deletedWhileDown(known);
     this.#missed.scanned();
   }
@@ -448,10 +450,14 @@ export class FileSet implements WatchSink {
   #poll(): void {
     this.#backlog = undefined;
     const now = this.#clock();
-    const look = ({ path }: TailedFile): void => this.#discovery.checkContents(path);
+    for (const file of this.#names.nameless(now)) this.#gone(file);
+    const look = (original: TailedFile): boolean => {
+      this.#names.refresh(original, "deleted");
+      this.#discovery.checkContents(original.path);
+      return !this.#names.isAwaited(original);
+    };
     for (const decided of this.#copies.decided(now, look)) this.#discovery.decided(decided);
     this.#hot.wakeStarved();
-    for (const file of this.#names.nameless(now)) this.#vanished.deleted(file);
     this.#linked.poll(now);
     this.#spool.poll(now);
     this.#hot.poll(now);
@@ -466,6 +472,11 @@ export class FileSet implements WatchSink {
     this.#backlog = undefined;
     this.#timer.run();
     this.#ready.add(file);
+  }
+
+  /** A file is gone that nobody held open. */
+  #gone(file: TailedFile): void {
+    if (!this.#rewritten.gone(file)) this.#vanished.deleted(file);
   }
 
   /** A file was read to its end, or its end is lost; it has no name. */

@@ -141,6 +141,58 @@ for (const extension of ["gz", "zst"] as const) {
   });
 }
 
+test("a compressed log of which only the rest was unpacked is known by its beginning when it gets another name", async (t) => {
+  const { log, begin, read, rest, end } = runs(t);
+  // Longer than what is kept before the position.
+  const one = `${"1".repeat(100)}\n`;
+  writeFileSync(log, one);
+  const first = begin("a.log");
+  await read(first, one);
+  end(first);
+  tick();
+  appendFileSync(log, "two\n");
+  renameSync(log, `${log}.1`);
+  compress(`${log}.1`);
+  writeFileSync(log, "three\n");
+  const second = begin("a.log", "a.log.1.gz");
+  await read(second, "two\nthree\n");
+  renameSync(`${log}.1.gz`, `${log}.2.gz`);
+  second.renamed(`${log}.1.gz`, `${log}.2.gz`);
+  assert.equal(await rest(second), "");
+});
+
+test("a copy that got the inode number of another log costs that one nothing, be it compressed and sent by half", async (t) => {
+  const { log, state, begin, read, end } = runs(t);
+  writeFileSync(log, "one\n");
+  const first = begin("a.log");
+  await read(first, "one\n");
+  end(first);
+  tick();
+  copyFileSync(log, `${log}.1`);
+  unlinkSync(log);
+  const other = log.replace("a.log", "b.log");
+  const { dev, ino } = statSync(`${log}.1`, { bigint: true });
+  const text = Buffer.from("b one\n");
+  state().addFile({
+    dev,
+    ino,
+    born: 1n,
+    path: other,
+    headLength: text.length,
+    headCrc: crc32(text),
+    checkpoint: { offset: text.length, anchor: text, lineStart: text.length, part: 0 },
+  });
+  writeFileSync(`${other}.1.gz`, gzipSync("b one\nb two\n"));
+  const second = begin("a.log.1", "b.log.1.gz");
+  let chunk = second.next();
+  for (const end = performance.now() + 5000; chunk === undefined && performance.now() < end; await turn())
+    chunk = second.next();
+  assert.equal(chunk?.bytes.toString("latin1"), "b two\n");
+  end(second);
+  const third = begin("a.log.1", "b.log.1.gz");
+  await read(third, "b two\n");
+});
+
 test("a compressed log that was read and forgotten before the agent was killed is not read again", async (t) => {
   const { log, state, begin, read, rest, end } = runs(t);
   writeFileSync(log, "one\n");

@@ -41,26 +41,22 @@ export class RewrittenFiles {
 
   /** @param file one that is open. @throws a system error. */
   rewritten(file: TailedFile): void {
-    const { names, hot, records, copies, roots, emit, onReady, onNoCopy, onShortCopy } = this.#options;
+    const { names, hot, records, copies, roots, emit, onReady, onNoCopy } = this.#options;
     const { dev, ino, born, path, position } = file;
     const stat = fstatSync(file.fd, { bigint: true });
     const truncated = file.isTruncatedAt(Number(stat.size));
     // Of what has grown beyond its old position again, nobody can tell how much there was before.
     if (!truncated) file.size = position.offset;
-    const isFollowed = (key: string): boolean => names.of(key) !== undefined;
     const copy = copies.take(
       file,
       findCopy(file, roots, (fd, other) => this.#isKnown(fd, other)),
     );
-    const useful = copy?.reaches === true && !isFollowed(inodeKey(copy.dev, copy.ino));
+    const useful = copy !== undefined && this.#isUseful(copy);
     emit({ name: "file_truncated", path, offset: position.offset, recovered: useful ? copy.path : undefined });
     const itsNames = names.release(file);
     const fd = hot.release(file);
-    if (useful) this.#becomeCopy(file, copy);
-    else if (copy !== undefined) {
-      onShortCopy(file);
-      this.#followCopy(copy, path);
-    } else onNoCopy(file);
+    if (copy === undefined) onNoCopy(file);
+    else this.#goOn(file, copy, useful);
     const fresh = names.follow(records.create({ dev, ino, born, path, head: readHead(fd), position: BEGINNING }));
     hot.add(fresh, fd);
     for (const name of itsNames) names.attach(name, fresh);
@@ -69,6 +65,34 @@ export class RewrittenFiles {
     if (!names.isIncluded(fresh)) fresh.presence = "rotated";
     records.keep(fresh);
     onReady(fresh);
+  }
+
+  /**
+   * A closed file is gone. It may have been truncated before: then a file is held that is the copy of it.
+   * @returns false when there is none.
+   */
+  gone(file: TailedFile): boolean {
+    const { names, copies, emit } = this.#options;
+    const copy = copies.take(file, undefined);
+    if (copy === undefined) return false;
+    const useful = this.#isUseful(copy);
+    const { path, position } = file;
+    emit({ name: "file_truncated", path, offset: position.offset, recovered: useful ? copy.path : undefined });
+    names.release(file);
+    this.#goOn(file, copy, useful);
+    return true;
+  }
+
+  /** Whether a copy holds what a file did, and is not followed itself. */
+  #isUseful({ reaches, dev, ino }: FoundCopy): boolean {
+    return reaches && this.#options.names.of(inodeKey(dev, ino)) === undefined;
+  }
+
+  /** What was read of a file goes on in its copy. @param useful the copy has it; otherwise nothing in it was not read. */
+  #goOn(file: TailedFile, copy: FoundCopy, useful: boolean): void {
+    if (useful) return this.#becomeCopy(file, copy);
+    this.#options.onShortCopy(file);
+    this.#followCopy(copy, file.path);
   }
 
   /** Whether an open file is followed or held, and no other one that got the inode number of one that was deleted while closed. */
