@@ -8,17 +8,22 @@ export const ASCII_WORD = "[0-9A-Za-z_]";
 /**
  * A pattern as a JavaScript expression that searches anywhere in a text. On a text made for it, it can take for ever.
  * Undefined where only a part of the pattern ignores case: for that V8 of Node 26 takes what follows to ignore case, too
- * (`/(?i:a)[A-Z]/v` finds "ab").
+ * (`/(?i:a)[A-Z]/v` finds "ab"). A condition on words of ASCII is such a part, as K (U+212A) is none of their characters.
  */
 export function patternRegExp(pattern: Pattern): RegExp | undefined {
   const flags = new Set<string>();
   collectFlags(pattern, flags);
+  const isPartly = flags.delete(CASED) && flags.has("iv");
   const [only = "v", ...others] = flags;
-  return others.length === 0 ? new RegExp(patternSource(pattern), only) : undefined;
+  return isPartly || others.length > 0 ? undefined : new RegExp(patternSource(pattern), only);
 }
+
+/** Stands for any flags that do not ignore case. */
+const CASED = "cased";
 
 function collectFlags(pattern: Pattern, flags: Set<string>): void {
   if (pattern.kind === "set") flags.add(pattern.flags);
+  else if (pattern.kind === "assertion" && pattern.assertion.startsWith("ascii")) flags.add(CASED);
   else if (pattern.kind === "ahead" || pattern.kind === "repeat") collectFlags(pattern.body, flags);
   else if (pattern.kind !== "assertion") for (const part of pattern.parts) collectFlags(part, flags);
 }

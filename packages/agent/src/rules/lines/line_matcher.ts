@@ -1,8 +1,7 @@
 import { LinearMatcher } from "../linear/linear_matcher.ts";
 import type { Room } from "../linear/room.ts";
+import { cheapRegExp } from "../matcher.ts";
 import { choiceOf, MAX_HEIGHT, MAX_SIZE, type Pattern } from "../pattern.ts";
-import { isCheapToBacktrack } from "../pattern_cost.ts";
-import { patternRegExp } from "../pattern_source.ts";
 import { readRustRegex } from "../rust_regex.ts";
 import { type CandidateSearch, candidateSearch } from "./candidates.ts";
 import { LineWork } from "./work.ts";
@@ -21,7 +20,7 @@ export class LineMatcher {
     const cheap: RegExp[] = [];
     const others: Pattern[] = [];
     for (const pattern of patterns) {
-      const regex = isCheapToBacktrack(pattern) ? patternRegExp(pattern) : undefined;
+      const regex = cheapRegExp(pattern);
       if (regex === undefined) others.push(pattern);
       else cheap.push(regex);
     }

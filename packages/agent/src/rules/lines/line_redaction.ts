@@ -2,9 +2,8 @@ import { Buffer } from "node:buffer";
 import { LinearFinder } from "../linear/linear_finder.ts";
 import { LinearMatcher } from "../linear/linear_matcher.ts";
 import { Room } from "../linear/room.ts";
+import { cheapRegExp } from "../matcher.ts";
 import { mayBeEmpty, type Pattern } from "../pattern.ts";
-import { isCheapToBacktrack } from "../pattern_cost.ts";
-import { patternRegExp } from "../pattern_source.ts";
 import type { Redactor } from "../redaction/mod.ts";
 import { afterEdits, type Edit, type TracedText } from "../redaction/traced.ts";
 import { readRustRegex } from "../rust_regex.ts";
@@ -167,15 +166,12 @@ function finderOf(pattern: Pattern, room: Room): Finder {
     const isThere = line.length < LONG || work.do(matcher, (allowed) => matcher.test(line, allowed));
     return isThere ? work.do(finder, (allowed) => finder.spans(line, allowed)) : [];
   };
-  // What may be empty is not the same in JavaScript, in a repetition and as a whole.
-  const regex = isCheapToBacktrack(pattern) && isSolid(pattern) ? patternRegExp(pattern) : undefined;
+  // What may be empty is not repeated in the same way in JavaScript.
+  const regex = repeatsEmpty(pattern) ? undefined : cheapRegExp(pattern);
   if (regex === undefined) return linear;
   const search = new RegExp(regex.source, `${regex.flags}g`);
-  // V8 looks for a place of no width in the middle of a character beyond the basic plane, too.
-  return (line, work) => (SURROGATES.test(line) ? linear(line, work) : backtracked(search, line));
+  return (line) => backtracked(search, line);
 }
-
-const SURROGATES = /[\ud800-\udfff]/;
 
 function backtracked(search: RegExp, line: string): number[] {
   const spans: number[] = [];
@@ -185,11 +181,7 @@ function backtracked(search: RegExp, line: string): number[] {
   return spans;
 }
 
-/** Whether neither a pattern nor what it repeats may be empty. */
-function isSolid(pattern: Pattern): boolean {
-  return !mayBeEmpty(pattern) && !repeatsEmpty(pattern);
-}
-
+/** Whether anything that a pattern repeats may be empty. */
 function repeatsEmpty(pattern: Pattern): boolean {
   switch (pattern.kind) {
     case "set":
