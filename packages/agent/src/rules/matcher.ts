@@ -1,3 +1,4 @@
+import { foundAlike } from "./existence.ts";
 import { LinearMatcher } from "./linear/linear_matcher.ts";
 import { mayBeEmpty, type Pattern } from "./pattern.ts";
 import { isCheapToBacktrack } from "./pattern_cost.ts";
@@ -22,10 +23,11 @@ const MAX_STEPS = 1 << 24;
 
 /**
  * The faster matcher that takes linear time for every text, and at most some 0.2 s.
- * @param pattern of code points.
+ * @param given of code points.
  * @param beyond what is said of texts that might take longer: those of more than 16,777,216 UTF-16 units by the pattern's size.
  */
-export function boundedMatcher(pattern: Pattern, beyond: boolean): Matcher {
+export function boundedMatcher(given: Pattern, beyond: boolean): Matcher {
+  const pattern = foundAlike(given);
   const regex = cheapRegExp(pattern);
   if (regex !== undefined) return regex;
   const linear = new LinearMatcher(pattern, true);

@@ -1,3 +1,5 @@
+import { foundAlike } from "../existence.ts";
+import { isLatin1, latin1RegExp } from "../latin1_source.ts";
 import { LinearMatcher } from "../linear/linear_matcher.ts";
 import type { Room } from "../linear/room.ts";
 import { cheapRegExp } from "../matcher.ts";
@@ -10,19 +12,19 @@ import { LineWork } from "./work.ts";
 export class LineMatcher {
   /** Finds lines that may match; see `candidateSearch`. */
   readonly candidates: CandidateSearch;
-  readonly #cheap: readonly RegExp[];
+  readonly #cheap: readonly Cheap[];
   readonly #linear: readonly LinearMatcher[];
 
   /** @throws {RegexSyntaxError} for an expression that `rustRegexProblem` tells a problem of. */
   constructor(expressions: readonly string[], room?: Room) {
-    const patterns = expressions.map(readRustRegex);
+    const patterns = expressions.map((expression) => foundAlike(readRustRegex(expression)));
     this.candidates = candidateSearch(patterns);
-    const cheap: RegExp[] = [];
+    const cheap: Cheap[] = [];
     const others: Pattern[] = [];
     for (const pattern of patterns) {
       const regex = cheapRegExp(pattern);
       if (regex === undefined) others.push(pattern);
-      else cheap.push(regex);
+      else cheap.push({ latin1: latin1RegExp(pattern, ""), any: regex });
     }
     this.#cheap = cheap;
     this.#linear = together(others).map((pattern) => new LinearMatcher(pattern, true, room));
@@ -33,11 +35,20 @@ export class LineMatcher {
    * @throws {WorkLimitError} when the line would take too long.
    */
   test(line: string): boolean {
-    for (const regex of this.#cheap) if (regex.test(line)) return true;
+    if (this.#cheap.length > 0) {
+      const form = isLatin1(line) ? "latin1" : "any";
+      for (const cheap of this.#cheap) if (cheap[form].test(line)) return true;
+    }
     if (this.#linear.length === 0) return false;
     const work = new LineWork(line);
     return this.#linear.some((matcher) => work.do(matcher, (allowed) => matcher.test(line, allowed)));
   }
+}
+
+/** What V8 is trusted with: an expression for lines of latin1, and one for any. */
+interface Cheap {
+  readonly latin1: RegExp;
+  readonly any: RegExp;
 }
 
 /** As few patterns as match the same. */
