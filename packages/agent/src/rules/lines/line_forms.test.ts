@@ -57,6 +57,15 @@ test("in whichever form a line is searched, the answer is that of the automata",
   );
 });
 
+test("a character of two UTF-16 units is one", () => {
+  for (const given of ["^a.b", "(?i)^a[^x]{2}b$", "^a\\W?b$"]) {
+    const line = given.includes("{2}") ? "a😀😁b" : "a😀b";
+    assert.ok(mayMatch([readRustRegex(given)])(line), given);
+    assert.ok(new LineMatcher([given]).test(line), given);
+    assert.equal(new LineRedaction([given], undefined).redact(line)?.toString(), "[REDACTED]", given);
+  }
+});
+
 test("every line that matches is a candidate, whatever lines are around it", () => {
   fc.assert(
     fc.property(
