@@ -1,6 +1,8 @@
 import picomatch, { type PicomatchOptions } from "picomatch";
 import { readGlobSource } from "./glob_source.ts";
-import { type Matcher, matcherOf } from "./matcher.ts";
+import { LinearMatcher } from "./linear/linear_matcher.ts";
+import type { Matcher } from "./matcher.ts";
+import { isCheapToBacktrack } from "./pattern_cost.ts";
 import { RegexSyntaxError } from "./rust_scanner.ts";
 
 /**
@@ -61,7 +63,9 @@ function depthOf(pattern: string): number {
  */
 export function globMatcher(pattern: string, dialect: PicomatchOptions = DIALECT): Matcher {
   const regex = picomatch.makeRe(forPicomatch(pattern), dialect);
-  return matcherOf(readGlobSource(regex.source), false, () => regex);
+  const glob = readGlobSource(regex.source);
+  // Without flags, so characters are UTF-16 units to both.
+  return isCheapToBacktrack(glob) ? regex : new LinearMatcher(glob, false);
 }
 
 /**

@@ -1,8 +1,7 @@
 import { globMatcher } from "./glob.ts";
 import { LogDirectory } from "./log_directory.ts";
-import type { PathRuleOptions } from "./path_rules.ts";
+import { exclusionMatcher, inclusionMatcher, type PathRuleOptions } from "./path_rules.ts";
 import { fitsAny, type NamesOf, onlyName } from "./real_root.ts";
-import { rustMatcher } from "./rust_regex.ts";
 
 /** Whether a file ships, and what says so. */
 export interface PathExplanation {
@@ -28,7 +27,8 @@ export function explainPath(
     const glob = options[list].findIndex((item) => fitsAny([globMatcher(item)], names));
     if (glob >= 0) return { included, list, at: glob };
     const regexes = `${list}Regex` as const;
-    const regex = options[regexes].findIndex((item) => fitsAny([rustMatcher(item)], names));
+    const matcherOf = included ? inclusionMatcher : exclusionMatcher;
+    const regex = options[regexes].findIndex((item) => fitsAny([matcherOf(item)], names));
     return regex < 0 ? undefined : { included, list: regexes, at: regex };
   };
   const excluded = firstOf("exclude", false);

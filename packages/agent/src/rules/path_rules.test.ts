@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { explainPath } from "./path_explanation.ts";
 import { createPathRules, type PathRuleOptions, type PathRules } from "./path_rules.ts";
 
 const DEFAULT_EXCLUDE = ["/var/log/wtmp", "/var/log/asl/**", "/var/log/sar*", "/var/log/pods/**/*"];
@@ -17,6 +18,22 @@ test("a file ships if it is included and not excluded", () => {
   assert.ok(!includes("/var/log/skip.log"));
   assert.ok(!includes("/var/log/SECRET/a.log"));
   assert.ok(!includes("/var/log/syslog"));
+});
+
+test("a path that may take an expression too long does not ship, whatever the expression is for", () => {
+  // Thousands of ways lead through this at every place of a name that was made for it.
+  const ways = "[ab]*a[ab]{9000}c|\\.log$";
+  const path = `/var/log/${`${"ab".repeat(120)}a/`.repeat(8)}a.log`;
+  const start = process.cpuUsage();
+  for (const options of [{ include: [], includeRegex: [ways] }, { excludeRegex: [`${ways}x`] }]) {
+    const { includes } = rules(options);
+    assert.ok(includes("/var/log/a.log"));
+    assert.ok(!includes(path));
+    const explained = { dirs: ["/"], include: ["*.log"], includeRegex: [], exclude: [], excludeRegex: [], ...options };
+    assert.equal(explainPath(explained, path).included, false);
+  }
+  assert.ok(rules({ excludeRegex: ["[ab]*a[ab]{9000}c"] }).prunes(path));
+  assert.ok(process.cpuUsage(start).user < 1_000_000);
 });
 
 test("without inclusions nothing ships", () => {

@@ -1,6 +1,7 @@
 import { posix } from "node:path";
 import { globMatcher, isGlob, literalPrefix } from "./glob.ts";
 import { LogDirectory } from "./log_directory.ts";
+import type { Matcher } from "./matcher.ts";
 import { fitsAny, type NamesOf, onlyName } from "./real_root.ts";
 import { rustMatcher } from "./rust_regex.ts";
 
@@ -36,11 +37,11 @@ const MAX_REMEMBERED = 50_000;
  */
 export function createPathRules(options: PathRuleOptions, namesOf: NamesOf = onlyName): PathRules {
   const directories = options.dirs?.map((entry) => new LogDirectory(entry));
-  const include = [...options.include.map((glob) => globMatcher(glob)), ...options.includeRegex.map(rustMatcher)];
-  const exclude = [...options.exclude.map((glob) => globMatcher(glob)), ...options.excludeRegex.map(rustMatcher)];
+  const include = [...options.include.map((glob) => globMatcher(glob)), ...options.includeRegex.map(inclusionMatcher)];
+  const exclude = [...options.exclude.map((glob) => globMatcher(glob)), ...options.excludeRegex.map(exclusionMatcher)];
   const pruning = [
     ...options.exclude.filter(isClosedGlob).map((glob) => globMatcher(glob)),
-    ...options.excludeRegex.filter(isClosedRegex).map(rustMatcher),
+    ...options.excludeRegex.filter(isClosedRegex).map(exclusionMatcher),
   ];
   // With regular expressions among the inclusions anything may be included anywhere.
   const prefixes = options.includeRegex.length > 0 ? [""] : options.include.map(absolutePrefix);
@@ -80,6 +81,15 @@ export function createPathRules(options: PathRuleOptions, namesOf: NamesOf = onl
       return !directories.some((entry) => entry.mayName(directory) || (byRule && entry.mayHold(directory)));
     },
   };
+}
+
+/** A path that is too long for an expression to be asked is not shipped: it might be one that must not be. */
+export function inclusionMatcher(expression: string): Matcher {
+  return rustMatcher(expression, false);
+}
+
+export function exclusionMatcher(expression: string): Matcher {
+  return rustMatcher(expression, true);
 }
 
 /**

@@ -20,13 +20,21 @@ export function isCheapToBacktrack(pattern: Pattern): boolean {
   return backtrackingSteps(pattern) <= MAX_STEPS;
 }
 
+/**
+ * Whether that is so but for the characters that a repetition at the pattern's end takes: with these there is a match, and the
+ * next one is looked for behind it. So to find all matches takes linear time.
+ */
+export function isCheapToFind(pattern: Pattern): boolean {
+  return costOf(pattern, "end").steps <= MAX_STEPS;
+}
+
 /** Steps that backtracking takes at each place of a text at most; infinite where that depends on the text. */
 export function backtrackingSteps(pattern: Pattern): number {
   return costOf(pattern, []).steps;
 }
 
-/** Characters one of which comes next unless the pattern ends; undefined where others can. */
-type Following = readonly string[] | undefined;
+/** Characters one of which comes next unless the pattern ends; undefined where others can. At the end nothing can fail any more. */
+type Following = readonly string[] | "end" | undefined;
 
 function costOf(pattern: Pattern, following: Following): Cost {
   switch (pattern.kind) {
@@ -46,10 +54,12 @@ function costOf(pattern: Pattern, following: Following): Cost {
       return pattern.parts.map((part) => costOf(part, following)).reduce(either, { steps: 0, ways: 0 });
     case "repeat": {
       const { body, min, max } = pattern;
+      if (following === "end" && body.kind === "set") return { steps: 2 * Math.min(min, MAX_STEPS) + 1, ways: 1 };
       // What was taken is not what must follow: with less of it there is no way on, which one step shows.
       if (max <= MAX_STEPS && isApart(body, following)) return { steps: 2 * max + 1, ways: 1 };
       const again = firstsOf(body);
-      const next = max <= 1 ? following : again && following && [...again, ...following];
+      const next =
+        max <= 1 ? following : following === "end" ? undefined : again && following && [...again, ...following];
       return repeated(costOf(body, next), min, max);
     }
   }
@@ -57,13 +67,13 @@ function costOf(pattern: Pattern, following: Following): Cost {
 
 /** Whether a pattern is one character out of a set that has none of those that follow. */
 function isApart(pattern: Pattern, following: Following): boolean {
-  if (pattern.kind !== "set" || following === undefined || following.length === 0) return false;
+  if (pattern.kind !== "set" || following === undefined || following === "end" || following.length === 0) return false;
   const set = new RegExp(`^(?:${pattern.source})$`, pattern.flags);
   return !following.some((character) => set.test(character));
 }
 
 /** The characters that a pattern can begin with, where it takes any and they are few. */
-function firstsOf(pattern: Pattern | undefined): Following {
+function firstsOf(pattern: Pattern | undefined): readonly string[] | undefined {
   switch (pattern?.kind) {
     case "set":
       return pattern.character === undefined ? undefined : [pattern.character];

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { LinearMatcher } from "./linear/linear_matcher.ts";
+import { LineMatcher } from "./lines/line_matcher.ts";
 import { patternRegExp } from "./pattern_source.ts";
 import { readRustRegex, rustMatcher, rustRegexProblem } from "./rust_regex.ts";
 
@@ -89,7 +90,9 @@ const CASES: readonly (readonly [pattern: string, found: readonly string[], notF
   ["(?i)^ß$", ["ß", "ẞ"], ["ss"]],
   ["(?-u)é", ["é"], ["e"]],
   ["(?-u:\\b)é", ["aé"], ["é"]],
-  ["(?i)(?-u:\\b)x", ["\u212ax", "ſx"], ["kx"]],
+  ["(?i)(?-u:\\b)x", ["\u212ax", "\u017fX", "-x"], ["Kx", "kx"]],
+  ["(?i)x(?-u:\\b{end})", ["X\u212a", "x"], ["xk"]],
+  ["(?i)(?-u:\\B)x", ["kx"], ["\u212ax"]],
   ["(?-u)^(?u:\\w)$", ["é"], ["-"]],
   ["(?u)^\\w$", ["é"], ["-"]],
   ["(?s-m)^a.b$", ["a\nb"], ["x\na\nb"]],
@@ -114,11 +117,40 @@ for (const [pattern, found, notFound] of CASES) {
   test(`the expression ${JSON.stringify(pattern)}`, () => {
     const regex = patternRegExp(readRustRegex(pattern));
     const linear = new LinearMatcher(readRustRegex(pattern), true);
-    for (const [matcher, name] of [[regex ?? linear, "V8"] as const, [linear, "linear"] as const]) {
+    const matchers = { V8: regex ?? linear, linear, chosen: rustMatcher(pattern, false) };
+    for (const [name, matcher] of Object.entries(matchers)) {
       for (const text of found) assert.ok(matcher.test(text), `is not found in ${JSON.stringify(text)}: ${name}`);
       for (const text of notFound) assert.ok(!matcher.test(text), `is found in ${JSON.stringify(text)}: ${name}`);
     }
   });
+}
+
+test("a place of no width is not in the middle of a character", () => {
+  for (const pattern of ["(?m:^)(?m:$)", "\\B", "(?-u:\\B)", "\\b{start-half}\\b{end-half}", "(?:x|\\B)(?m:$)"]) {
+    assert.equal(rustMatcher(pattern, false).test("a😀b"), false, pattern);
+    assert.equal(new LineMatcher([pattern]).test("a😀b"), false, pattern);
+  }
+});
+
+test("a text that might take too long is not searched, and the answer is the one that was asked for", () => {
+  const ways = "[ab]*a[ab]{2000}c[ab]{2000}d";
+  const letters = randomLetters(1 << 20);
+  const start = process.cpuUsage();
+  for (const beyond of [false, true]) assert.equal(rustMatcher(ways, beyond).test(letters), beyond);
+  assert.ok(process.cpuUsage(start).user < 200_000);
+  // What names and lines that are joined come to is searched: a path of 4096, a line of 32 KiB.
+  assert.equal(rustMatcher(ways, false).test(`${"a".repeat(2001)}c${"a".repeat(2000)}d`), false);
+  assert.equal(rustMatcher("[ab]*a[ab]{200}c", false).test(`${letters.slice(0, 32_000)}a${"b".repeat(200)}c`), true);
+  // Patterns that V8 is trusted with have no bound.
+  assert.equal(rustMatcher("xyz", false).test(`${letters}xyz`), true);
+});
+
+function randomLetters(length: number): string {
+  let seed = 1;
+  return Array.from({ length }, () => {
+    seed = (seed * 48_271) % 0x7fffffff;
+    return seed % 2 === 0 ? "a" : "b";
+  }).join("");
 }
 
 test("greed is swapped by (?U)", () => {
@@ -250,7 +282,7 @@ test("any text is an expression or is refused with a reason, and never anything 
     fc.property(anyText, (pattern) => {
       const problem = rustRegexProblem(pattern);
       assert.ok(problem === undefined || problem.length > 0);
-      if (problem === undefined) rustMatcher(pattern).test(pattern);
+      if (problem === undefined) rustMatcher(pattern, false).test(pattern);
     }),
     { numRuns: 5000 },
   );
@@ -262,7 +294,7 @@ test("a text that is escaped is found in itself", () => {
       const escaped = text.replace(/[^0-9A-Za-z\u0080-\u{10ffff}]/gu, (character) =>
         character < " " || character === "\u007f" ? `\\x{${character.charCodeAt(0).toString(16)}}` : `\\${character}`,
       );
-      assert.ok(rustMatcher(`^${escaped.replaceAll("\\<", "<").replaceAll("\\>", ">")}$`).test(text));
+      assert.ok(rustMatcher(`^${escaped.replaceAll("\\<", "<").replaceAll("\\>", ">")}$`, false).test(text));
     }),
   );
 });

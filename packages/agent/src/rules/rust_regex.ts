@@ -1,4 +1,4 @@
-import { type Matcher, matcherOf } from "./matcher.ts";
+import { boundedMatcher, type Matcher } from "./matcher.ts";
 import {
   type Assertion,
   assertionOf,
@@ -10,7 +10,6 @@ import {
   sequenceOf,
   setOf,
 } from "./pattern.ts";
-import { patternRegExp } from "./pattern_source.ts";
 import { asciiSource, type CharacterSet, type ClassFlags, classSource, readClass, readEscape } from "./rust_class.ts";
 import { RegexSyntaxError, type Scanner, scannerOf } from "./rust_scanner.ts";
 
@@ -59,11 +58,11 @@ export function rustRegexProblem(expression: string): string | undefined {
 /**
  * A matcher that searches an expression anywhere in a text, as the crate's `is_match` does, and as it does in time that is
  * linear in the text's length.
+ * @param beyond the answer for a text that is so long that it may take more than 0.2 s all the same; see `boundedMatcher`.
  * @throws {RegexSyntaxError} telling what cannot be read, and where.
  */
-export function rustMatcher(expression: string): Matcher {
-  const pattern = readRustRegex(expression);
-  return matcherOf(pattern, true, () => patternRegExp(pattern));
+export function rustMatcher(expression: string, beyond: boolean): Matcher {
+  return boundedMatcher(readRustRegex(expression), beyond);
 }
 
 /**

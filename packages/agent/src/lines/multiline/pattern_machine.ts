@@ -26,6 +26,7 @@ export function patternMachine({ start, continuation }: MultilineRule): Machine 
 }
 
 function searcher(pattern: string): (line: string) => boolean {
-  const matcher = rustMatcher(pattern);
+  // A line that is too long for it matches nothing, whatever was read before: so the same lines are always joined in the same way.
+  const matcher = rustMatcher(pattern, false);
   return (line) => matcher.test(NOT_ASCII.test(line) ? Buffer.from(line, "latin1").toString() : line);
 }

@@ -29,9 +29,9 @@ export class LinearFinder {
   /** The symbols of the text at hand, and the places where its blocks begin but for the first. */
   #symbols = NO_SYMBOLS;
   #begins: Place[] = [];
-  /** All places of one block, and its number. */
-  #places: Place[] = [];
-  #block = 0;
+  /** All places of the block that begins at a place of the text, and the one behind them. */
+  readonly #places: (Place | undefined)[] = new Array(BLOCK + 1).fill(undefined);
+  #blockStart = 0;
 
   /** @param pattern without look-aheads. Characters are code points. */
   constructor(pattern: Pattern, room?: Room) {
@@ -63,7 +63,7 @@ export class LinearFinder {
       // Nothing of a long text is held until the next one.
       this.#symbols = NO_SYMBOLS;
       this.#begins = [];
-      this.#places = [];
+      this.#places.fill(undefined, 0, symbols.length);
     }
   }
 
@@ -71,13 +71,15 @@ export class LinearFinder {
   #spans(): number[] {
     const starts = this.#readBackwards();
     const spans: number[] = [];
+    if (starts === undefined) return spans;
     let lastEnd = -1;
-    for (let at = starts?.indexOf(1) ?? -1; at >= 0 && starts !== undefined; ) {
+    for (let at = starts.indexOf(1); at >= 0; ) {
       const end = this.#follow(at);
       // As `find_iter` has it: no empty match right behind another one.
       if (end > at || end !== lastEnd) spans.push(at, end);
       lastEnd = end;
-      at = starts.indexOf(1, Math.max(end, at + 1));
+      const next = Math.max(end, at + 1);
+      at = starts[next] === 1 ? next : starts.indexOf(1, next);
     }
     return spans;
   }
@@ -111,11 +113,12 @@ export class LinearFinder {
   #readBackwards(): Uint8Array | undefined {
     const symbols = this.#symbols;
     const backward = this.#backward;
+    const places = this.#places;
     let starts: Uint8Array | undefined;
     let place = backward.end();
     for (let at = symbols.length - 1; at >= 0; at--) {
       if (at % BLOCK === 0) this.#begins[at / BLOCK] = place;
-      if (at < BLOCK) this.#places[at] = place;
+      if (at < BLOCK) places[at] = place;
       const symbol = at === 0 ? EDGE : (symbols[at - 1] as number);
       const move = place.moves[symbol] ?? backward.move(place, symbol);
       if (move.matches) {
@@ -124,7 +127,7 @@ export class LinearFinder {
       }
       place = move.place;
     }
-    this.#block = 0;
+    this.#blockStart = 0;
     return starts;
   }
 
@@ -134,42 +137,48 @@ export class LinearFinder {
 
   /** A place of the text, which is found anew from the end of its block. */
   #placeAt(at: number): Place {
-    const block = Math.floor(at / BLOCK);
-    const from = block * BLOCK;
-    if (block !== this.#block) {
-      const last = this.#symbols.length - 1;
-      let place = this.#begins[block + 1];
-      let next = from + BLOCK;
-      this.#places = [];
-      if (place === undefined) {
-        place = this.#backward.end();
-        next = last;
-        this.#places[next - from] = place;
-      }
-      while (next > from) {
-        next--;
-        place = this.#backward.move(place, this.#symbols[next] ?? EDGE).place;
-        this.#places[next - from] = place;
-      }
-      this.#block = block;
+    const inside = at - this.#blockStart;
+    if (inside < 0 || inside >= BLOCK) this.#readBlock(at - (at % BLOCK));
+    return this.#places[at - this.#blockStart] ?? this.#backward.end();
+  }
+
+  #readBlock(from: number): void {
+    const symbols = this.#symbols;
+    const places = this.#places;
+    let place = this.#begins[from / BLOCK + 1];
+    let next = from + BLOCK;
+    if (place === undefined) {
+      place = this.#backward.end();
+      next = symbols.length - 1;
+      places[next - from] = place;
     }
-    return this.#places[at - from] ?? this.#backward.end();
+    while (next > from) {
+      next--;
+      place = this.#backward.move(place, symbols[next] ?? EDGE).place;
+      places[next - from] = place;
+    }
+    this.#blockStart = from;
   }
 
   /** The end of the match that begins at a place. */
   #follow(start: number): number {
+    const { facts } = this.#alphabet;
+    const symbols = this.#symbols;
+    const asked = this.#program.context;
     let instruction = this.#program.start;
+    let before = start === 0 ? EDGE : (symbols[start - 1] ?? EDGE);
     for (let at = start; ; at++) {
-      const before = this.#alphabet.facts[at === 0 ? EDGE : (this.#symbols[at - 1] ?? EDGE)]?.flags ?? 0;
+      const flags = (facts[before]?.flags ?? 0) & asked;
       const place = this.#placeAt(at);
-      const key = instruction * 16 + before;
+      const key = instruction * 16 + flags;
       let next = place.ways.get(key);
       if (next === undefined) {
-        next = this.#wayFrom(instruction, at, before, place);
+        next = this.#wayFrom(instruction, at, flags, place);
         this.#backward.keepWay(place, key, next);
       }
       if (next === MATCH) return at;
       instruction = next;
+      before = symbols[at] ?? EDGE;
     }
   }
 

@@ -1,6 +1,7 @@
+import { rangesBelow } from "../latin1_source.ts";
 import type { Assertion, Pattern, SetPattern } from "../pattern.ts";
 import { assertionSource } from "../pattern_source.ts";
-import { literalSource } from "./literals.ts";
+import { literalSource, utf8Bytes, utf16Units } from "./literals.ts";
 
 /**
  * JavaScript source, for the flag `m` alone, that matches at least where a pattern does in a line of ASCII, within a text
@@ -13,6 +14,16 @@ export function asciiSource(pattern: Pattern): string {
 /** The same for UTF-8 of which each byte is one character (latin1); what is not ASCII, it takes for any such character. */
 export function utf8Source(pattern: Pattern): string {
   return byteSource(pattern, utf8Class, utf8Assertion);
+}
+
+/** The same for UTF-8 in which no character begins with one of the pattern's leads (see `leadsOf`): what is not ASCII, it takes for none. */
+export function plainSource(pattern: Pattern): string {
+  return byteSource(pattern, plainClass, utf8Assertion);
+}
+
+/** The same for a line as a text of JavaScript, without surrogates; what is not ASCII, it takes for any such character. */
+export function unitSource(pattern: Pattern): string {
+  return byteSource(pattern, unitClass, utf8Assertion);
 }
 
 /** How many times as many steps as for ASCII that takes at most: a character has up to four bytes. */
@@ -58,21 +69,22 @@ function utf8Assertion(assertion: Assertion): string {
 }
 
 function utf8Class(set: SetPattern): string {
-  return literalSource(set) ?? `(?:${asciiClass(set)}|[\\xc2-\\xf4][\\x80-\\xbf]{1,3})`;
+  return literalSource(set, utf8Bytes) ?? `(?:${asciiClass(set)}|[\\xc2-\\xf4][\\x80-\\xbf]{1,3})`;
+}
+
+function plainClass(set: SetPattern): string {
+  return literalSource(set, utf8Bytes) ?? asciiClass(set);
+}
+
+function unitClass(set: SetPattern): string {
+  return literalSource(set, utf16Units) ?? `[${asciiRanges(set)}\\x80-\\uffff]`;
 }
 
 /** The characters of ASCII that are in a set, as a class. */
-function asciiClass({ source, flags }: SetPattern): string {
-  const set = new RegExp(`^(?:${source})$`, flags);
-  let ranges = "";
-  for (let code = 0; code < 0x80; code++) {
-    const from = code;
-    while (code < 0x80 && set.test(String.fromCharCode(code))) code++;
-    if (code > from) ranges += `\\x${hex(from)}-\\x${hex(code - 1)}`;
-  }
-  return `[${ranges}]`;
+function asciiClass(set: SetPattern): string {
+  return `[${asciiRanges(set)}]`;
 }
 
-function hex(code: number): string {
-  return code.toString(16).padStart(2, "0");
+function asciiRanges({ source, flags }: SetPattern): string {
+  return rangesBelow(0x80, source, flags);
 }

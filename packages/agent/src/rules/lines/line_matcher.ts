@@ -1,7 +1,7 @@
+import { isLatin1, latin1RegExp } from "../latin1_source.ts";
 import { LinearMatcher } from "../linear/linear_matcher.ts";
+import { cheapRegExp } from "../matcher.ts";
 import { choiceOf, MAX_HEIGHT, MAX_SIZE, type Pattern } from "../pattern.ts";
-import { isCheapToBacktrack } from "../pattern_cost.ts";
-import { patternRegExp } from "../pattern_source.ts";
 import { type CandidateSearch, candidateSearch } from "./candidates.ts";
 import { Finders } from "./line_redaction.ts";
 import { LineWork } from "./work.ts";
@@ -12,7 +12,7 @@ export class LineMatcher {
   readonly candidates: CandidateSearch;
   /** Characters and choices in all expressions. */
   readonly size: number;
-  readonly #cheap: readonly RegExp[];
+  readonly #cheap: readonly Cheap[];
   readonly #linear: readonly LinearMatcher[];
 
   /**
@@ -20,15 +20,15 @@ export class LineMatcher {
    * @throws {RegexSyntaxError} for an expression that `rustRegexProblem` tells a problem of.
    */
   constructor(expressions: readonly string[], finders = new Finders()) {
-    const patterns = expressions.map((expression) => finders.patternOf(expression));
+    const patterns = expressions.map((expression) => finders.alikeOf(expression));
     this.candidates = candidateSearch(patterns);
     this.size = patterns.reduce((sum, { size }) => sum + size, 0);
-    const cheap: RegExp[] = [];
+    const cheap: Cheap[] = [];
     const others: Pattern[] = [];
     for (const pattern of patterns) {
-      const regex = isCheapToBacktrack(pattern) ? patternRegExp(pattern) : undefined;
+      const regex = cheapRegExp(pattern);
       if (regex === undefined) others.push(pattern);
-      else cheap.push(regex);
+      else cheap.push({ latin1: latin1RegExp(pattern, ""), any: regex });
     }
     this.#cheap = cheap;
     this.#linear = together(others).map((pattern) => new LinearMatcher(pattern, true, finders.room));
@@ -39,11 +39,20 @@ export class LineMatcher {
    * @throws {WorkLimitError} when the line would take too long.
    */
   test(line: string): boolean {
-    for (const regex of this.#cheap) if (regex.test(line)) return true;
+    if (this.#cheap.length > 0) {
+      const form = isLatin1(line) ? "latin1" : "any";
+      for (const cheap of this.#cheap) if (cheap[form].test(line)) return true;
+    }
     if (this.#linear.length === 0) return false;
     const work = new LineWork(line);
     return this.#linear.some((matcher) => work.do(matcher, (allowed) => matcher.test(line, allowed)));
   }
+}
+
+/** What V8 is trusted with: an expression for lines of latin1, and one for any. */
+interface Cheap {
+  readonly latin1: RegExp;
+  readonly any: RegExp;
 }
 
 /** As few patterns as match the same. */

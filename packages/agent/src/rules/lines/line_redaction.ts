@@ -1,14 +1,16 @@
 import { Buffer } from "node:buffer";
+import { foundAlike } from "../existence.ts";
+import { isLatin1, latin1RegExp } from "../latin1_source.ts";
 import { LinearFinder } from "../linear/linear_finder.ts";
 import { LinearMatcher } from "../linear/linear_matcher.ts";
 import { Room } from "../linear/room.ts";
+import { cheapRegExp } from "../matcher.ts";
 import { mayBeEmpty, type Pattern } from "../pattern.ts";
-import { isCheapToBacktrack } from "../pattern_cost.ts";
-import { patternRegExp } from "../pattern_source.ts";
+import { isCheapToFind } from "../pattern_cost.ts";
 import type { Redactor } from "../redaction/mod.ts";
 import { afterEdits, type Edit, type TracedText } from "../redaction/traced.ts";
 import { readRustRegex } from "../rust_regex.ts";
-import { type CandidateSearch, candidateSearch, NO_LINE } from "./candidates.ts";
+import { type CandidateSearch, candidateSearch, mayMatch, NO_LINE } from "./candidates.ts";
 import { LineWork } from "./work.ts";
 
 /** What takes the place of what an expression matches, as in the existing agents. */
@@ -34,8 +36,8 @@ export class LineRedaction {
    * @throws {RegexSyntaxError} for an expression that `rustRegexProblem` tells a problem of.
    */
   constructor(expressions: readonly string[], redactor: Redactor | undefined, finders = new Finders()) {
-    const patterns = expressions.map((expression) => finders.patternOf(expression));
-    this.size = patterns.reduce((sum, { size }) => sum + size, 0);
+    const patterns = expressions.map((expression) => finders.alikeOf(expression));
+    this.size = expressions.reduce((sum, expression) => sum + finders.patternOf(expression).size, 0);
     const matches = patterns.length === 0 ? NO_LINE : candidateSearch(patterns);
     this.candidates = redactor === undefined ? matches : { ...matches, places: placesOf(redactor) };
     this.#finders = expressions.map((expression) => finders.of(expression));
@@ -148,6 +150,7 @@ function placesOf(redactor: Redactor): CandidateSearch["places"] {
 export class Finders {
   readonly room: Room;
   readonly #patterns = new Map<string, Pattern>();
+  readonly #alike = new Map<string, Pattern>();
   readonly #known = new Map<string, Finder>();
 
   /** @param room for what all of them learn. */
@@ -162,6 +165,13 @@ export class Finders {
     return known;
   }
 
+  /** A simpler pattern that is found in the same lines. @throws {RegexSyntaxError} as `patternOf`. */
+  alikeOf(expression: string): Pattern {
+    const known = this.#alike.get(expression) ?? foundAlike(this.patternOf(expression));
+    this.#alike.set(expression, known);
+    return known;
+  }
+
   /** What finds its matches. @throws {RegexSyntaxError} as `patternOf`. */
   of(expression: string): Finder {
     const known = this.#known.get(expression) ?? finderOf(this.patternOf(expression), this.room);
@@ -171,22 +181,31 @@ export class Finders {
 }
 
 function finderOf(pattern: Pattern, room: Room): Finder {
-  const matcher = new LinearMatcher(pattern, true, room);
+  // What may be empty is not the same in JavaScript, in a repetition and as a whole.
+  const isSolid = !mayBeEmpty(pattern) && !repeatsEmpty(pattern);
+  const latin1 = isSolid && isCheapToFind(pattern) ? latin1RegExp(pattern, "g") : undefined;
+  const find = anyFinderOf(pattern, isSolid ? cheapRegExp(pattern) : undefined, room);
+  // A line may be looked at because of another expression.
+  const isCandidate = mayMatch([foundAlike(pattern)]);
+  return (line, work) => {
+    if (latin1 !== undefined && isLatin1(line)) return backtracked(latin1, line);
+    return isCandidate(line) ? find(line, work) : [];
+  };
+}
+
+function anyFinderOf(pattern: Pattern, cheap: RegExp | undefined, room: Room): Finder {
+  if (cheap !== undefined) {
+    const search = new RegExp(cheap.source, `${cheap.flags}g`);
+    return (line) => backtracked(search, line);
+  }
+  const matcher = new LinearMatcher(foundAlike(pattern), true, room);
   const finder = new LinearFinder(pattern, room);
-  const linear: Finder = (line, work) => {
+  return (line, work) => {
     // Whether there is anything is told much faster, which is worth to know of a line that is long.
     const isThere = line.length < LONG || work.do(matcher, (allowed) => matcher.test(line, allowed));
     return isThere ? work.do(finder, (allowed) => finder.spans(line, allowed)) : [];
   };
-  // What may be empty is not the same in JavaScript, in a repetition and as a whole.
-  const regex = isCheapToBacktrack(pattern) && isSolid(pattern) ? patternRegExp(pattern) : undefined;
-  if (regex === undefined) return linear;
-  const search = new RegExp(regex.source, `${regex.flags}g`);
-  // V8 looks for a place of no width in the middle of a character beyond the basic plane, too.
-  return (line, work) => (SURROGATES.test(line) ? linear(line, work) : backtracked(search, line));
 }
-
-const SURROGATES = /[\ud800-\udfff]/;
 
 function backtracked(search: RegExp, line: string): number[] {
   const spans: number[] = [];
@@ -196,11 +215,7 @@ function backtracked(search: RegExp, line: string): number[] {
   return spans;
 }
 
-/** Whether neither a pattern nor what it repeats may be empty. */
-function isSolid(pattern: Pattern): boolean {
-  return !mayBeEmpty(pattern) && !repeatsEmpty(pattern);
-}
-
+/** Whether anything that a pattern repeats may be empty. */
 function repeatsEmpty(pattern: Pattern): boolean {
   switch (pattern.kind) {
     case "set":

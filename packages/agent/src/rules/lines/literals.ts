@@ -1,10 +1,10 @@
 import { Buffer } from "node:buffer";
 import type { Pattern, SetPattern } from "../pattern.ts";
 
-/**
- * Texts of which every match of a pattern has at least one, each as JavaScript source without flags, to be searched in
- * UTF-8 of which each byte is one character (latin1).
- */
+/** Writes a character as JavaScript source without flags. */
+export type Write = (character: string) => string;
+
+/** Texts of which every match of a pattern has at least one, each as JavaScript source without flags. */
 export interface Literals {
   readonly sources: readonly string[];
   /** Characters of the shortest: what is short is found in many lines. */
@@ -15,30 +15,30 @@ export interface Literals {
 const MAX_SOURCES = 32;
 
 /** The best literals of a pattern; undefined where it requires none. */
-export function requiredLiterals(pattern: Pattern): Literals | undefined {
+export function requiredLiterals(pattern: Pattern, write: Write): Literals | undefined {
   switch (pattern.kind) {
     case "set": {
-      const source = literalSource(pattern);
+      const source = literalSource(pattern, write);
       return source === undefined ? undefined : { sources: [source], length: 1 };
     }
     case "assertion":
     case "ahead":
       return undefined;
     case "repeat":
-      return pattern.min === 0 ? undefined : requiredLiterals(pattern.body);
+      return pattern.min === 0 ? undefined : requiredLiterals(pattern.body, write);
     case "choice": {
-      const parts = pattern.parts.map(requiredLiterals).filter((part) => part !== undefined);
+      const parts = pattern.parts.map((part) => requiredLiterals(part, write)).filter((part) => part !== undefined);
       const sources = [...new Set(parts.flatMap((part) => part.sources))];
       if (parts.length < pattern.parts.length || sources.length > MAX_SOURCES) return undefined;
       return { sources, length: Math.min(...parts.map(({ length }) => length)) };
     }
     case "sequence":
-      return bestOfSequence(flat(pattern.parts));
+      return bestOfSequence(flat(pattern.parts), write);
   }
 }
 
 /** The longest run of single characters, or what one part requires, whichever is longer. */
-function bestOfSequence(parts: readonly Pattern[]): Literals | undefined {
+function bestOfSequence(parts: readonly Pattern[], write: Write): Literals | undefined {
   let best: Literals | undefined;
   let run: string[] = [];
   const offer = (literals: Literals | undefined): void => {
@@ -51,12 +51,12 @@ function bestOfSequence(parts: readonly Pattern[]): Literals | undefined {
     run = [];
   };
   for (const part of parts) {
-    const source = part.kind === "set" ? literalSource(part) : undefined;
+    const source = part.kind === "set" ? literalSource(part, write) : undefined;
     if (source !== undefined) run.push(source);
     // A condition takes no character: the run goes on behind it.
     else if (part.kind !== "assertion") {
       endRun();
-      offer(requiredLiterals(part));
+      offer(requiredLiterals(part, write));
     }
   }
   endRun();
@@ -72,18 +72,26 @@ function flat(parts: readonly Pattern[]): Pattern[] {
 const FOLDED_BEYOND_ASCII: Readonly<Record<string, string>> = { k: "\u212a", s: "\u017f" };
 
 /** A single character as source; undefined for a set of several, or a letter that Unicode folds with unknown others. */
-export function literalSource({ character, folded }: SetPattern): string | undefined {
-  if (character !== undefined) return escaped(character);
+export function literalSource({ character, folded }: SetPattern, write: Write): string | undefined {
+  if (character !== undefined) return write(character);
   if (folded === undefined || folded > "\x7f") return undefined;
   const lower = folded.toLowerCase();
   const upper = folded.toUpperCase();
-  if (lower === upper) return escaped(folded);
+  if (lower === upper) return write(folded);
   const beyond = FOLDED_BEYOND_ASCII[lower];
   const letters = `[${lower}${upper}]`;
-  return beyond === undefined ? letters : `(?:${letters}|${escaped(beyond)})`;
+  return beyond === undefined ? letters : `(?:${letters}|${write(beyond)})`;
 }
 
-/** The UTF-8 bytes of a character, each as one character; nothing in them is special. */
-function escaped(character: string): string {
+/** As UTF-8 of which each byte is one character (latin1). */
+export function utf8Bytes(character: string): string {
   return [...Buffer.from(character)].map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("");
+}
+
+/** As it is in a text of JavaScript. */
+export function utf16Units(character: string): string {
+  return Array.from(
+    { length: character.length },
+    (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`,
+  ).join("");
 }

@@ -1,5 +1,5 @@
 import { type Buffer, isAscii, isUtf8 } from "node:buffer";
-import { EVERY_LINE } from "./candidates.ts";
+import { type CandidateSearch, EVERY_LINE } from "./candidates.ts";
 
 /** The text of a run of lines, in which lines are looked for; a line is decoded only where it is looked at itself. */
 export class RunText {
@@ -19,6 +19,11 @@ export class RunText {
     this.#ends = bytes[bytes.length - 1] === 10;
     const text = bytes.toString("latin1");
     this.text = this.#ends ? text : `${text}\n`;
+  }
+
+  /** Whether one of some bytes is anywhere in it. */
+  hasAny(some: readonly number[]): boolean {
+    return some.some((byte) => this.#bytes.includes(byte));
   }
 
   /** Where the line ends that a place is in: behind its newline. */
@@ -54,13 +59,10 @@ export class RunText {
     let end = to - 1;
     const hasReturn = end > from && this.text.charCodeAt(end - 1) === 13;
     if (hasReturn && (this.#ends || to < this.text.length)) end -= 1;
-    const line = this.text.slice(from, end);
-    return this.isAscii || isAsciiText(line) ? line : this.#bytes.toString("utf8", from, end);
+    if (this.isAscii) return this.text.slice(from, end);
+    const line = this.#bytes.subarray(from, end);
+    return isAscii(line) ? this.text.slice(from, end) : line.toString("utf8");
   }
-}
-
-function isAsciiText(line: string): boolean {
-  return !/[\x80-\xff]/.test(line);
 }
 
 /** Finds candidates in a run, from left to right, and searches no part of it twice. */
@@ -73,7 +75,7 @@ export class Hits {
   /** @param search by default every place is one. */
   constructor(run: RunText, search = EVERY_LINE) {
     this.#text = run.text;
-    if (run.isUtf8) this.#search = run.isAscii ? search.ascii : search.utf8;
+    if (run.isUtf8) this.#search = searchFor(run, search);
     if (this.#search !== undefined) this.#places = search.places?.(run.text);
   }
 
@@ -86,4 +88,9 @@ export class Hits {
     }
     return this.#places === undefined ? this.#next : Math.min(this.#next, this.#places(at));
   }
+}
+
+function searchFor(run: RunText, { ascii, utf8, plain }: CandidateSearch): RegExp | undefined {
+  if (run.isAscii) return ascii;
+  return plain === undefined || run.hasAny(plain.without) ? utf8 : plain.search;
 }
