@@ -49,7 +49,12 @@ export function barChart(title: string, unit: string, bars: readonly Bar[]): str
 export function lineChart(title: string, x: Axis, y: string, lines: readonly Line[]): string {
   const points = lines.flatMap((line) => line.points);
   const xs = points.map((point) => point.x);
-  const [fromX, toX] = [Math.min(...xs), Math.max(...xs)];
+  // Points without end cannot be spread over the arguments of one call.
+  const [least, toX] = xs.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [
+    Infinity,
+    -Infinity,
+  ] as const);
+  const fromX = x.scale === "log" ? least : Math.min(0, least);
   const stepY = niceStep(Math.max(...points.map((point) => point.y), Number.MIN_VALUE) / 5);
   const toY = stepY * Math.ceil(Math.max(...points.map((point) => point.y), stepY) / stepY);
   const of = (value: number): number => (x.scale === "log" ? Math.log(value) : value);

@@ -57,14 +57,14 @@ export interface Measure {
   prepare(bench: Bench): Promise<Prepared>;
 }
 
-export interface Prepared {
+interface Prepared {
   readonly cases: readonly Case[];
   /** What was shipped, in words. */
   readonly input: string;
 }
 
 /** How the result is drawn: bars of a metric, lines of it over `x`, or memory over time. */
-export type Chart =
+type Chart =
   | { readonly kind: "bars"; readonly metric: string }
   | { readonly kind: "lines"; readonly metric: string; readonly scale: "log" | "linear" }
   | { readonly kind: "tracks" };
@@ -75,5 +75,5 @@ export function sizeOf(bench: Bench, full: number, quick: number): number {
 }
 
 export function inputText({ bytes, lines }: Corpus): string {
-  return `${(bytes / 1e6).toFixed(1)} MB, ${lines.toLocaleString("en")} lines`;
+  return `${(bytes / 1e6).toFixed(1)} MB, ${lines.toLocaleString("en")} ${lines === 1 ? "line" : "lines"}`;
 }

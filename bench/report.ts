@@ -12,17 +12,16 @@ const ROOT = join(import.meta.dirname, "..");
 export const RESULTS = join(ROOT, "bench/results");
 const CHARTS = "performance";
 
-/** What of a document each recorded measure makes: its text and its chart, by paths in the repository. */
-export function writeReport(): void {
-  const results = savedResults(RESULTS);
-  mkdirSync(join(ROOT, "docs", CHARTS), { recursive: true });
-  const path = join(ROOT, "docs/performance.md");
+/** Writes the page and its charts: of every measure what is recorded, or that nothing is. */
+export function writeReport(resultsDirectory = RESULTS, docs = join(ROOT, "docs")): void {
+  const results = savedResults(resultsDirectory);
+  mkdirSync(join(docs, CHARTS), { recursive: true });
+  const path = join(docs, "performance.md");
   let text = readFileSync(path, "utf8");
   for (const measure of MEASURES) {
     const result = results.find((each) => each.measure === measure.name);
     text = replaceBlock(text, measure.name, blockOf(measure, result));
-    if (result !== undefined)
-      writeFileSync(join(ROOT, "docs", CHARTS, `${measure.name}.svg`), chartOf(measure, result));
+    if (result !== undefined) writeFileSync(join(docs, CHARTS, `${measure.name}.svg`), chartOf(measure, result));
   }
   writeFileSync(path, text);
 }

@@ -41,7 +41,7 @@ export interface Task {
   readonly env: Readonly<Record<string, string>>;
 }
 
-export interface Command {
+interface Command {
   readonly program: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { launcherFlags } from "../agent.ts";
 import { writeCorpus } from "../corpus.ts";
-import { type Bench, type Case, inputText, type Measure, type Run, sizeOf } from "../measure.ts";
-import { type Memory, memoryOf } from "../process_cost.ts";
+import { type Bench, type Case, inputText, type Measure, type Run, type Sample, sizeOf } from "../measure.ts";
+import { memoryKinds } from "../memory_kinds.ts";
+import { memoryOf } from "../process_cost.ts";
 import { type Subject, start } from "../subject.ts";
 
 const SETTLE_MS = 2000;
@@ -20,7 +21,12 @@ export const floor: Measure = {
   about: "What the memory of the agent consists of, by adding one thing after the other.",
   metrics: [
     { key: "rss", title: "RSS, MB", digits: 1 },
-    { key: "private", title: "of it private, MB", digits: 1 },
+    { key: "sharedFiles", title: "of it shared, MB", digits: 1 },
+    { key: "private", title: "private, MB", digits: 1 },
+    { key: "anonymous", title: "of it heap of JavaScript, stacks, buffers, MB", digits: 1 },
+    { key: "mallocHeap", title: "malloc, MB", digits: 1 },
+    { key: "compiledCode", title: "compiled code, MB", digits: 1 },
+    { key: "ownFiles", title: "written pages of files, MB", digits: 1 },
   ],
   chart: { kind: "bars", metric: "private" },
   runs: 3,
@@ -36,13 +42,19 @@ export const floor: Measure = {
       ["and the modules that the agent uses", MODULES + STAY],
       ["and a context of TLS", MODULES + CONTEXT + STAY],
     ] as const;
-    const [agent] = bench.ours;
     const cases: Case[] = programs.map(([subject, text]) => ({ subject, run: () => programMemory(text) }));
-    if (agent !== undefined)
+    for (const agent of bench.ours) {
+      const { name } = agent;
+      const off = { LOGDNA_CONFINEMENT: "off" };
       cases.push(
-        { subject: `${agent.name}, one line shipped`, run: () => agentMemory(agent, bench, one, small.lines) },
-        { subject: `${agent.name}, all shipped`, run: () => agentMemory(agent, bench, some, corpus.lines) },
+        {
+          subject: `${name}, not confined, one line shipped`,
+          run: () => agentMemory(agent, bench, one, small.lines, off),
+        },
+        { subject: `${name}, one line shipped`, run: () => agentMemory(agent, bench, one, small.lines) },
+        { subject: `${name}, all shipped`, run: () => agentMemory(agent, bench, some, corpus.lines) },
       );
+    }
     return { cases, input: inputText(corpus) };
   },
 };
@@ -52,7 +64,7 @@ async function programMemory(text: string): Promise<Run> {
   try {
     await up(child);
     await delay(SETTLE_MS);
-    return { sample: inMegabytes(memoryOf(child.pid ?? -1)) };
+    return { sample: memorySample(child.pid ?? -1) };
   } finally {
     child.kill("SIGKILL");
   }
@@ -65,17 +77,18 @@ function up(child: ChildProcess): Promise<void> {
   });
 }
 
-async function agentMemory(agent: Subject, bench: Bench, logs: string, lines: number): Promise<Run> {
-  const running = await start(agent, { ...bench.place, logs });
+async function agentMemory(agent: Subject, bench: Bench, logs: string, lines: number, env = {}): Promise<Run> {
+  const running = await start(agent, { ...bench.place, logs, env });
   try {
     await running.sink.until(lines, PATIENCE_MS, running.gone);
     await delay(SETTLE_MS);
-    return { sample: inMegabytes(memoryOf(running.pid)) };
+    return { sample: memorySample(running.pid) };
   } finally {
     await running.stop();
   }
 }
 
-function inMegabytes(memory: Memory): { rss: number; private: number } {
-  return { rss: memory.rss / 1e6, private: memory.private / 1e6 };
+function memorySample(pid: number): Sample {
+  const all = { ...memoryOf(pid), ...memoryKinds(pid) };
+  return Object.fromEntries(Object.entries(all).map(([key, bytes]) => [key, bytes / 1e6]));
 }
