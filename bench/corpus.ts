@@ -47,8 +47,15 @@ const WORDS =
   );
 const FOREIGN = ["Zoë Müller", "naïve café", "東京の注文", "Привет", "🚀 released", "größer als"] as const;
 
+/** Text and what it has. */
+interface Block extends Corpus {
+  readonly text: Buffer;
+}
+
+const KNOWN = new Map<number, { readonly source: Generator<Block, never>; readonly blocks: Block[]; bytes: number }>();
+
 /** Blocks of whole lines, some hundred kilobytes each, without end. */
-export function* corpusBlocks(seed: number): Generator<Corpus & { readonly text: Buffer }> {
+export function* corpusBlocks(seed: number): Generator<Block, never> {
   const random = new Random(seed);
   for (let at = START_MS; ; ) {
     const lines: string[] = [];
@@ -66,13 +73,7 @@ export function* corpusBlocks(seed: number): Generator<Corpus & { readonly text:
 
 /** Writes about so many bytes of lines into a file. */
 export function writeCorpus(path: string, size: number, seed = SEED): Corpus {
-  const blocks: (Corpus & { text: Buffer })[] = [];
-  let known = 0;
-  for (const block of corpusBlocks(seed)) {
-    blocks.push(block);
-    known += block.bytes;
-    if (known >= Math.min(size, REPEAT_BYTES)) break;
-  }
+  const blocks = blocksOf(seed, Math.min(size, REPEAT_BYTES));
   const fd = openSync(path, "w");
   try {
     let written: Corpus = { bytes: 0, lines: 0, healthChecks: 0 };
@@ -89,8 +90,20 @@ export function writeCorpus(path: string, size: number, seed = SEED): Corpus {
   }
 }
 
+/** The first blocks of a seed, so many that they have this size together. They are kept: thousands of files begin with the same. */
+function blocksOf(seed: number, size: number): readonly Block[] {
+  const known = KNOWN.get(seed) ?? { source: corpusBlocks(seed), blocks: [], bytes: 0 };
+  KNOWN.set(seed, known);
+  while (known.bytes < size) {
+    const { value } = known.source.next();
+    known.blocks.push(value);
+    known.bytes += value.bytes;
+  }
+  return known.blocks;
+}
+
 /** The whole lines of a text that begin within so many bytes. */
-function beginning(text: Buffer, size: number): Corpus & { text: Buffer } {
+function beginning(text: Buffer, size: number): Block {
   const part = text.subarray(0, text.indexOf(10, size - 1) + 1);
   const lines = part.toString("latin1").split("\n").slice(0, -1);
   const healthChecks = lines.filter((line) => line.includes(HEALTH_CHECK)).length;
@@ -110,8 +123,9 @@ export function sum(one: Corpus, other: Corpus): Corpus {
 export function writeLinesOf(length: number, path: string, size: number): Corpus {
   const fd = openSync(path, "w");
   try {
-    let lines = 0;
-    for (const { text } of corpusBlocks(SEED)) {
+    const blocks = corpusBlocks(SEED);
+    for (let lines = 0; ; ) {
+      const { text } = blocks.next().value;
       // Lengths count bytes, so a character of several may be cut: what is left of it is bytes like any other.
       const flat = Buffer.from(text.toString("latin1").replaceAll("\n", " "), "latin1");
       const cut = Buffer.alloc(Math.ceil(flat.length / (length - 1)) * length, 0x20);
@@ -124,7 +138,6 @@ export function writeLinesOf(length: number, path: string, size: number): Corpus
       lines += at / length;
       if (lines * length >= size) return { bytes: lines * length, lines, healthChecks: 0 };
     }
-    throw new RangeError("The corpus ended.");
   } finally {
     closeSync(fd);
   }

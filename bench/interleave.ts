@@ -11,6 +11,8 @@ export interface CaseResult {
   readonly samples: readonly Sample[];
   /** Memory over time in the last run. */
   readonly track?: readonly MemoryAt[];
+  /** Why it was given up; what was measured until then does not count. */
+  readonly failed?: string;
 }
 
 /** Runs every case once, then every case again, and so on: what else the machine does falls on all of them alike. */
@@ -20,24 +22,31 @@ export async function interleave(
   say: (text: string) => void,
 ): Promise<CaseResult[]> {
   const all = new Map<Case, Run[]>(cases.map((each) => [each, []]));
+  const failures = new Map<Case, string>();
   for (let turn = -warmUps; turn < runs; turn += 1) {
     for (const [each, done] of all) {
-      const run = await each.run();
+      if (failures.has(each)) continue;
       const name = each.x === undefined ? each.subject : `${each.subject}, ${each.x}`;
-      say(`  ${turn < 0 ? "warm-up" : `run ${turn + 1}`}  ${name.padEnd(36)}${shortText(run.sample)}`);
-      if (turn >= 0) done.push(run);
+      const which = turn < 0 ? "warm-up" : `run ${turn + 1}`;
+      try {
+        const run = await each.run();
+        say(`  ${which}  ${name.padEnd(36)}${shortText(run.sample)}`);
+        if (turn >= 0) done.push(run);
+      } catch (error) {
+        // One program that fails must not cost the hours that were spent on the others.
+        failures.set(each, error instanceof Error ? error.message : String(error));
+        say(`  ${which}  ${name.padEnd(36)}FAILED: ${failures.get(each)}`);
+      }
     }
   }
-  return [...all].map(([{ subject, x }, done]) => {
+  return [...all].map(([each, done]) => {
+    const { subject, x } = each;
+    const failed = failures.get(each);
+    const point = { subject, ...(x === undefined ? {} : { x }) };
+    if (failed !== undefined) return { ...point, medians: {}, samples: [], failed };
     const samples = done.map(({ sample }) => sample);
     const track = done.at(-1)?.track;
-    return {
-      subject,
-      ...(x === undefined ? {} : { x }),
-      medians: mediansOf(samples),
-      samples,
-      ...(track && { track }),
-    };
+    return { ...point, medians: mediansOf(samples), samples, ...(track && { track }) };
   });
 }
 

@@ -34,7 +34,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (options.help) say(USAGE);
   else if (options.list) list();
   else if (options.report) writeReport();
-  else await measureAll(options, `npm run bench -- ${args.map(quoted).join(" ")}`);
+  else return (await measureAll(options, `npm run bench -- ${args.map(quoted).join(" ")}`)) ? 0 : 1;
   return 0;
 }
 
@@ -44,7 +44,8 @@ function list(): void {
   say(`\nOther programs: ${peers.join(", ") || "none"} of ${PEER_PROGRAMS.join(", ")}`);
 }
 
-async function measureAll(options: Options, command: string): Promise<void> {
+/** @returns whether nothing failed. */
+async function measureAll(options: Options, command: string): Promise<boolean> {
   const machine = thisMachine();
   say(machineText(machine));
   if (machine.load > QUIET_LOAD) say("The machine has other work: numbers will be worse than they are, and vary.");
@@ -63,11 +64,15 @@ async function measureAll(options: Options, command: string): Promise<void> {
   const chosen = MEASURES.filter(({ name }) => options.measures.length === 0 || options.measures.includes(name));
   const directory = options.record ? RESULTS : options.save;
   if (directory !== undefined) mkdirSync(directory, { recursive: true });
+  let failures = 0;
   for (const measure of chosen) {
     const result = await run(measure, bench, options, command);
     if (directory !== undefined) saveResult(directory, { ...result, machine });
+    failures += result.cases.filter(({ failed }) => failed !== undefined).length;
   }
   if (options.record) writeReport();
+  if (failures > 0) say(`${failures} cases failed: see above.`);
+  return failures === 0;
 }
 
 async function run(

@@ -38,21 +38,26 @@ function blockOf(measure: Measure, result: Result | undefined): string {
   if (result === undefined)
     return `${measure.about}\n\nNot recorded yet: \`npm run bench -- ${measure.name} --record\`.`;
   const { command, date, input, machine, runs, subjects } = result;
+  const failures = result.cases.flatMap(({ subject, x = "", failed }) =>
+    failed === undefined ? [] : [`${subject} ${x} failed: ${failed.split("\n")[0]}`],
+  );
   const known = subjects.map(({ name, version, work }) => `${name} ${version}: ${work}`);
   return [
     `${measure.about} ${input}. ${runs === 1 ? "One run of each" : `Medians of ${runs} interleaved runs`}.`,
     markdownText(tableOf(measure, result)),
     `![${measure.name}, the numbers of the table as a chart](${CHARTS}/${measure.name}.svg)`,
-    `\`${command}\`, ${date}; ${machineText(machine)}. ${known.join(". ")}.`,
+    `\`${command}\`, ${date}; ${machineText(machine)}. ${[...known, ...failures].join(". ")}.`,
   ].join("\n\n");
 }
 
 function chartOf(measure: Measure, result: Result): string {
   const { chart, metrics } = measure;
-  const isFirst = (subject: string): boolean => subject === result.cases[0]?.subject;
-  const subjects = [...new Set(result.cases.map(({ subject }) => subject))];
+  // What failed is told in the table.
+  const cases = result.cases.filter(({ failed }) => failed === undefined);
+  const isFirst = (subject: string): boolean => subject === cases[0]?.subject;
+  const subjects = [...new Set(cases.map(({ subject }) => subject))];
   if (chart.kind === "tracks") {
-    const lines: Line[] = result.cases.map(({ subject, track = [] }) => ({
+    const lines: Line[] = cases.map(({ subject, track = [] }) => ({
       label: subject,
       points: track.map(({ seconds, rss }) => ({ x: seconds, y: rss / 1e6 })),
       strong: isFirst(subject),
@@ -64,7 +69,7 @@ function chartOf(measure: Measure, result: Result): string {
   const better = metric.better === undefined ? "" : `, ${metric.better} is better`;
   const unit = `${metric.title}${better}`;
   if (chart.kind === "bars") {
-    const bars: Bar[] = result.cases.map(({ subject, medians }) => {
+    const bars: Bar[] = cases.map(({ subject, medians }) => {
       const value = medians[chart.metric] ?? 0;
       return { label: subject, value, text: value.toFixed(metric.digits), strong: isFirst(subject) };
     });
@@ -72,7 +77,7 @@ function chartOf(measure: Measure, result: Result): string {
   }
   const lines: Line[] = subjects.map((subject) => ({
     label: subject,
-    points: result.cases
+    points: cases
       .filter((each) => each.subject === subject)
       .map(({ x = 0, medians }) => ({ x, y: medians[chart.metric] ?? 0 })),
     strong: isFirst(subject),

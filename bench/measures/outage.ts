@@ -86,11 +86,10 @@ function writing(file: number): { end(): number } {
   let lines = 0;
   const timer = setInterval(() => {
     while (bytes < ((monotonicMs() - begun) / 1000) * RATE) {
-      const block = blocks.next();
-      if (block.done === true) return;
-      writeSync(file, block.value.text);
-      bytes += block.value.bytes;
-      lines += block.value.lines;
+      const { value } = blocks.next();
+      writeSync(file, value.text);
+      bytes += value.bytes;
+      lines += value.lines;
     }
   }, 20);
   return {
