@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { HEALTH_CHECK, writeCorpus, writeLinesOf } from "./corpus.ts";
+import { CorpusText, HEALTH_CHECK, writeCorpus, writeLinesOf } from "./corpus.ts";
 
 function directory(t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), "corpus-"));
@@ -27,11 +27,25 @@ test("the corpus is the same each time, of the size that was asked for, and what
   assert.ok(lines.every((line) => line !== ""));
 });
 
+test("files that are written from one text have together what one file would have", (t) => {
+  const path = directory(t);
+  const said = writeCorpus(join(path, "one"), 2e6);
+  const text = new CorpusText();
+  let written = 0;
+  const parts = [0, 1, 2, 3, 4].map((n) => {
+    const part = writeCorpus(join(path, String(n)), (n + 1) * 4e5 - written, text);
+    written += part.bytes;
+    return readFileSync(join(path, String(n)));
+  });
+  assert.equal(written, said.bytes);
+  assert.deepEqual(Buffer.concat(parts), readFileSync(join(path, "one")));
+});
+
 test("a corpus of another seed is another text", (t) => {
   const path = join(directory(t), "log");
-  writeCorpus(path, 10_000, 1);
+  writeCorpus(path, 10_000, new CorpusText(1));
   const one = readFileSync(path, "utf8");
-  writeCorpus(path, 10_000, 2);
+  writeCorpus(path, 10_000, new CorpusText(2));
   assert.notEqual(readFileSync(path, "utf8"), one);
 });
 

@@ -11,6 +11,7 @@ export interface Corpus {
   readonly healthChecks: number;
 }
 
+export const NOTHING: Corpus = { bytes: 0, lines: 0, healthChecks: 0 };
 export const SEED = 6;
 /** A regular expression that is found in about two of a hundred lines, and a way to count them without it. */
 export const HEALTH_CHECK = "GET /livez";
@@ -18,6 +19,7 @@ export const HEALTH_CHECK = "GET /livez";
 const START_MS = Date.UTC(2026, 0, 2, 3, 4, 5);
 /** Bytes after which the text repeats itself where more of it is asked for: beyond what any compressor looks back. */
 const REPEAT_BYTES = 64_000_000;
+const STEP_BYTES = 16_000_000;
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"] as const;
 const HOSTS = Array.from({ length: 30 }, (_, n) => `${["web", "api", "db", "queue", "edge"][n % 5]}-${n}.prod.example`);
 const SERVICES = ["orders", "payments", "accounts", "catalogue", "shipping", "mailer", "sessions", "reports"] as const;
@@ -52,8 +54,6 @@ interface Block extends Corpus {
   readonly text: Buffer;
 }
 
-const KNOWN = new Map<number, { readonly source: Generator<Block, never>; readonly blocks: Block[]; bytes: number }>();
-
 /** Blocks of whole lines, some hundred kilobytes each, without end. */
 export function* corpusBlocks(seed: number): Generator<Block, never> {
   const random = new Random(seed);
@@ -71,18 +71,57 @@ export function* corpusBlocks(seed: number): Generator<Block, never> {
   }
 }
 
-/** Writes about so many bytes of lines into a file. */
-export function writeCorpus(path: string, size: number, seed = SEED): Corpus {
-  const blocks = blocksOf(seed, Math.min(size, REPEAT_BYTES));
+/** The text of a seed, piece by piece. */
+export class CorpusText {
+  readonly #source: Generator<Block, never>;
+  readonly #blocks: Block[] = [];
+  #known = 0;
+  #block = 0;
+  /** Bytes of the current block that were taken. */
+  #taken = 0;
+
+  constructor(seed = SEED) {
+    this.#source = corpusBlocks(seed);
+  }
+
+  /** The next lines, at least so many bytes of them and less than a line more. */
+  take(size: number): Block[] {
+    const taken: Block[] = [];
+    for (let missing = size; missing > 0; ) {
+      const block = this.#current();
+      const isWhole = this.#taken === 0 && block.bytes <= missing;
+      const part = isWhole ? block : beginning(block.text.subarray(this.#taken), missing);
+      taken.push(part);
+      missing -= part.bytes;
+      this.#taken += part.bytes;
+      if (this.#taken < block.bytes) continue;
+      this.#block += 1;
+      this.#taken = 0;
+    }
+    return taken;
+  }
+
+  #current(): Block {
+    const known = this.#blocks[this.#block % Math.max(1, this.#blocks.length)];
+    if (known !== undefined && (this.#block < this.#blocks.length || this.#known >= REPEAT_BYTES)) return known;
+    const { value } = this.#source.next();
+    this.#blocks.push(value);
+    this.#known += value.bytes;
+    return value;
+  }
+}
+
+/** Writes about so many bytes of lines into a file, those that come next in the text. */
+export function writeCorpus(path: string, size: number, from = new CorpusText()): Corpus {
   const fd = openSync(path, "w");
   try {
-    let written: Corpus = { bytes: 0, lines: 0, healthChecks: 0 };
-    for (let n = 0; written.bytes < size; n += 1) {
-      const block = blocks[n % blocks.length];
-      if (block === undefined) throw new RangeError("There is no text to write.");
-      const part = size - written.bytes < block.bytes ? beginning(block.text, size - written.bytes) : block;
-      writeSync(fd, part.text);
-      written = sum(written, part);
+    let written: Corpus = NOTHING;
+    while (written.bytes < size) {
+      // Not all at once, which could be more than fits into memory.
+      for (const block of from.take(Math.min(size - written.bytes, STEP_BYTES))) {
+        writeSync(fd, block.text);
+        written = sum(written, block);
+      }
     }
     return written;
   } finally {
@@ -90,21 +129,9 @@ export function writeCorpus(path: string, size: number, seed = SEED): Corpus {
   }
 }
 
-/** The first blocks of a seed, so many that they have this size together. They are kept: thousands of files begin with the same. */
-function blocksOf(seed: number, size: number): readonly Block[] {
-  const known = KNOWN.get(seed) ?? { source: corpusBlocks(seed), blocks: [], bytes: 0 };
-  KNOWN.set(seed, known);
-  while (known.bytes < size) {
-    const { value } = known.source.next();
-    known.blocks.push(value);
-    known.bytes += value.bytes;
-  }
-  return known.blocks;
-}
-
 /** The whole lines of a text that begin within so many bytes. */
 function beginning(text: Buffer, size: number): Block {
-  const part = text.subarray(0, text.indexOf(10, size - 1) + 1);
+  const part = size >= text.length ? text : text.subarray(0, text.indexOf(10, size - 1) + 1);
   const lines = part.toString("latin1").split("\n").slice(0, -1);
   const healthChecks = lines.filter((line) => line.includes(HEALTH_CHECK)).length;
   return { text: part, bytes: part.length, lines: lines.length, healthChecks };

@@ -1,7 +1,7 @@
 /** Whether the cost of a byte stays the same, whatever the bytes are divided into. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type Corpus, SEED, sum, writeCorpus, writeLinesOf } from "../corpus.ts";
+import { type Corpus, CorpusText, NOTHING, sum, writeCorpus, writeLinesOf } from "../corpus.ts";
 import { type Bench, inputText, type Measure, sizeOf } from "../measure.ts";
 import { SHIPPING, ship } from "../ship.ts";
 
@@ -12,7 +12,6 @@ interface Point {
   readonly depth?: 1 | 2;
 }
 
-const NOTHING: Corpus = { bytes: 0, lines: 0, healthChecks: 0 };
 const BYTES_MB = [25, 100, 400] as const;
 const DIRECTORY_FILES = 1000;
 
@@ -91,13 +90,13 @@ function measure(given: {
   };
 }
 
-/** Divides about so many bytes evenly among files, each with text of its own. */
+/** Divides about so many bytes evenly among files: what comes next in the text goes to the next file. */
 function fillFiles(logs: string, size: number, count: number, directoryOf: (n: number) => string = () => ""): Corpus {
+  const text = new CorpusText();
   let all = NOTHING;
   for (let n = 0; n < count; n += 1) {
-    const part = Math.round(((n + 1) * size) / count) - Math.round((n * size) / count);
-    // Few of the seeds differ, so that writing ten thousand files does not take minutes.
-    all = sum(all, writeCorpus(join(logs, directoryOf(n), `${n}.log`), part, SEED + (n % 50)));
+    const missing = Math.max(1, Math.round(((n + 1) * size) / count) - all.bytes);
+    all = sum(all, writeCorpus(join(logs, directoryOf(n), `${n}.log`), missing, text));
   }
   return all;
 }
