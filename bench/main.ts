@@ -1,6 +1,5 @@
 /** Measures the agent against other programs: `npm run bench -- --help` tells how, docs/performance.md what came of it. */
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { agentSubject, bundleAgent } from "./agent.ts";
 import { interleave } from "./interleave.ts";
 import { machineText, thisMachine } from "./machine.ts";
@@ -50,7 +49,7 @@ async function measureAll(options: Options, command: string): Promise<boolean> {
   say(machineText(machine));
   if (machine.load > QUIET_LOAD) say("The machine has other work: numbers will be worse than they are, and vary.");
   const place = await makePlace();
-  const program = bundleAgent(join(place.root, "bundle"));
+  const program = bundleAgent(place.bundle);
   const bench: Bench = {
     place,
     quick: options.quick,

@@ -62,7 +62,7 @@ export interface Running {
 
 export interface TaskOptions {
   /** Where directories for single runs are made. */
-  readonly root: string;
+  readonly runs: string;
   readonly authority: Authority;
   readonly logs: string;
   readonly depth?: 1 | 2;
@@ -71,10 +71,10 @@ export interface TaskOptions {
 
 /** Starts a sink and, once it listens, a subject that ships to it. */
 export async function start(subject: Subject, options: TaskOptions): Promise<Running> {
-  const { root, authority, logs, depth = 1, env = {} } = options;
+  const { runs, authority, logs, depth = 1, env = {} } = options;
   const { transport, form } = subject;
   const sink = await startSink({ transport, form, certificate: authority.certificate });
-  const own = mkdtempSync(join(root, "run-"));
+  const own = mkdtempSync(join(runs, "run-"));
   mkdirSync(join(own, "state"), { mode: 0o700 });
   const command = subject.command({ own, logs, depth, port: sink.port, caFile: authority.caFile, env });
   const startedAt = monotonicMs();

@@ -27,7 +27,7 @@ export const backlog: Measure = {
   runs: 1,
   warmUps: 0,
   async prepare(bench) {
-    const logs = join(bench.place.root, "backlog");
+    const logs = join(bench.place.inputs, "backlog");
     mkdirSync(logs);
     const corpus = writeCorpus(join(logs, "backlog.log"), sizeOf(bench, 10_000, 200));
     const cases = [...bench.ours, ...bench.peers].map((subject) => ({

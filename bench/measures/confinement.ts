@@ -18,8 +18,8 @@ export const confinement: Measure = {
   runs: 7,
   warmUps: 1,
   async prepare(bench) {
-    const logs = join(bench.place.root, "confinement");
-    const few = join(bench.place.root, "confinement-start");
+    const logs = join(bench.place.inputs, "confinement");
+    const few = join(bench.place.inputs, "confinement-start");
     for (const directory of [logs, few]) mkdirSync(directory);
     const corpus = writeCorpus(join(logs, "app.log"), sizeOf(bench, 180, 20));
     writeCorpus(join(few, "app.log"), 100);

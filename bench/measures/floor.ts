@@ -32,8 +32,8 @@ export const floor: Measure = {
   runs: 3,
   warmUps: 1,
   async prepare(bench) {
-    const some = join(bench.place.root, "floor");
-    const one = join(bench.place.root, "floor-one");
+    const some = join(bench.place.inputs, "floor");
+    const one = join(bench.place.inputs, "floor-one");
     for (const directory of [some, one]) mkdirSync(directory);
     const corpus = writeCorpus(join(some, "app.log"), sizeOf(bench, 180, 20));
     const small = writeCorpus(join(one, "app.log"), 100);

@@ -29,7 +29,7 @@ export const idle: Measure = {
   async prepare(bench) {
     const points = bench.quick ? [100, 2000] : [100, 1000, 20_000];
     const cases = points.flatMap((x) => {
-      const logs = join(bench.place.root, `idle-${x}`);
+      const logs = join(bench.place.inputs, `idle-${x}`);
       for (let n = 0; n < x; n += 1) {
         const directory = join(logs, String(Math.floor(n / FILES_A_DIRECTORY)));
         if (n % FILES_A_DIRECTORY === 0) mkdirSync(directory, { recursive: true });

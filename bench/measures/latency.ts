@@ -45,7 +45,7 @@ export function stampedLine(atMs: number): string {
 }
 
 async function follow(subject: Subject, bench: Bench, lines: number): Promise<Run> {
-  const logs = mkdtempSync(join(bench.place.root, "latency-"));
+  const logs = mkdtempSync(join(bench.place.inputs, "latency-"));
   const file = openSync(join(logs, "app.log"), "a");
   const running = await start(subject, { ...bench.place, logs });
   try {

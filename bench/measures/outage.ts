@@ -39,7 +39,7 @@ export const outage: Measure = {
 };
 
 async function endure(subject: Subject, bench: Bench): Promise<Run> {
-  const logs = mkdtempSync(join(bench.place.root, "outage-"));
+  const logs = mkdtempSync(join(bench.place.inputs, "outage-"));
   const file = openSync(join(logs, "app.log"), "a");
   const running = await start(subject, { ...bench.place, logs });
   const writer = writing(file);

@@ -29,7 +29,7 @@ export const rules: Measure = {
   runs: 5,
   warmUps: 1,
   async prepare(bench) {
-    const logs = join(bench.place.root, "rules");
+    const logs = join(bench.place.inputs, "rules");
     mkdirSync(logs);
     const corpus = writeCorpus(join(logs, "app.log"), sizeOf(bench, 180, 20));
     const cases = bench.ours.flatMap((subject) =>

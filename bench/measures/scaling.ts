@@ -74,7 +74,7 @@ function measure(given: {
     warmUps: 1,
     async prepare(bench) {
       const prepared = points(bench).map((point) => {
-        const logs = join(bench.place.root, `${name}-${point.x}`);
+        const logs = join(bench.place.inputs, `${name}-${point.x}`);
         mkdirSync(logs);
         return { ...point, logs, corpus: point.fill(logs, sizeOf(bench, 180, 20)) };
       });

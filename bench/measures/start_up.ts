@@ -23,7 +23,7 @@ export const startUp: Measure = {
   runs: 11,
   warmUps: 1,
   async prepare(bench) {
-    const logs = join(bench.place.root, "start-up");
+    const logs = join(bench.place.inputs, "start-up");
     mkdirSync(logs);
     const corpus = writeCorpus(join(logs, "app.log"), 100);
     const cases = [...bench.ours, ...bench.peers].map((subject) => ({

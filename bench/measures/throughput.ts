@@ -12,7 +12,7 @@ export const throughput: Measure = {
   runs: 5,
   warmUps: 1,
   async prepare(bench) {
-    const logs = join(bench.place.root, "throughput");
+    const logs = join(bench.place.inputs, "throughput");
     mkdirSync(logs);
     const corpus = writeCorpus(join(logs, "app.log"), sizeOf(bench, 180, 20));
     const options = { ...bench.place, logs };
