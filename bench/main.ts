@@ -13,11 +13,15 @@ import { type Result, saveResult } from "./result.ts";
 import { tableOf, terminalText } from "./tables.ts";
 
 const USAGE_STATUS = 2;
+const INTERRUPTED_STATUS = 130;
 /** With more programs than this waiting for a core, numbers are those of a busy machine. */
 const QUIET_LOAD = 0.3;
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
+// Ending by itself, it ends what it has started and removes what it has written.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+  process.on(signal, () => process.exit(INTERRUPTED_STATUS));
 process.exit(await main(process.argv.slice(2)));
 
 async function main(args: readonly string[]): Promise<number> {

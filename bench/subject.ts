@@ -69,6 +69,12 @@ export interface TaskOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** Programs that run: they must not outlive this process, whatever ends it. */
+const alive = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of alive) child.kill("SIGKILL");
+});
+
 /** Starts a sink and, once it listens, a subject that ships to it. */
 export async function start(subject: Subject, options: TaskOptions): Promise<Running> {
   const { runs, authority, logs, depth = 1, env = {} } = options;
@@ -87,7 +93,9 @@ export async function start(subject: Subject, options: TaskOptions): Promise<Run
   const gone = Promise.withResolvers<never>();
   // Nobody may be waiting when it ends.
   gone.promise.catch(() => undefined);
+  alive.add(child);
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  void ended.then(() => alive.delete(child));
   const output = outputOf(child, (text) => {
     if (subject.watching?.test(text) === true) watching.resolve(monotonicMs());
   });
