@@ -2,16 +2,16 @@ import { fork } from "node:child_process";
 import { join } from "node:path";
 import type { Arrivals, SinkNews, SinkOrder, SinkSettings } from "./sink_messages.ts";
 
-/** How often a count is asked for while one is waited for, in milliseconds: something may come all the time. */
-const ASK_MS = 30_000;
-
 /** The server that shippers are measured against, as its own process. */
 export interface Sink {
   readonly port: number;
   /** Resolves with the time at which the first bytes of lines came. */
   readonly first: Promise<number>;
+  /** Bytes of bodies, or of the stream, that have arrived. */
+  readonly wireBytes: number;
   /**
-   * Resolves when so many lines have arrived, or when none came for `patienceMs`: the arrivals tell which.
+   * Resolves when so many lines have arrived, or when nothing came for `patienceMs`: the arrivals tell which. Lines are counted in
+   * pauses: something must not come all the time.
    * @throws {Error} when `gone` rejects first.
    */
   until(lines: number, patienceMs: number, gone: Promise<never>): Promise<Arrivals>;
@@ -30,12 +30,17 @@ export async function startSink(settings: SinkSettings): Promise<Sink> {
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
   const first = Promise.withResolvers<number>();
   const ready = Promise.withResolvers<number>();
+  let wireBytes = 0;
+  const movers = new Set<() => void>();
   const listeners = new Set<(arrivals: Arrivals, asked: boolean) => void>();
   const order = (order: SinkOrder): void => void child.send(order);
   child.on("message", (news: SinkNews) => {
     if (news.name === "ready") ready.resolve(news.port);
     else if (news.name === "first") first.resolve(news.at);
-    else for (const listener of listeners) listener(news.arrivals, news.asked);
+    else if (news.name === "progress") {
+      wireBytes = news.wireBytes;
+      for (const mover of movers) mover();
+    } else for (const listener of listeners) listener(news.arrivals, news.asked);
   });
   child.once("close", () => ready.reject(new Error("The sink ended before it listened; it has said why above.")));
   child.send(settings);
@@ -56,27 +61,30 @@ export async function startSink(settings: SinkSettings): Promise<Sink> {
   return {
     port,
     first: first.promise,
+    get wireBytes() {
+      return wireBytes;
+    },
     report,
     async until(lines, patienceMs, gone) {
-      const { promise, resolve } = Promise.withResolvers<Arrivals>();
-      let latest: Arrivals | undefined;
-      let timer: NodeJS.Timeout | undefined;
+      const { promise, resolve, reject } = Promise.withResolvers<Arrivals>();
       const look = (arrivals: Arrivals): void => {
-        if (arrivals.lines >= lines) return resolve(arrivals);
-        if (latest?.wireBytes === arrivals.wireBytes) return;
-        latest = arrivals;
+        if (arrivals.lines >= lines) resolve(arrivals);
+      };
+      const giveUp = (): void => void report().then(resolve, reject);
+      let timer = setTimeout(giveUp, patienceMs);
+      const move = (): void => {
         clearTimeout(timer);
-        timer = setTimeout(() => resolve(arrivals), patienceMs);
+        timer = setTimeout(giveUp, patienceMs);
       };
       listeners.add(look);
-      const asking = setInterval(() => order("report"), Math.min(ASK_MS, patienceMs / 2));
+      movers.add(move);
       try {
         look(await report());
         return await Promise.race([promise, gone]);
       } finally {
         clearTimeout(timer);
-        clearInterval(asking);
         listeners.delete(look);
+        movers.delete(move);
       }
     },
     down: () => order("down"),

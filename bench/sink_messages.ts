@@ -26,5 +26,7 @@ export interface Arrivals {
 export type SinkNews =
   | { readonly name: "ready"; readonly port: number }
   | { readonly name: "first"; readonly at: number }
+  /** Bytes that have arrived since the last news of them, without counting lines, which costs. */
+  | { readonly name: "progress"; readonly wireBytes: number }
   /** All that has arrived is counted: after a pause, or because a report was asked for. */
   | { readonly name: "counted"; readonly asked: boolean; readonly arrivals: Arrivals };

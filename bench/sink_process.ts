@@ -34,6 +34,7 @@ let keptBytes = 0;
 let lines = 0;
 let requests = 0;
 let wireBytes = 0;
+let toldBytes = 0;
 let firstAt: number | undefined;
 let lastAt: number | undefined;
 
@@ -56,6 +57,8 @@ process.once("message", (given: SinkSettings) => {
 // Whoever started it has ended.
 process.once("disconnect", () => process.exit());
 setInterval(() => {
+  if (wireBytes !== toldBytes) tell({ name: "progress", wireBytes });
+  toldBytes = wireBytes;
   if (kept.length > 0 && lastAt !== undefined && monotonicMs() - lastAt > PAUSE_MS) count(false);
 }, LOOK_MS);
 
