@@ -38,7 +38,11 @@ test("throughput is measured from end to end, kept, and shown on the page", (t) 
     assert.ok((medians?.mbPerCpu ?? 0) > 0.1 && (medians?.mbPerSecond ?? 0) > 0.01);
     assert.ok((medians?.peakRss ?? 0) > (medians?.peakPrivate ?? 0) && (medians?.peakPrivate ?? 0) > 5);
   }
-  assert.ok((small?.wire ?? 0) < (usual?.wire ?? 0) && (usual?.wire ?? 0) < 0.5, "settings of a variant are its own");
+  // What differs from run to run, such as paths and times, is far less.
+  assert.ok(
+    (small?.wire ?? 1) < 0.95 * (usual?.wire ?? 0) && (usual?.wire ?? 1) < 0.5,
+    "settings of a variant are its own",
+  );
 
   const docs = directory(t);
   copyFileSync(PAGE, join(docs, "performance.md"));
