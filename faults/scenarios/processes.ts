@@ -106,7 +106,7 @@ async function outOfMemory(scene: Scene): Promise<void> {
   for (let round = 0; round < 2; round += 1) {
     await scene.traffic(scene.random.between(10, 50));
     const { starts } = scene.agent.numbers;
-    const [command, ...args] = [...group.wrapper(false), "sh", "-c", HOG] as [string, ...string[]];
+    const [command = "sh", ...args] = [...group.wrapper(false), "sh", "-c", HOG];
     const hog = spawn(command, args, { stdio: "ignore" });
     const ended = once(hog, "exit");
     // It ends soon, and the end of the agent is noticed soon after it happened.
