@@ -1,0 +1,121 @@
+/**
+ * How often each symbol occurs in a portion, the codes that are made of that, and what the portion takes with them. The
+ * codes of a "fixed" block (RFC 1951, section 3.2.6) have the same form, so that one writer serves both.
+ */
+import {
+  DISTANCE_SYMBOLS,
+  distanceExtra,
+  distanceSymbol,
+  END_OF_BLOCK,
+  FIRST_LENGTH,
+  LENGTH_SYMBOLS,
+  LITERAL_SYMBOLS,
+  lengthExtra,
+  lengthSymbol,
+} from "./format";
+import { assignCodes, findLengths } from "./huffman";
+import { sequenceOf } from "./matcher";
+import { Bytes, Halves, Words } from "./memory";
+
+/** Symbols of the fixed code; the last two never occur, but have their place in the numbering. */
+const FIXED_SYMBOLS: u32 = 288;
+
+/**
+ * The longest code for a literal or a length. Four literals then take at most 56 bits, which fit behind the 7 that may be
+ * pending, so they are written at once.
+ */
+const LONGEST_LITERAL: u32 = 14;
+const LONGEST_DISTANCE: u32 = 15;
+
+/** By symbol: how often it occurs, how long its code is, and the code. */
+export const literalFrequency = changetype<Words>(memory.data(LITERAL_SYMBOLS * 4, 4));
+export const literalLength = changetype<Bytes>(memory.data(FIXED_SYMBOLS));
+export const literalCode = changetype<Halves>(memory.data(FIXED_SYMBOLS * 2, 4));
+export const distanceFrequency = changetype<Words>(memory.data(DISTANCE_SYMBOLS * 4, 4));
+export const distanceLength = changetype<Bytes>(memory.data(DISTANCE_SYMBOLS));
+export const distanceCode = changetype<Halves>(memory.data(DISTANCE_SYMBOLS * 2, 4));
+
+/**
+ * Four counts for each byte, for every fourth literal each: the same byte twice in a row would have to wait for its own count
+ * to be written.
+ */
+const LANES: u32 = 4;
+const counts = changetype<Words>(memory.data(LANES * 256 * 4, 4));
+
+/** Counts what the sequences of a portion that begins at `from` hold. */
+export function countSymbols(from: usize, count: u32): void {
+  literalFrequency.clear(LITERAL_SYMBOLS);
+  distanceFrequency.clear(DISTANCE_SYMBOLS);
+  counts.clear(LANES * 256);
+  let at = from;
+  for (let index: u32 = 0; index < count; index++) {
+    const sequence = sequenceOf(index);
+    const length: u32 = sequence.length;
+    const end = at + sequence.literals;
+    for (; at + 4 <= end; at += 4) {
+      const four = load<u32>(at);
+      counts[four & 0xff] += 1;
+      counts[256 + ((four >> 8) & 0xff)] += 1;
+      counts[512 + ((four >> 16) & 0xff)] += 1;
+      counts[768 + (four >> 24)] += 1;
+    }
+    for (; at < end; at++) counts[load<u8>(at)] += 1;
+    if (length == 0) continue;
+    literalFrequency[FIRST_LENGTH + lengthSymbol[length]] += 1;
+    distanceFrequency[distanceSymbol(sequence.distance)] += 1;
+    at += length;
+  }
+  for (let byte: u32 = 0; byte < 256; byte++)
+    literalFrequency[byte] = counts[byte] + counts[256 + byte] + counts[512 + byte] + counts[768 + byte];
+  literalFrequency[END_OF_BLOCK] = 1;
+}
+
+/** Makes the codes that are best for what was counted. */
+export function makeOwnCodes(): void {
+  findLengths(literalFrequency, LITERAL_SYMBOLS, LONGEST_LITERAL, literalLength);
+  findLengths(distanceFrequency, DISTANCE_SYMBOLS, LONGEST_DISTANCE, distanceLength);
+  assignCodes(literalLength, LITERAL_SYMBOLS, literalCode);
+  assignCodes(distanceLength, DISTANCE_SYMBOLS, distanceCode);
+}
+
+/** Takes the codes that every decoder knows. */
+export function takeFixedCodes(): void {
+  for (let symbol: u32 = 0; symbol < FIXED_SYMBOLS; symbol++) literalLength[symbol] = fixedLength(symbol);
+  for (let symbol: u32 = 0; symbol < DISTANCE_SYMBOLS; symbol++) distanceLength[symbol] = FIXED_DISTANCE_LENGTH;
+  assignCodes(literalLength, FIXED_SYMBOLS, literalCode);
+  assignCodes(distanceLength, DISTANCE_SYMBOLS, distanceCode);
+}
+
+/** Bits that the symbols of the portion take in the codes at hand, their extra bits and the end of the block included. */
+export function codedBits(): u64 {
+  let bits = extraBits();
+  for (let symbol: u32 = 0; symbol < LITERAL_SYMBOLS; symbol++)
+    bits += literalFrequency[symbol] * literalLength[symbol];
+  for (let symbol: u32 = 0; symbol < DISTANCE_SYMBOLS; symbol++)
+    bits += distanceFrequency[symbol] * distanceLength[symbol];
+  return bits;
+}
+
+/** Bits that they take in the fixed codes. */
+export function fixedBits(): u64 {
+  let bits = extraBits();
+  for (let symbol: u32 = 0; symbol < LITERAL_SYMBOLS; symbol++) bits += literalFrequency[symbol] * fixedLength(symbol);
+  for (let symbol: u32 = 0; symbol < DISTANCE_SYMBOLS; symbol++)
+    bits += distanceFrequency[symbol] * FIXED_DISTANCE_LENGTH;
+  return bits;
+}
+
+function extraBits(): u64 {
+  let bits: u64 = 0;
+  for (let symbol: u32 = 0; symbol < LENGTH_SYMBOLS; symbol++)
+    bits += literalFrequency[FIRST_LENGTH + symbol] * lengthExtra[symbol];
+  for (let symbol: u32 = 0; symbol < DISTANCE_SYMBOLS; symbol++)
+    bits += distanceFrequency[symbol] * distanceExtra[symbol];
+  return bits;
+}
+
+const FIXED_DISTANCE_LENGTH: u32 = 5;
+
+function fixedLength(symbol: u32): u32 {
+  return symbol < 144 ? 8 : symbol < 256 ? 9 : symbol < 280 ? 7 : 8;
+}
