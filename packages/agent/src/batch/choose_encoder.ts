@@ -5,7 +5,7 @@ import { JsonEncoder, type JsonEncoderOptions } from "./json_encoder.ts";
 import { KernelEncoder } from "./kernel_encoder.ts";
 
 /** The highest level of zlib that the kernel compresses as well as. */
-export const KERNEL_LEVEL = 2;
+const KERNEL_LEVEL = 2;
 
 export interface EncoderChoice extends JsonEncoderOptions {
   readonly encoder: "auto" | "kernel" | "zlib";
