@@ -5,16 +5,17 @@
 import {
   DISTANCE_SYMBOLS,
   distanceExtra,
-  distanceSymbol,
   END_OF_BLOCK,
   FIRST_LENGTH,
   LENGTH_SYMBOLS,
   LITERAL_SYMBOLS,
   lengthExtra,
   lengthSymbol,
+  MAX_LENGTH,
+  MIN_LENGTH,
 } from "./format";
 import { assignCodes, findLengths } from "./huffman";
-import { sequenceOf } from "./matcher";
+import { distanceCount, lengthCount, literalCount, literals } from "./matcher";
 import { Bytes, Halves, Words } from "./memory";
 
 /** Symbols of the fixed code; the last two never occur, but have their place in the numbering. */
@@ -27,11 +28,10 @@ const FIXED_SYMBOLS: u32 = 288;
 const LONGEST_LITERAL: u32 = 14;
 const LONGEST_DISTANCE: u32 = 15;
 
-/** By symbol: how often it occurs, how long its code is, and the code. */
+/** By symbol: how often it occurs (for distances the matcher counts that), how long its code is, and the code. */
 export const literalFrequency = changetype<Words>(memory.data(LITERAL_SYMBOLS * 4, 4));
 export const literalLength = changetype<Bytes>(memory.data(FIXED_SYMBOLS));
 export const literalCode = changetype<Halves>(memory.data(FIXED_SYMBOLS * 2, 4));
-export const distanceFrequency = changetype<Words>(memory.data(DISTANCE_SYMBOLS * 4, 4));
 export const distanceLength = changetype<Bytes>(memory.data(DISTANCE_SYMBOLS));
 export const distanceCode = changetype<Halves>(memory.data(DISTANCE_SYMBOLS * 2, 4));
 
@@ -42,38 +42,32 @@ export const distanceCode = changetype<Halves>(memory.data(DISTANCE_SYMBOLS * 2,
 const LANES: u32 = 4;
 const counts = changetype<Words>(memory.data(LANES * 256 * 4, 4));
 
-/** Counts what the sequences of a portion that begins at `from` hold. */
-export function countSymbols(from: usize, count: u32): void {
-  literalFrequency.clear(LITERAL_SYMBOLS);
-  distanceFrequency.clear(DISTANCE_SYMBOLS);
+/** Counts how often the symbols of a portion occur, whose matches were found. */
+export function countSymbols(): void {
   counts.clear(LANES * 256);
-  let at = from;
-  for (let index: u32 = 0; index < count; index++) {
-    const sequence = sequenceOf(index);
-    const length: u32 = sequence.length;
-    const end = at + sequence.literals;
-    for (; at + 4 <= end; at += 4) {
-      const four = load<u32>(at);
-      counts[four & 0xff] += 1;
-      counts[256 + ((four >> 8) & 0xff)] += 1;
-      counts[512 + ((four >> 16) & 0xff)] += 1;
-      counts[768 + (four >> 24)] += 1;
-    }
-    for (; at < end; at++) counts[load<u8>(at)] += 1;
-    if (length == 0) continue;
-    literalFrequency[FIRST_LENGTH + lengthSymbol[length]] += 1;
-    distanceFrequency[distanceSymbol(sequence.distance)] += 1;
-    at += length;
+  let at = literals;
+  const end = literals + literalCount;
+  for (; at + 4 <= end; at += 4) {
+    const four = load<u32>(at);
+    counts[four & 0xff] += 1;
+    counts[256 + ((four >> 8) & 0xff)] += 1;
+    counts[512 + ((four >> 16) & 0xff)] += 1;
+    counts[768 + (four >> 24)] += 1;
   }
+  for (; at < end; at++) counts[load<u8>(at)] += 1;
+
+  literalFrequency.clear(LITERAL_SYMBOLS);
   for (let byte: u32 = 0; byte < 256; byte++)
     literalFrequency[byte] = counts[byte] + counts[256 + byte] + counts[512 + byte] + counts[768 + byte];
   literalFrequency[END_OF_BLOCK] = 1;
+  for (let length: u32 = MIN_LENGTH; length <= MAX_LENGTH; length++)
+    literalFrequency[FIRST_LENGTH + lengthSymbol[length]] += lengthCount[length];
 }
 
 /** Makes the codes that are best for what was counted. */
 export function makeOwnCodes(): void {
   findLengths(literalFrequency, LITERAL_SYMBOLS, LONGEST_LITERAL, literalLength);
-  findLengths(distanceFrequency, DISTANCE_SYMBOLS, LONGEST_DISTANCE, distanceLength);
+  findLengths(distanceCount, DISTANCE_SYMBOLS, LONGEST_DISTANCE, distanceLength);
   assignCodes(literalLength, LITERAL_SYMBOLS, literalCode);
   assignCodes(distanceLength, DISTANCE_SYMBOLS, distanceCode);
 }
@@ -91,8 +85,7 @@ export function codedBits(): u64 {
   let bits = extraBits();
   for (let symbol: u32 = 0; symbol < LITERAL_SYMBOLS; symbol++)
     bits += literalFrequency[symbol] * literalLength[symbol];
-  for (let symbol: u32 = 0; symbol < DISTANCE_SYMBOLS; symbol++)
-    bits += distanceFrequency[symbol] * distanceLength[symbol];
+  for (let symbol: u32 = 0; symbol < DISTANCE_SYMBOLS; symbol++) bits += distanceCount[symbol] * distanceLength[symbol];
   return bits;
 }
 
@@ -100,8 +93,7 @@ export function codedBits(): u64 {
 export function fixedBits(): u64 {
   let bits = extraBits();
   for (let symbol: u32 = 0; symbol < LITERAL_SYMBOLS; symbol++) bits += literalFrequency[symbol] * fixedLength(symbol);
-  for (let symbol: u32 = 0; symbol < DISTANCE_SYMBOLS; symbol++)
-    bits += distanceFrequency[symbol] * FIXED_DISTANCE_LENGTH;
+  for (let symbol: u32 = 0; symbol < DISTANCE_SYMBOLS; symbol++) bits += distanceCount[symbol] * FIXED_DISTANCE_LENGTH;
   return bits;
 }
 
@@ -109,8 +101,7 @@ function extraBits(): u64 {
   let bits: u64 = 0;
   for (let symbol: u32 = 0; symbol < LENGTH_SYMBOLS; symbol++)
     bits += literalFrequency[FIRST_LENGTH + symbol] * lengthExtra[symbol];
-  for (let symbol: u32 = 0; symbol < DISTANCE_SYMBOLS; symbol++)
-    bits += distanceFrequency[symbol] * distanceExtra[symbol];
+  for (let symbol: u32 = 0; symbol < DISTANCE_SYMBOLS; symbol++) bits += distanceCount[symbol] * distanceExtra[symbol];
   return bits;
 }
 

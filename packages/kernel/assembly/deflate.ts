@@ -33,7 +33,7 @@ export function deflate(base: usize, from: u32, to: u32, isLast: bool): bool {
   const length = to - from;
   if (to < from || length > PORTION) return false;
   const count = findMatches(base, from, to);
-  countSymbols(base + from, count);
+  countSymbols();
   makeOwnCodes();
   const own = HEADER_BITS + prepareCodeLengths() + codedBits();
   const fixed = HEADER_BITS + fixedBits();
@@ -45,11 +45,11 @@ export function deflate(base: usize, from: u32, to: u32, isLast: bool): bool {
   } else if (fixed == least) {
     writeHeader(FIXED, isLast);
     takeFixedCodes();
-    writeSequences(base + from, count);
+    writeSequences(count);
   } else {
     writeHeader(OWN_CODES, isLast);
     writeCodeLengths();
-    writeSequences(base + from, count);
+    writeSequences(count);
   }
   if (isLast) Output.align();
   return true;

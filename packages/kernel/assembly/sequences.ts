@@ -5,7 +5,6 @@ import {
   DISTANCE_SYMBOLS,
   distanceBase,
   distanceExtra,
-  distanceSymbol,
   END_OF_BLOCK,
   FIRST_LENGTH,
   lengthBase,
@@ -14,7 +13,7 @@ import {
   MAX_LENGTH,
   MIN_LENGTH,
 } from "./format";
-import { sequenceOf } from "./matcher";
+import { literals as literalBytes, sequenceOf } from "./matcher";
 import { Words } from "./memory";
 
 /** A code and how many bits it has, as one number: one load for both. */
@@ -43,19 +42,18 @@ function prepare(): void {
 
 /**
  * Writes all sequences of a portion, and the end of the block. The caller has seen to it that there is room.
- * @param from where the portion begins.
  */
-export function writeSequences(from: usize, count: u32): void {
+export function writeSequences(count: u32): void {
   prepare();
   // What is written bit by bit is kept out of memory meanwhile.
   let pending = Output.pending;
   let size = Output.count;
   let to = Output.at;
-  let at = from;
+  let at = literalBytes;
   for (let index: u32 = 0; index < count; index++) {
     const sequence = sequenceOf(index);
     let literals = sequence.literals;
-    const length: u32 = sequence.length;
+    const length = sequence.length;
     // Four at a time: at most 56 bits behind at most 7.
     while (literals > 4) {
       const four = load<u32>(at);
@@ -96,12 +94,12 @@ export function writeSequences(from: usize, count: u32): void {
     to += <usize>(size >> 3);
     pending >>= size & ~7;
     size &= 7;
-    at += literals + length;
+    at += literals;
     if (length == 0) continue;
     // Length and distance: at most 14 + 5 + 15 + 13 bits behind at most 7.
     const copy = copied[length];
     const distance: u32 = sequence.distance;
-    const symbol = distanceSymbol(distance);
+    const symbol = sequence.symbol;
     const code = far[symbol];
     pending |= (<u64>(copy & CODE_MASK)) << size;
     size += copy >> SIZE_SHIFT;
