@@ -35,30 +35,11 @@ export const literalCode = changetype<Halves>(memory.data(FIXED_SYMBOLS * 2, 4))
 export const distanceLength = changetype<Bytes>(memory.data(DISTANCE_SYMBOLS));
 export const distanceCode = changetype<Halves>(memory.data(DISTANCE_SYMBOLS * 2, 4));
 
-/**
- * Four counts for each byte, for every fourth literal each: the same byte twice in a row would have to wait for its own count
- * to be written.
- */
-const LANES: u32 = 4;
-const counts = changetype<Words>(memory.data(LANES * 256 * 4, 4));
-
 /** Counts how often the symbols of a portion occur, whose matches were found. */
 export function countSymbols(): void {
-  counts.clear(LANES * 256);
-  let at = literals;
-  const end = literals + literalCount;
-  for (; at + 4 <= end; at += 4) {
-    const four = load<u32>(at);
-    counts[four & 0xff] += 1;
-    counts[256 + ((four >> 8) & 0xff)] += 1;
-    counts[512 + ((four >> 16) & 0xff)] += 1;
-    counts[768 + (four >> 24)] += 1;
-  }
-  for (; at < end; at++) counts[load<u8>(at)] += 1;
-
   literalFrequency.clear(LITERAL_SYMBOLS);
-  for (let byte: u32 = 0; byte < 256; byte++)
-    literalFrequency[byte] = counts[byte] + counts[256 + byte] + counts[512 + byte] + counts[768 + byte];
+  const end = literals + literalCount;
+  for (let at = literals; at < end; at++) literalFrequency[load<u8>(at)] += 1;
   literalFrequency[END_OF_BLOCK] = 1;
   for (let length: u32 = MIN_LENGTH; length <= MAX_LENGTH; length++)
     literalFrequency[FIRST_LENGTH + lengthSymbol[length]] += lengthCount[length];

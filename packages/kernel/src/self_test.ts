@@ -47,8 +47,8 @@ function unpacked(bytes: Buffer, name: string): Buffer {
 /** Runs by what they are to show. */
 function samples(): Record<string, Buffer[]> {
   const random = randomBytes(0x2545f491);
-  const letters = Buffer.from(random(60_000).map((byte) => 0x20 + (byte & 0x3f)));
-  const logs = Array.from({ length: 1500 }, (_, n) => {
+  const letters = Buffer.from(random(30_000).map((byte) => 0x20 + (byte & 0x3f)));
+  const logs = Array.from({ length: 600 }, (_, n) => {
     const [a = 0, b = 0] = random(2);
     return `2026-01-02T03:04:${n % 60}.${a} "GET /items/${b * a}" C:\\dir\\${b}\t${"ok ".repeat(b & 15)}\u001b[0m ä€😀\r\n\n`;
   });
@@ -58,9 +58,9 @@ function samples(): Record<string, Buffer[]> {
     "log lines": logs.map((line) => Buffer.from(line)),
     "log lines at once": [Buffer.from(logs.join(""))],
     "each byte": [Buffer.from(Array.from({ length: 512 }, (_, n) => [n >> 1, n & 1 ? 10 : 65, 195]).flat())],
-    "what is random": [random(50_000)],
-    "random letters": [letters, letters.subarray(0, 40_000)],
-    "one line again and again": [Buffer.from(`${"a".repeat(300)}\n`.repeat(700))],
+    "what is random": [random(20_000)],
+    "random letters": [letters, letters.subarray(0, 20_000)],
+    "one line again and again": [Buffer.from(`${"a".repeat(3000)}\n`.repeat(60))],
   };
 }
 
