@@ -1,9 +1,10 @@
 /**
  * Looks for mistakes of the kernel until it is interrupted, or for some time: `npm run fuzz [-- SECONDS [SEED]]`. Each seed makes a few
- * bodies of random runs (`random_runs.ts`), which are checked against plain JavaScript, JSON.parse and zlib. A failure tells
+ * bodies of random runs (`random_runs.ts`), which are checked against plain JavaScript, JSON.parse and zlib; and compresses bytes that no body holds. A failure tells
  * its seed, which makes the same bodies again: `npm run fuzz -- 0 SEED`.
  */
 import { checkBodies } from "./check_body.ts";
+import { DeflateChecker } from "./check_deflate.ts";
 
 const seconds = Number(process.argv[2] ?? Number.POSITIVE_INFINITY);
 const first = Number(process.argv[3] ?? Date.now() % 2 ** 31);
@@ -15,12 +16,13 @@ let told = begun;
 let bodies = 0;
 let bytes = 0;
 let seed = first;
+const deflate = new DeflateChecker();
 process.once("SIGINT", () => finish());
 for (;;) {
   try {
     const checked = checkBodies(seed);
     bodies += checked.bodies;
-    bytes += checked.bytes;
+    bytes += checked.bytes + deflate.check(seed);
   } catch (error) {
     process.stderr.write(`Seed ${seed} fails.\n`);
     throw error;
