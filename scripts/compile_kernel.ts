@@ -3,6 +3,9 @@ import { main } from "assemblyscript/asc";
 
 const root = join(import.meta.dirname, "..");
 
+/** Where the compiled kernel is kept. */
+export const KERNEL_FILE = "packages/kernel/src/kernel_wasm.ts";
+
 const OPTIONS = [
   "--optimizeLevel=3",
   // Nothing of the runtime of the language is used: no objects, no garbage collector.
@@ -13,7 +16,7 @@ const OPTIONS = [
   "--use=abort=",
 ];
 
-/** The module in `packages/kernel/src/kernel_wasm.ts`, as it is built from `packages/kernel/assembly`. */
+/** That file, as it is built from `packages/kernel/assembly`. */
 export async function compiledKernel(): Promise<string> {
   let wasm: Uint8Array | undefined;
   const args = ["packages/kernel/assembly/kernel.ts", "--baseDir", root, "--outFile=kernel.wasm", ...OPTIONS];

@@ -5,9 +5,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { compiledKernel } from "./compile_kernel.ts";
+import { compiledKernel, KERNEL_FILE } from "./compile_kernel.ts";
 
-const FILE = "packages/kernel/src/kernel_wasm.ts";
-
-writeFileSync(join(import.meta.dirname, "..", FILE), await compiledKernel());
-process.stdout.write(`${FILE} written.\n`);
+writeFileSync(join(import.meta.dirname, "..", KERNEL_FILE), await compiledKernel());
+process.stdout.write(`${KERNEL_FILE} written.\n`);
