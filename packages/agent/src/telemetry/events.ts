@@ -101,7 +101,7 @@ export const EVENTS = {
   kernel_failed: event<{ reason: string }>({
     level: "warn",
     message: (e) =>
-      `The kernel that makes bodies is not used: ${e.reason}. zlib takes its place, which takes about three times the CPU and loses nothing. Please report this with the version; ENCODER=zlib chooses it without a warning.`,
+      `The kernel that makes bodies is not used: ${e.reason}. zlib takes its place, which takes two to three times the CPU and loses nothing. Please report this with the version; ENCODER=zlib chooses it without a warning.`,
   }),
   agent_counters: event<Readonly<Record<CounterName, number>>>({
     level: "debug",
