@@ -2,14 +2,18 @@
  * `npm run bundle [-- DIRECTORY]`: the agent as a few files of JavaScript, which start several times faster than the sources do.
  * By default they go to `dist`; `node dist/agent/main.mjs` runs them.
  */
-import { copyFileSync, mkdirSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
+import { compiledKernel, KERNEL_FILE } from "./compile_kernel.ts";
 
 const root = join(import.meta.dirname, "..");
 const directory = resolve(process.argv[2] ?? join(root, "dist"));
 const outdir = join(directory, "agent");
 
+// What is released is built from its sources, also the part of it that is kept compiled.
+if (readFileSync(join(root, KERNEL_FILE), "utf8") !== (await compiledKernel()))
+  throw new Error(`${KERNEL_FILE} is not what packages/kernel/assembly compiles to: run npm run kernel.`);
 rmSync(outdir, { recursive: true, force: true });
 mkdirSync(outdir, { recursive: true });
 // The version is read from beside the program, as in the checkout.

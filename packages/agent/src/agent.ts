@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { fstatSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { JsonEncoder } from "./batch/json_encoder.ts";
+import { chooseEncoder } from "./batch/choose_encoder.ts";
 import { OtlpEncoder } from "./batch/otlp_encoder.ts";
 import type { OtlpFormat } from "./batch/otlp_format.ts";
 import { wayOfBatches } from "./batch/way_of_batches.ts";
@@ -119,7 +119,7 @@ export class Agent {
       {
         queue: this.#files,
         rules: lineRules,
-        ...encoding(config, otlp),
+        ...encoding(config, otlp, emit),
         fieldsOf: lineFields(config, { hostname: config.hostname, environment: config.fieldEnvironment, namesOf }),
         sender: this.#transport,
         state: this.#state,
@@ -313,9 +313,13 @@ function redactorOf({ dbPath, redactSalt }: Config): LineRuleOptions["createReda
 }
 
 /** How bodies are written, and read again where one has to be cut. */
-function encoding(config: Config, otlp: OtlpFormat | undefined): Pick<PipelineOptions, "encoder" | "format"> {
+function encoding(
+  config: Config,
+  otlp: OtlpFormat | undefined,
+  emit: Telemetry["emit"],
+): Pick<PipelineOptions, "encoder" | "format"> {
   const options = { maxBody: config.ingestBufferSize, gzipLevel: config.useCompression ? config.gzipLevel : 0 };
-  if (otlp === undefined) return { encoder: new JsonEncoder(options) };
+  if (otlp === undefined) return { encoder: chooseEncoder({ ...options, encoder: config.encoder }, emit) };
   return { encoder: new OtlpEncoder({ ...options, format: otlp }), format: otlp };
 }
 

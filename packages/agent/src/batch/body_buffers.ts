@@ -8,7 +8,7 @@ const gzipAsync = promisify<Buffer, NonNullable<Parameters<typeof Gzip>[1]>, Buf
 /** A one-shot compression with the default 16 KiB of output at a time costs 12 % more CPU on bodies of 2 MiB. */
 const GZIP_CHUNK_BYTES = 512 * 1024;
 /** Bodies below this are sent as they are: compression saves no packet. */
-const MIN_GZIP_BYTES = 512;
+export const MIN_GZIP_BYTES = 512;
 
 export interface BodyBufferOptions {
   /** Bytes of a body before compression, at most. */
@@ -40,14 +40,19 @@ export class BodyBuffers {
       this.#free.push(buffer);
       return { bytes, encoding: undefined, plainSize };
     }
-    const compressed = await gzipAsync(plain, {
-      level: this.#options.gzipLevel,
-      memLevel: constants.Z_MAX_MEMLEVEL,
-      chunkSize: Math.max(1024, Math.min(GZIP_CHUNK_BYTES, plainSize)),
-    });
+    const bytes = await compressed(plain, this.#options.gzipLevel);
     this.#free.push(buffer);
-    // The result of zlib may sit in a buffer of `chunkSize`; a batch that waits for a server must not pin it.
-    const bytes = compressed.buffer.byteLength > 2 * compressed.length ? Buffer.from(compressed) : compressed;
     return { bytes, encoding: "gzip", plainSize };
   }
+}
+
+/** Bytes as gzip. They must stay as they are until it is done. */
+export async function compressed(plain: Buffer, level: number): Promise<Buffer> {
+  const result = await gzipAsync(plain, {
+    level,
+    memLevel: constants.Z_MAX_MEMLEVEL,
+    chunkSize: Math.max(1024, Math.min(GZIP_CHUNK_BYTES, plain.length)),
+  });
+  // The result of zlib may sit in a buffer of `chunkSize`; a batch that waits for a server must not pin it.
+  return result.buffer.byteLength > 2 * result.length ? Buffer.from(result) : result;
 }

@@ -1,11 +1,12 @@
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import { BODY_HEAD, BODY_TAIL } from "@logdna-agent/protocol";
-import type { LineFields } from "../lines/fields/line_fields.ts";
 import { BodyBuffers } from "./body_buffers.ts";
 import type { BodyEncoder, EncodedBody, EncodedRun, LineContext } from "./encoder.ts";
+import { LineSuffix } from "./line_suffix.ts";
 import { MARK, runText } from "./line_text.ts";
 
-const LINE_HEAD = '{"line":';
+/** What each line begins with; its text follows as a string. */
+export const LINE_HEAD = '{"line":';
 
 export interface JsonEncoderOptions {
   /** Bytes of a body before compression, at most. */
@@ -26,9 +27,7 @@ export class JsonEncoder implements BodyEncoder {
   readonly #buffers: BodyBuffers;
   #body: Buffer;
   #size = 0;
-  readonly #fields = new WeakMap<LineFields, string>();
-  #context: LineContext | undefined;
-  #suffix = "";
+  readonly #suffix = new LineSuffix();
 
   constructor(options: JsonEncoderOptions) {
     this.#options = options;
@@ -53,7 +52,7 @@ export class JsonEncoder implements BodyEncoder {
       text = text.replaceAll(/\n{2,}/g, "\n").replaceAll(/^\n|\n$/g, "");
       if (text === "") return { lines: 0, emptyBytes };
     }
-    const suffix = this.#suffixFor(context);
+    const suffix = this.#suffix.for(context);
     const separator = `"${suffix},${LINE_HEAD}"`;
     const escaped = context.single === true ? { text: JSON.stringify(text), lines: 1 } : escapeLines(text, separator);
     const encoded = `${this.empty ? "" : ","}${LINE_HEAD}${escaped.text}${suffix}`;
@@ -73,39 +72,6 @@ export class JsonEncoder implements BodyEncoder {
   #begin(): void {
     this.#size = this.#body.write(BODY_HEAD, 0, "latin1");
   }
-
-  #suffixFor(context: LineContext): string {
-    const known = this.#context;
-    if (
-      known === undefined ||
-      known.timestamp !== context.timestamp ||
-      known.file !== context.file ||
-      known.fields !== context.fields ||
-      known.meta !== context.meta
-    ) {
-      this.#suffix = `,"timestamp":${context.timestamp}${this.#fieldsOf(context)}}`;
-      this.#context = context;
-    }
-    return this.#suffix;
-  }
-
-  /** What is the same in all lines of a file, each time that it is read. */
-  #fieldsOf({ fields, file, meta }: LineContext): string {
-    if (fields === undefined || meta !== undefined) return fieldsText(fields ?? { file }, meta);
-    let text = this.#fields.get(fields);
-    if (text === undefined) {
-      text = fieldsText(fields, fields.meta && JSON.stringify(fields.meta));
-      this.#fields.set(fields, text);
-    }
-    return text;
-  }
-}
-
-/** Fields as they stand behind others, one character of latin1 for each byte. @param meta as JSON. */
-function fieldsText({ file, app, host, env, tags }: LineFields, meta: string | undefined): string {
-  const text = JSON.stringify({ file, app, host, env, tags }).slice(1, -1);
-  const all = `${text === "" ? "" : `,${text}`}${meta === undefined ? "" : `,"meta":${meta}`}`;
-  return Buffer.from(all).toString("latin1");
 }
 
 /** JSON strings of all lines, with `separator` (which begins with a closing and ends with an opening quote) in between. */

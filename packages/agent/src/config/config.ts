@@ -37,6 +37,7 @@ export interface Config extends LineOptions {
 
   readonly useCompression: boolean;
   readonly gzipLevel: number;
+  readonly encoder: "auto" | "kernel" | "zlib";
   readonly ingestTimeout: number;
   /** Bytes of a request body before compression. */
   readonly ingestBufferSize: number;

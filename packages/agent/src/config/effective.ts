@@ -148,6 +148,7 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
       noProxy: settings.noProxy,
       useCompression: settings.useCompression && settings.gzipLevel > 0,
       gzipLevel: settings.gzipLevel,
+      encoder: settings.encoder,
       ingestTimeout: settings.ingestTimeout,
       ingestBufferSize: settings.ingestBufferSize,
       flushDuration: settings.flushDuration,

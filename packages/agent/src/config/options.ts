@@ -35,6 +35,9 @@ const CONFINEMENTS = ["off", "best-effort", "required"] as const;
 /** Protocols that lines can be sent with. */
 export const OUTPUTS = ["logdna", "otlp"] as const;
 
+/** What bodies are made by. */
+const ENCODERS = ["auto", "kernel", "zlib"] as const;
+
 /** Values of `lookback`; `resume` is what holds when nothing is set. */
 export const LOOKBACKS = ["resume", "none", "smallfiles", "start", "tail"] as const;
 
@@ -241,6 +244,16 @@ export const OPTIONS = {
     kind: integer(0, 9, "LEVEL"),
     default: 2,
     description: "How hard to compress: 1 is fastest, 9 smallest, 0 not at all.",
+  }),
+  encoder: scalar({
+    group: "Delivery",
+    env: "ENCODER",
+    yaml: "http.encoder",
+    flags: "--encoder",
+    kind: choice(ENCODERS),
+    default: "auto",
+    description:
+      "What makes bodies of the LogDNA protocol. kernel: WebAssembly of this project, which takes 40 % of the CPU and compresses between levels 2 and 3 (docs/kernel.md). zlib: Node's own, at the level that is given. auto: the kernel, and zlib for levels above 2. What is sent is the same, but for the compression.",
   }),
   ingestTimeout: scalar({
     group: "Delivery",

@@ -98,6 +98,11 @@ export const EVENTS = {
     message: (e) =>
       `The agent has given away what this takes: ${e.reason}. It ends with status ${e.status}, to be started anew.`,
   }),
+  kernel_failed: event<{ reason: string }>({
+    level: "warn",
+    message: (e) =>
+      `The kernel that makes bodies is not used: ${e.reason}. zlib takes its place, which takes two to three times the CPU and loses nothing. Please report this with the version; ENCODER=zlib chooses it without a warning.`,
+  }),
   agent_counters: event<Readonly<Record<CounterName, number>>>({
     level: "debug",
     message: (e) =>

@@ -1,0 +1,80 @@
+import { Buffer } from "node:buffer";
+import { gunzipSync } from "node:zlib";
+import { type Added, KernelBody } from "./body.ts";
+import { KernelError } from "./kernel.ts";
+import { plainLines } from "./plain_lines.ts";
+
+const PARTS = { head: '{"lines":[', opening: '{"line":"', tail: "]}" };
+const MAX_BODY = 512 * 1024;
+
+/**
+ * Builds a few bodies and compares each with what plain JavaScript makes of the same lines and zlib unpacks: all escapes,
+ * ill-formed UTF-8, what is repeated from near and far, what cannot be compressed, several portions. Takes a few milliseconds.
+ * @throws {KernelError} when anything is other than it must be. The message says what.
+ */
+export function selfTest(): void {
+  const body = new KernelBody({ ...PARTS, maxBody: MAX_BODY, compress: true });
+  for (const [name, runs] of Object.entries(samples())) {
+    const lines: string[] = [];
+    for (const run of runs) {
+      const expected = plainLines(run, false);
+      const added = body.add(run, ',"n":1}', false);
+      if (!isSame(added, expected)) throw new KernelError(`it counts other lines than there are (${name})`);
+      for (const line of expected.lines) lines.push(`{"line":${line},"n":1}`);
+    }
+    const text = Buffer.from(`{"lines":[${lines.join(",")}]}`, "latin1");
+    const size = body.end();
+    if (!body.text(size).equals(text)) throw new KernelError(`it writes another text than JSON.stringify (${name})`);
+    if (!unpacked(body.compressed(size), name).equals(text))
+      throw new KernelError(`what it compresses is another text when it is unpacked (${name})`);
+    body.begin();
+  }
+}
+
+function isSame(added: Added | undefined, expected: ReturnType<typeof plainLines>): boolean {
+  return added?.lines === expected.lines.length && added.emptyBytes === expected.emptyBytes;
+}
+
+function unpacked(bytes: Buffer, name: string): Buffer {
+  try {
+    return gunzipSync(bytes, { maxOutputLength: 2 * MAX_BODY });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : "";
+    throw new KernelError(`what it compresses cannot be unpacked (${name}: ${message})`);
+  }
+}
+
+/** Runs by what they are to show. */
+function samples(): Record<string, Buffer[]> {
+  const random = randomBytes(0x2545f491);
+  const letters = Buffer.from(random(30_000).map((byte) => 0x20 + (byte & 0x3f)));
+  const logs = Array.from({ length: 600 }, (_, n) => {
+    const [a = 0, b = 0] = random(2);
+    return `2026-01-02T03:04:${n % 60}.${a} "GET /items/${b * a}" C:\\dir\\${b}\t${"ok ".repeat(b & 15)}\u001b[0m ä€😀\r\n\n`;
+  });
+  return {
+    nothing: [Buffer.alloc(0)],
+    "a line": [Buffer.from("x\n")],
+    "log lines": logs.map((line) => Buffer.from(line)),
+    "log lines at once": [Buffer.from(logs.join(""))],
+    "each byte": [Buffer.from(Array.from({ length: 512 }, (_, n) => [n >> 1, n & 1 ? 10 : 65, 195]).flat())],
+    "what is random": [random(20_000)],
+    "random letters": [letters, letters.subarray(0, 20_000)],
+    "one line again and again": [Buffer.from(`${"a".repeat(3000)}\n`.repeat(60))],
+  };
+}
+
+/** Bytes that are the same each time, of Marsaglia's xorshift. */
+function randomBytes(seed: number): (count: number) => Buffer {
+  let state = seed;
+  return (count) => {
+    const bytes = Buffer.alloc(count);
+    for (let at = 0; at < count; at += 1) {
+      state ^= state << 13;
+      state ^= state >>> 17;
+      state ^= state << 5;
+      bytes[at] = state;
+    }
+    return bytes;
+  };
+}
