@@ -30,21 +30,3 @@ PARTITION BY toYYYYMMDD(received)
 ORDER BY (timestamp, batch, idx)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
   min_compressed_bytes_to_fsync_after_merge = 1, index_granularity = 8192`;
-
-/** The columns that an insert gives, in its order. */
-export const COLUMNS = [
-  "timestamp",
-  "received",
-  "host",
-  "app",
-  "file",
-  "level",
-  "env",
-  "tags",
-  "line",
-  "meta",
-  "label",
-  "annotation",
-  "batch",
-  "idx",
-] as const;

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import type { StoredLine } from "@logdna-agent/protocol";
 import { readQuery } from "../query/query.ts";
-import { readLines, rowsOf, type Sender } from "../receive/lines.ts";
+import { readLines, type Sender } from "../receive/lines.ts";
 import { openEmbedded } from "./connection.ts";
+import { rowsOf } from "./native.ts";
 import { Store } from "./store.ts";
 import { UnstorableRows } from "./writer.ts";
 
@@ -149,7 +150,12 @@ test("rows that the store cannot take are refused for good, and those that came 
   await empty();
   const good = (batch: string): Buffer =>
     rowsOf(readLines(Buffer.from(`{"lines":[{"line":"${batch}","app":"a"}]}`), senderOf(batch)), batch);
-  const bad = Buffer.from('["no time at all"]\n');
+  // A block in which the last column, `idx`, is a text that is no number.
+  const block = good("bad");
+  const bad = Buffer.concat([
+    block.subarray(0, block.lastIndexOf("\u0006UInt32")),
+    Buffer.from("\u0006String\u0004none"),
+  ]);
   const [first, wrong, second] = await Promise.allSettled([
     store.add("good-1", true, () => good("good-1")),
     store.add("bad", true, () => bad),
