@@ -24,6 +24,8 @@ export interface StoreConnections {
   readonly read: readonly ClickHouseClient[];
   /** Inserts blocks of rows (`native.ts`): all of them or none. Resolves when they are on disk. */
   insert(rows: Buffer): Promise<void>;
+  /** Settings of the table that this engine is to have, also where the table is older than they are. */
+  readonly tableSettings?: string;
   close(): Promise<void>;
 }
 
@@ -55,6 +57,12 @@ const EMBEDDED_INSERT_SETTINGS = {
   max_insert_threads: 1,
 };
 
+/**
+ * Fewer and larger merges: each costs more processor time than the insert did, most of it for the index of texts, which every merge
+ * makes anew. Merging column by column would cost more still, and saves memory only with larger lines than these.
+ */
+const EMBEDDED_TABLE_SETTINGS = "merge_selector_base = 20, enable_vertical_merge_algorithm = 0";
+
 /** Opens the embedded engine in a directory of its own. @throws {StoreError} */
 export async function openEmbedded(dataDirectory: string): Promise<StoreConnections> {
   const path = join(dataDirectory, STORE_DIRECTORY);
@@ -78,6 +86,7 @@ export async function openEmbedded(dataDirectory: string): Promise<StoreConnecti
       check: check ?? write,
       read,
       insert: fileInsert(write, join(path, INCOMING_DIRECTORY)),
+      tableSettings: EMBEDDED_TABLE_SETTINGS,
       close: () => closeAll([write, check ?? write, ...read]),
     };
   } catch (error) {

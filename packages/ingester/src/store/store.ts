@@ -84,7 +84,10 @@ export class Store {
 
   /** Makes the table where it is missing. */
   static async open(connections: StoreConnections): Promise<Store> {
-    await connections.write.command({ query: CREATE_LINES });
+    const { write, tableSettings } = connections;
+    await write.command({ query: CREATE_LINES });
+    if (tableSettings !== undefined)
+      await write.command({ query: `ALTER TABLE lines MODIFY SETTING ${tableSettings}` });
     return new Store(connections);
   }
 
