@@ -20,7 +20,7 @@ const VIEWERS = 200;
 const TAIL_SECONDS = 10;
 const TAIL_BATCHES_A_SECOND = 20;
 const TAIL_LINES_A_BATCH = 50;
-const QUERY_TURNS = 15;
+const QUERY_TURNS = 11;
 /** Clock ticks of /proc/PID/stat in a second. */
 const TICKS = Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" }));
 

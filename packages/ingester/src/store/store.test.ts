@@ -166,6 +166,28 @@ test("rows that the store cannot take are refused for good, and those that came 
   assert.deepEqual((await texts()).toSorted(), ["good-1", "good-2"]);
 });
 
+test("an index of texts of an earlier version is replaced when the store is opened, and no line is lost", async () => {
+  await empty();
+  for (const text of ["needle one", "hay"]) await arrive(0, [text]);
+  await connections.write.command({
+    query:
+      "ALTER TABLE lines DROP INDEX words, ADD INDEX words lower(line) TYPE ngrambf_v1(4, 32768, 2, 0) GRANULARITY 4",
+  });
+  const index = async (): Promise<unknown> => {
+    const answer = await connections.write.query({
+      query: "SELECT type_full, granularity FROM system.data_skipping_indices WHERE name = 'words'",
+      format: "JSONCompactEachRow",
+    });
+    return answer.json();
+  };
+  assert.deepEqual(await index(), [["ngrambf_v1(4, 32768, 2, 0)", "4"]]);
+  await Store.open(connections);
+  assert.deepEqual(await index(), [["ngrambf_v1(4, 16384, 1, 0)", "1"]]);
+  await arrive(0, ["another needle"]);
+  const { lines } = await store.lines(readQuery({ q: "needle" }), "asc", 10);
+  assert.deepEqual(lines.map(({ line }) => line).toSorted(), ["another needle", "needle one"]);
+});
+
 test("the index of texts is made by merges, and the same lines are found before and after", async () => {
   await empty();
   await connections.write.command({ query: "SYSTEM STOP MERGES lines" });
