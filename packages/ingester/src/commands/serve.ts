@@ -56,7 +56,7 @@ export async function serve(settings: Settings, confinement: Confinement | strin
     identity: identity?.current,
     strictTransport: identity !== undefined && identity.caFile === undefined,
     access: new ReadAccess(token, !settings.http),
-    receiver: new Receiver({ store, keys, onStored: (lines) => tail.publish(lines) }),
+    receiver: new Receiver({ store, keys, onStored: (lines) => tail.viewers > 0 && tail.publish(lines()) }),
     onError: (what, error) => say("error", `${what}: ${error.message}`),
   });
   const port = await server.listen(settings.host, settings.port, given.listeners);

@@ -1,6 +1,5 @@
-import { Buffer } from "node:buffer";
-import type { StoredLine } from "@logdna-agent/protocol";
-import { lineId } from "../store/line_id.ts";
+import type { Buffer } from "node:buffer";
+import type { ReceivedLine } from "../store/native.ts";
 import { levelIn, normalLevel } from "./level.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -24,12 +23,13 @@ const SECONDS_BELOW = 100_000_000_000;
 /** What DateTime64(3) holds: 1900 to 2299. */
 const EARLIEST = -2_208_988_800_000;
 const LATEST = 10_413_791_999_999;
+const NONE: Readonly<Record<string, string>> = Object.freeze({});
 
 /**
  * Reads the lines of a body.
  * @throws {Refusal} 400 that says which line has what wrong; 413 for lines that are many more bytes than they were sent as.
  */
-export function readLines(body: Buffer, sender: Sender): StoredLine[] {
+export function readLines(body: Buffer, sender: Sender): ReceivedLine[] {
   let parsed: unknown;
   try {
     parsed = JSON.parse(body.toString("utf8"));
@@ -47,35 +47,7 @@ export function readLines(body: Buffer, sender: Sender): StoredLine[] {
   return list.map((line: unknown, idx) => readLine(line, idx, sender));
 }
 
-/** Lines as the store takes them: JSON arrays in the order of its columns, one a line. */
-export function rowsOf(lines: readonly StoredLine[], batch: string): Buffer {
-  const rows: string[] = [];
-  for (const [idx, line] of lines.entries()) {
-    const { timestamp, received, host, app, file, level, env, tags, line: text, meta, label, annotation } = line;
-    rows.push(
-      JSON.stringify([
-        timestamp,
-        received,
-        host,
-        app,
-        file,
-        level,
-        env,
-        tags,
-        text,
-        meta,
-        label,
-        annotation,
-        batch,
-        idx,
-      ]),
-    );
-  }
-  rows.push("");
-  return Buffer.from(rows.join("\n"));
-}
-
-function readLine(value: unknown, idx: number, sender: Sender): StoredLine {
+function readLine(value: unknown, idx: number, sender: Sender): ReceivedLine {
   if (!isRecord(value)) throw wrong(idx, "is not an object");
   const { line } = value;
   if (typeof line !== "string") throw wrong(idx, 'has no text "line"');
@@ -86,7 +58,6 @@ function readLine(value: unknown, idx: number, sender: Sender): StoredLine {
   const level = text(value.level, idx, "level");
   const tags = value.tags === undefined ? sender.tags : [...new Set([...sender.tags, ...tagsOf(value.tags, idx)])];
   return {
-    id: lineId({ timestamp, batch: sender.batch, idx }),
     timestamp,
     received: sender.received,
     host: text(value.host, idx, "host") || sender.hostname,
@@ -133,8 +104,8 @@ function text(value: unknown, idx: number, name: string): string {
   return (value.length > MAX_NAME ? value.slice(0, MAX_NAME) : value).toWellFormed();
 }
 
-function strings(value: unknown, idx: number, name: string): Record<string, string> {
-  if (value === undefined || value === null) return {};
+function strings(value: unknown, idx: number, name: string): Readonly<Record<string, string>> {
+  if (value === undefined || value === null) return NONE;
   if (!isRecord(value)) throw wrong(idx, `has a "${name}" that is no object`);
   return Object.fromEntries(
     Object.entries(value).map(([key, entry]) => [key.toWellFormed(), text(entry, idx, `${name}.${key}`)]),

@@ -1,19 +1,21 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { BATCH_ID_PATTERN, HEADER, type StoredLine } from "@logdna-agent/protocol";
+import { lineId } from "../store/line_id.ts";
+import { rowsOf } from "../store/native.ts";
 import type { Store } from "../store/store.ts";
 import { Admission, type Share } from "./admission.ts";
 import { isOneOf, keyOf } from "./authenticate.ts";
 import { discardBody, readBody } from "./body.ts";
-import { readLines, rowsOf, type Sender, splitTags } from "./lines.ts";
+import { readLines, type Sender, splitTags } from "./lines.ts";
 import { Refusal } from "./refusal.ts";
 
 export interface ReceiverOptions {
   readonly store: Store;
   /** The ingestion keys that are accepted. */
   readonly keys: readonly string[];
-  /** Told of lines once they are stored. */
-  readonly onStored: (lines: readonly StoredLine[]) => void;
+  /** Told of lines once they are stored; they are made only where they are asked for. */
+  readonly onStored: (lines: () => readonly StoredLine[]) => void;
 }
 
 /** Takes the requests of agents: authenticates, reads, stores; a request that returns is stored durably. */
@@ -49,7 +51,8 @@ export class Receiver {
     const sender: Sender = { hostname, tags: splitTags(query.get("tags") ?? ""), received: Date.now(), batch };
     const lines = readLines(body, sender);
     if (lines.length === 0) return;
-    if (await store.add(batch, fresh, () => rowsOf(lines, batch))) onStored(lines);
+    if (await store.add(batch, fresh, () => rowsOf(lines, batch)))
+      onStored(() => lines.map((line, idx) => ({ id: lineId({ timestamp: line.timestamp, batch, idx }), ...line })));
   }
 }
 

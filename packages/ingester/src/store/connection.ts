@@ -1,11 +1,13 @@
 import type { Buffer } from "node:buffer";
-import { existsSync, lstatSync, mkdirSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, rmSync } from "node:fs";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { createChdbConnection } from "chdb/connection";
 import { readIfThere, STORE_DIRECTORY } from "../private_files.ts";
-import { COLUMNS } from "./schema.ts";
+import { literal } from "../query/literal.ts";
+import { COLUMN_TYPES } from "./native.ts";
 
 /** The store cannot be opened: what was attempted, and what to do. */
 class StoreError extends Error {
@@ -20,13 +22,16 @@ export interface StoreConnections {
   readonly check: ClickHouseClient;
   /** For reading: as many queries may run at once, one on each. */
   readonly read: readonly ClickHouseClient[];
-  /** Inserts rows, JSON arrays in the order of `COLUMNS`, one a line: all of them or none. Resolves when they are on disk. */
+  /** Inserts blocks of rows (`native.ts`): all of them or none. Resolves when they are on disk. */
   insert(rows: Buffer): Promise<void>;
+  /** Settings of the table that this engine is to have, also where the table is older than they are. */
+  readonly tableSettings?: string;
   close(): Promise<void>;
 }
 
-/** How rows are written. */
-const FORMAT = "JSONCompactEachRow";
+const COLUMNS = Object.keys(COLUMN_TYPES).join(", ");
+/** Beneath the engine's directory: where rows are put for it to read them. */
+const INCOMING_DIRECTORY = "incoming";
 
 type CustomConnection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>["connection"]>;
 
@@ -39,6 +44,7 @@ const INSERT_SETTINGS = {
   // One block, so that the insert is one part: all of its lines are there, or none.
   max_insert_block_size: 1_000_000,
   min_insert_block_size_rows: 1_000_000,
+  min_insert_block_size_bytes: 0,
   async_insert: 0,
 };
 
@@ -46,7 +52,16 @@ const EMBEDDED_INSERT_SETTINGS = {
   ...INSERT_SETTINGS,
   // Parts are merged within moments, and the merge makes it. Older servers do not know this setting.
   exclude_materialize_skip_indexes_on_insert: "words",
+  // More would only wait for each other.
+  max_threads: 1,
+  max_insert_threads: 1,
 };
+
+/**
+ * Fewer and larger merges: each costs more processor time than the insert did, most of it for the index of texts, which every merge
+ * makes anew. Merging column by column would cost more still, and saves memory only with larger lines than these.
+ */
+const EMBEDDED_TABLE_SETTINGS = "merge_selector_base = 20, enable_vertical_merge_algorithm = 0";
 
 /** Opens the embedded engine in a directory of its own. @throws {StoreError} */
 export async function openEmbedded(dataDirectory: string): Promise<StoreConnections> {
@@ -66,15 +81,12 @@ export async function openEmbedded(dataDirectory: string): Promise<StoreConnecti
     const [check, ...read] = Array.from({ length: 1 + EMBEDDED_READERS }, () =>
       clientOf(createChdbConnection({ path })),
     );
-    const settings = EMBEDDED_INSERT_SETTINGS;
     return {
       write,
       check: check ?? write,
       read,
-      insert: async (rows) => {
-        // The client would make one text of the statement and the rows.
-        await writing.chdb.rawInsert({ table: "lines", columns: [...COLUMNS], values: rows, format: FORMAT, settings });
-      },
+      insert: fileInsert(write, join(path, INCOMING_DIRECTORY)),
+      tableSettings: EMBEDDED_TABLE_SETTINGS,
       close: () => closeAll([write, check ?? write, ...read]),
     };
   } catch (error) {
@@ -87,6 +99,32 @@ export async function openEmbedded(dataDirectory: string): Promise<StoreConnecti
       );
     throw new StoreError(`Cannot open the store in ${path}: ${message}`, { cause: error });
   }
+}
+
+/**
+ * Inserts through a file that is gone before it would get to the disk: the package takes rows within a statement in formats of
+ * text alone, all of which would have to be parsed.
+ */
+function fileInsert(client: ClickHouseClient, directory: string): StoreConnections["insert"] {
+  // What a crash left.
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory, { mode: 0o700 });
+  const types = Object.entries(COLUMN_TYPES).map(([name, type]) => `${name} ${type}`);
+  const settings = Object.entries(EMBEDDED_INSERT_SETTINGS).map(([name, value]) => `${name} = ${literal(value)}`);
+  let inserts = 0;
+  return async (rows) => {
+    inserts += 1;
+    const file = join(directory, `${inserts}.native`);
+    try {
+      await writeFile(file, rows, { mode: 0o600, flag: "wx" });
+      await client.command({
+        query: `INSERT INTO lines (${COLUMNS}) SELECT ${COLUMNS}
+          FROM file(${literal(file)}, Native, ${literal(types.join(", "))}) SETTINGS ${settings.join(", ")}`,
+      });
+    } finally {
+      await rm(file, { force: true });
+    }
+  };
 }
 
 /** The process that holds the lock on a store; the engine's own error does not say that this is why it cannot open it. */
@@ -123,7 +161,7 @@ export async function openServer(url: string): Promise<StoreConnections> {
     read: Array.from({ length: SERVER_READERS }, () => client),
     insert: async (rows) => {
       const { stream } = await client.exec({
-        query: `INSERT INTO lines (${COLUMNS.join(", ")}) FORMAT ${FORMAT}`,
+        query: `INSERT INTO lines (${COLUMNS}) FORMAT Native`,
         values: Readable.from([rows], { objectMode: false }),
         clickhouse_settings: Object.fromEntries(
           Object.entries(INSERT_SETTINGS).map(([name, value]) => [name, String(value)]),

@@ -1,4 +1,11 @@
 /**
+ * The index of texts: which runs of four bytes each 8,192 lines have. Of more lines together nearly every run of four hexadecimal
+ * digits would be there, and ids not be found by it.
+ */
+export const WORDS_TYPE = "ngrambf_v1(4, 16384, 1, 0)";
+export const WORDS_GRANULARITY = 1;
+
+/**
  * The table of lines.
  *
  * - Sorted by time, then batch and place in it: ids of one agent's batches sort in the order of their lines, so lines of a
@@ -23,28 +30,10 @@ CREATE TABLE IF NOT EXISTS lines (
   annotation Map(LowCardinality(String), String),
   batch String CODEC(ZSTD(1)),
   idx UInt32 CODEC(Delta(4), ZSTD(1)),
-  INDEX words lower(line) TYPE ngrambf_v1(4, 32768, 2, 0) GRANULARITY 4,
+  INDEX words lower(line) TYPE ${WORDS_TYPE} GRANULARITY ${WORDS_GRANULARITY},
   INDEX batches batch TYPE bloom_filter(0.001) GRANULARITY 4
 ) ENGINE = MergeTree
 PARTITION BY toYYYYMMDD(received)
 ORDER BY (timestamp, batch, idx)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
   min_compressed_bytes_to_fsync_after_merge = 1, index_granularity = 8192`;
-
-/** The columns that an insert gives, in its order. */
-export const COLUMNS = [
-  "timestamp",
-  "received",
-  "host",
-  "app",
-  "file",
-  "level",
-  "env",
-  "tags",
-  "line",
-  "meta",
-  "label",
-  "annotation",
-  "batch",
-  "idx",
-] as const;

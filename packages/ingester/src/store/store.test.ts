@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import type { StoredLine } from "@logdna-agent/protocol";
 import { readQuery } from "../query/query.ts";
-import { readLines, rowsOf, type Sender } from "../receive/lines.ts";
+import { readLines, type Sender } from "../receive/lines.ts";
 import { openEmbedded } from "./connection.ts";
+import { rowsOf } from "./native.ts";
 import { Store } from "./store.ts";
 import { UnstorableRows } from "./writer.ts";
 
@@ -149,7 +150,12 @@ test("rows that the store cannot take are refused for good, and those that came 
   await empty();
   const good = (batch: string): Buffer =>
     rowsOf(readLines(Buffer.from(`{"lines":[{"line":"${batch}","app":"a"}]}`), senderOf(batch)), batch);
-  const bad = Buffer.from('["no time at all"]\n');
+  // A block in which the last column, `idx`, is a text that is no number.
+  const block = good("bad");
+  const bad = Buffer.concat([
+    block.subarray(0, block.lastIndexOf("\u0006UInt32")),
+    Buffer.from("\u0006String\u0004none"),
+  ]);
   const [first, wrong, second] = await Promise.allSettled([
     store.add("good-1", true, () => good("good-1")),
     store.add("bad", true, () => bad),
@@ -158,6 +164,28 @@ test("rows that the store cannot take are refused for good, and those that came 
   assert.deepEqual([first.status, second.status], ["fulfilled", "fulfilled"]);
   assert.ok(wrong.status === "rejected" && wrong.reason instanceof UnstorableRows, JSON.stringify(wrong));
   assert.deepEqual((await texts()).toSorted(), ["good-1", "good-2"]);
+});
+
+test("an index of texts of an earlier version is replaced when the store is opened, and no line is lost", async () => {
+  await empty();
+  for (const text of ["needle one", "hay"]) await arrive(0, [text]);
+  await connections.write.command({
+    query:
+      "ALTER TABLE lines DROP INDEX words, ADD INDEX words lower(line) TYPE ngrambf_v1(4, 32768, 2, 0) GRANULARITY 4",
+  });
+  const index = async (): Promise<unknown> => {
+    const answer = await connections.write.query({
+      query: "SELECT type_full, granularity FROM system.data_skipping_indices WHERE name = 'words'",
+      format: "JSONCompactEachRow",
+    });
+    return answer.json();
+  };
+  assert.deepEqual(await index(), [["ngrambf_v1(4, 32768, 2, 0)", "4"]]);
+  await Store.open(connections);
+  assert.deepEqual(await index(), [["ngrambf_v1(4, 16384, 1, 0)", "1"]]);
+  await arrive(0, ["another needle"]);
+  const { lines } = await store.lines(readQuery({ q: "needle" }), "asc", 10);
+  assert.deepEqual(lines.map(({ line }) => line).toSorted(), ["another needle", "needle one"]);
 });
 
 test("the index of texts is made by merges, and the same lines are found before and after", async () => {

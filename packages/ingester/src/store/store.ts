@@ -8,7 +8,7 @@ import { BatchMemory } from "./batch_memory.ts";
 import type { StoreConnections } from "./connection.ts";
 import { type LinePlace, lineId } from "./line_id.ts";
 import { Readers } from "./readers.ts";
-import { CREATE_LINES } from "./schema.ts";
+import { CREATE_LINES, WORDS_GRANULARITY, WORDS_TYPE } from "./schema.ts";
 import { niceWidth } from "./widths.ts";
 import { Writer } from "./writer.ts";
 
@@ -82,9 +82,13 @@ export class Store {
     this.#writer = new Writer((rows) => connections.insert(rows));
   }
 
-  /** Makes the table where it is missing. */
+  /** Makes the table where it is missing, and gives one of an earlier version what has changed since. */
   static async open(connections: StoreConnections): Promise<Store> {
-    await connections.write.command({ query: CREATE_LINES });
+    const { write, tableSettings } = connections;
+    await write.command({ query: CREATE_LINES });
+    if (tableSettings !== undefined)
+      await write.command({ query: `ALTER TABLE lines MODIFY SETTING ${tableSettings}` });
+    await renewIndex(write);
     return new Store(connections);
   }
 
@@ -257,6 +261,22 @@ export class Store {
   #rows<T>(query: string, signal?: AbortSignal): Promise<T[]> {
     return this.#readers.run((client) => rowsOf<T>(client, query), signal);
   }
+}
+
+/**
+ * Replaces an index of texts that an earlier version made; it is made anew in the background, and searches look at all lines until
+ * then.
+ */
+async function renewIndex(client: ClickHouseClient): Promise<void> {
+  const [index] = await rowsOf<{ type: string; granularity: string }>(
+    client,
+    `SELECT type_full AS type, granularity FROM system.data_skipping_indices
+     WHERE database = currentDatabase() AND table = 'lines' AND name = 'words'`,
+  );
+  if (index?.type === WORDS_TYPE && Number(index.granularity) === WORDS_GRANULARITY) return;
+  const add = `ADD INDEX words lower(line) TYPE ${WORDS_TYPE} GRANULARITY ${WORDS_GRANULARITY}`;
+  await client.command({ query: `ALTER TABLE lines ${index === undefined ? "" : "DROP INDEX words, "}${add}` });
+  await client.command({ query: "ALTER TABLE lines MATERIALIZE INDEX words SETTINGS mutations_sync = 0" });
 }
 
 /** @throws {QueryTooSlow} */

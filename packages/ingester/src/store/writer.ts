@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 
-/** Rows of one or more batches, as JSON arrays in the order of `COLUMNS`, one a line. */
+/** Rows of a batch (`native.ts`). */
 interface Pending {
   readonly rows: Buffer;
   readonly resolve: () => void;
