@@ -77,8 +77,11 @@ test("a file of authorities that holds none ends the start, and is named", async
     const file = join(place.root, "ca.pem");
     writeFileSync(file, content);
     const { code, output } = await refused(t, { place, env: { LOGDNA_USE_SSL: "true", SSL_CERT_FILE: file } });
-    assert.equal(code, START_FAILED);
-    assert.match(output, new RegExp(`Cannot use the CA certificates in ${file}`));
+    assert.equal(code, CONFIG_ERROR);
+    assert.match(
+      output,
+      new RegExp(`^environment variable SSL_CERT_FILE: Cannot use the CA certificates in ${file}`, "m"),
+    );
   }
 });
 

@@ -177,7 +177,11 @@ test("validate reads the certificates, with which the agent would not start", ()
   const env = { LOGDNA_INGESTION_KEY: KEY, SSL_CERT_FILE: certificates };
   const { status, errors } = agent(["config", "validate"], env);
   assert.equal(status, CONFIG_ERROR);
-  assert.match(errors, /Cannot use the CA certificates in .*ca\.pem: it holds no PEM certificate/);
+  const unusable = "Cannot use the CA certificates in .*ca\\.pem: it holds no PEM certificate";
+  assert.match(errors, new RegExp(`^environment variable SSL_CERT_FILE: ${unusable}`, "m"));
+  // With everything else that is wrong.
+  const { errors: all } = agent(["config", "validate", "--tagz=a"], env);
+  assert.match(all, new RegExp(`--tagz.*\n(?:.*\n)*environment variable SSL_CERT_FILE: ${unusable}`));
   // Without TLS they are not read.
   assert.equal(agent(["config", "validate", "--use-ssl=false", "--host=localhost"], env).status, 0);
 });

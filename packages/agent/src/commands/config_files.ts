@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { trustedPath } from "@logdna-agent/confinement";
 import { type LoadResult, loadConfig } from "../config/mod.ts";
 import { readSmallFile, UnfitFileError } from "../config/small_file.ts";
+import { certificateProblem } from "../config_report/certificate_problem.ts";
 import { VERSION } from "../version.ts";
 import type { Start } from "./confine_agent.ts";
 
@@ -58,7 +59,7 @@ export class ConfigFiles {
         throw error;
       }
     };
-    const loaded = loadConfig({ ...this.#start, version: VERSION, readFile });
+    const loaded = loadConfig({ ...this.#start, version: VERSION, readFile, certificateProblem });
     this.#seen = seen;
     return { loaded, gone, refused, read };
   }

@@ -1,4 +1,5 @@
 import { CONFIG_ERROR_STATUS, type LoadOptions, type LoadResult, loadConfig } from "../config/mod.ts";
+import { certificateProblem } from "../config_report/certificate_problem.ts";
 import { printable } from "../telemetry/printable.ts";
 import { VERSION } from "../version.ts";
 
@@ -7,7 +8,7 @@ export type RunConfig = Extract<LoadResult, { kind: "run" }>;
 
 /** Reads the configuration. @returns it, or the exit status where there is nothing to go on with, after everything was said. */
 export function loadOrTell(options: Omit<LoadOptions, "version">): RunConfig | number {
-  return orTell(loadConfig({ ...options, version: VERSION }));
+  return orTell(loadConfig({ ...options, version: VERSION, certificateProblem }));
 }
 
 /** The same for one that was read. */

@@ -1,9 +1,14 @@
 import type { Confinement } from "@logdna-agent/confinement";
+import { placed } from "../config/load.ts";
+import { CONFIG_ERROR_STATUS } from "../config/mod.ts";
+import { problemText } from "../config/problem.ts";
+import { asProblem } from "../config_report/certificate_problem.ts";
+import { TransportError } from "../delivery/transport_error.ts";
 import { createTelemetry } from "../telemetry/mod.ts";
 import { ConfigFiles } from "./config_files.ts";
 import type { Start } from "./confine_agent.ts";
 import { factsOf, tellConfinement } from "./confinement_report.ts";
-import { orTell } from "./load_or_tell.ts";
+import { orTell, tellErrors } from "./load_or_tell.ts";
 import { isOutside, RESTART_STATUS, RunningAgent } from "./running_agent.ts";
 import { SignalQueue } from "./signal_queue.ts";
 
@@ -39,6 +44,11 @@ export async function run(start: Start, confinement: Confinement | string | unde
   try {
     await running.start();
   } catch (error) {
+    if (error instanceof TransportError) {
+      // Certificates are a part of the configuration, although they are read by whoever uses them.
+      tellErrors([problemText(placed(asProblem(error), loaded.origins))]);
+      return CONFIG_ERROR_STATUS;
+    }
     if (!isOutside(error)) throw error;
     telemetry.emit({ name: "start_failed", reason: error.message });
     return START_FAILED_STATUS;

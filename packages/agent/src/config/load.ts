@@ -23,6 +23,11 @@ export interface LoadOptions {
   /** Reads a file as text; throws the system's error. */
   readonly readFile?: (path: string) => string;
   readonly osHostname?: () => string;
+  /**
+   * What is wrong with the certificates that a configuration names. It is asked where something else is wrong, so that everything is
+   * told at once; where nothing is, whoever uses them tells.
+   */
+  readonly certificateProblem?: (config: Omit<Config, "key">) => CertificateProblem | undefined;
   /** Whether to go on without an ingestion key; it is an empty one then. */
   readonly keyIsOptional?: boolean;
   /** Whether the command line may have texts that are neither flags nor their values. */
@@ -80,6 +85,8 @@ export function loadConfig(options: LoadOptions): LoadResult {
   const unread = missingKey ? problems.filter(({ lacksKey }) => lacksKey === "unreadable") : [];
   const warnings = textsOf([...merged.warnings, ...told.warnings, ...unread]);
   if (problems.length > 0 && !missingKey) {
+    const certificates = isList ? undefined : options.certificateProblem?.(config);
+    if (certificates !== undefined) problems.push(placed(certificates, merged.origins));
     const wrong = mayLackKey ? problems.filter(({ lacksKey }) => lacksKey !== "missing") : problems;
     return { kind: "error", errors: textsOf(wrong), warnings };
   }
@@ -89,6 +96,18 @@ export function loadConfig(options: LoadOptions): LoadResult {
   const { origins, itemOrigins, rules: ruleOrigins, settings } = merged;
   const given = { origins, itemOrigins, ruleOrigins, settings };
   return { kind: "run", config: { ...config, key: key ?? new Secret("") }, warnings, ...given };
+}
+
+/** What is wrong with certificates, and what they cannot be used for. */
+export interface CertificateProblem {
+  /** The option that names them; undefined where several do. */
+  readonly option: OptionName | undefined;
+  readonly message: string;
+}
+
+/** The problem with its place. */
+export function placed({ option, message }: CertificateProblem, origins: ReadonlyMap<OptionName, string>): Problem {
+  return { where: option === undefined ? "" : (origins.get(option) ?? ""), message };
 }
 
 /** Each once. */

@@ -194,12 +194,13 @@ function ownCertificate({ clientCertFile, clientKeyFile }: TlsPaths): { cert: st
   return { cert: [first, ...others].join("\n"), key };
 }
 
-function reading<T>(what: string, path: string, use: (text: string) => T): T {
+function reading<T>(what: "certificate" | "key", path: string, use: (text: string) => T): T {
   try {
     return use(readSmallFile(path, MOST_BYTES));
   } catch (error) {
     // What OpenSSL says of a key that is none quotes nothing of it.
-    throw new TransportError("CLIENT_CERT", `Cannot use the client ${what} in ${path}: ${messageOf(error)}.`);
+    const code = what === "key" ? "CLIENT_KEY_FILE" : "CLIENT_CERT_FILE";
+    throw new TransportError(code, `Cannot use the client ${what} in ${path}: ${messageOf(error)}.`);
   }
 }
 

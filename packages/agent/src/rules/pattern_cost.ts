@@ -91,7 +91,8 @@ function firstsOf(pattern: Pattern | undefined): readonly string[] | undefined {
 }
 
 function followed(first: Cost, second: Cost): Cost {
-  return { steps: first.steps + first.ways * second.steps, ways: first.ways * second.ways };
+  // What is empty takes a step, too: without end as often, none would be no number.
+  return { steps: first.steps + first.ways * Math.max(second.steps, 1), ways: first.ways * Math.max(second.ways, 1) };
 }
 
 function either(first: Cost, second: Cost): Cost {

@@ -89,6 +89,8 @@ const CASES: readonly (readonly [pattern: string, found: readonly string[], notF
   ["(?i)^k$", ["K", "\u212a"], ["q"]],
   ["(?i)^ß$", ["ß", "ẞ"], ["ss"]],
   ["(?-u)é", ["é"], ["e"]],
+  ["(?i-u)^é$", ["é"], ["É"]],
+  ["(?-u)^(?i:Σ)k$", ["Σk"], ["σk", "ςk", "ΣK"]],
   ["(?-u:\\b)é", ["aé"], ["é"]],
   ["(?i)(?-u:\\b)x", ["\u212ax", "\u017fX", "-x"], ["Kx", "kx"]],
   ["(?i)x(?-u:\\b{end})", ["X\u212a", "x"], ["xk"]],

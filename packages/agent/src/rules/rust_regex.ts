@@ -239,8 +239,9 @@ function setPattern(scanner: Scanner, start: number, set: CharacterSet, flags: F
   const literal = set.kind === "literal" ? set.character : undefined;
   const character = flags.ignoreCase ? undefined : literal;
   const source = classSource(set);
-  if (flags.unicode || (set.kind === "literal" && !/^[A-Za-z]$/.test(set.character)))
-    return setOf(source, setFlags(flags), character, flags.ignoreCase ? literal : undefined);
+  if (flags.unicode) return setOf(source, setFlags(flags), character, flags.ignoreCase ? literal : undefined);
+  // Without Unicode, only letters of ASCII have another case.
+  if (literal !== undefined && !/^[A-Za-z]$/.test(literal)) return setOf(source, "v", literal);
   const ascii = asciiSource(source, setFlags(flags));
   if (ascii === undefined)
     throw scanner.error('without Unicode ("(?-u)") this would match a part of a character, which no text has', start);

@@ -90,7 +90,7 @@ function searchOf(
     const literals = literalsOf(pattern);
     const { source, factor } = formOf(pattern);
     const own = stepsOf(pattern) * factor;
-    if (literals !== undefined && (literals.length >= GOOD_LITERAL || own > MAX_STEPS)) {
+    if (literals !== undefined && (literals.length >= GOOD_LITERAL || !(own <= MAX_STEPS))) {
       sources.push(...literals.sources);
       steps += literals.sources.length;
     } else {
@@ -98,7 +98,7 @@ function searchOf(
       steps += own;
     }
   }
-  return steps > MAX_STEPS || sources.length > MAX_SOURCES ? undefined : new RegExp(sources.join("|"), "gm");
+  return steps <= MAX_STEPS && sources.length <= MAX_SOURCES ? new RegExp(sources.join("|"), "gm") : undefined;
 }
 
 /** A function that makes what it makes of a pattern once, for as long as there is the pattern. */

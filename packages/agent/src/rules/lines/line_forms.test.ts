@@ -14,9 +14,10 @@ import { Hits, RunText } from "./run_text.ts";
 const ATOMS = ["a", "k", "é", "٣", "😀", ".", "[ak]", "[^a]", "\\d", "\\w", "\\W", "\\s", "[é-ü]", "ab1", "abé"].concat(
   [...["^", "$", "(?m:^)", "(?m:$)", "\\b", "\\B", "(?-u:\\b)", "(?-u:\\w)", "\\b{start}", "\\b{end-half}", ""]],
 );
+const EMPTY = ["()", "(?:)", "(?:,?|k?)", "(?:a*|)"];
 const REPETITIONS = ["", "", "", "*", "+", "?", "*?", "+?", "{2}", "{2,}", "{1,3}", "{0,2}?"];
 
-const atom = fc.constantFrom(...ATOMS);
+const atom = fc.constantFrom(...ATOMS, ...EMPTY);
 const repeated = (part: fc.Arbitrary<string>): fc.Arbitrary<string> =>
   fc.tuple(part, fc.constantFrom(...REPETITIONS)).map(([what, how]) => `(?:${what})${how}`);
 const joined = (part: fc.Arbitrary<string>, by: string): fc.Arbitrary<string> =>
@@ -110,4 +111,26 @@ function redacted(text: string, spans: readonly number[]): string {
     at = spans[next + 1] ?? at;
   }
   return out + text.slice(at);
+}
+
+// What is empty behind what is repeated without end.
+const EXPLOSIVE = [
+  ["b(a+)+()c", "b", "a", ""],
+  ["b(?:a+)+(?:)c", "b", "a", ""],
+  ["^(\\w+\\s?)*$|k=.*(?:,?|;?)", "", "w", "?"],
+  ["^(\\w+\\s?)*$", "", "w", "?", "a=.*(?:,?|;?)"],
+  ["(?:x+x+)+(?:)y", "", "x", ""],
+] as const;
+
+for (const [given, begin, often, end, beside] of EXPLOSIVE) {
+  test(`${given} is not left to V8${beside === undefined ? "" : `, also beside ${beside}`}`, {
+    timeout: 20_000,
+  }, () => {
+    const expressions = beside === undefined ? [given] : [beside, given];
+    const line = begin + often.repeat(10_000) + end;
+    const { ascii } = candidateSearch(expressions.map(readRustRegex));
+    ascii?.test(line);
+    assert.equal(new LineMatcher(expressions).test(line), false);
+    assert.equal(new LineRedaction(expressions, undefined).redact(line), undefined);
+  });
 }
