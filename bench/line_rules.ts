@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { Batcher } from "../packages/agent/src/batch/batcher.ts";
-import { JsonEncoder } from "../packages/agent/src/batch/json_encoder.ts";
+import { chooseEncoder } from "../packages/agent/src/batch/choose_encoder.ts";
 import type { Chunk } from "../packages/agent/src/chunk.ts";
 import type { LineRules } from "../packages/agent/src/config/line_options.ts";
 import { splitPieces } from "../packages/agent/src/lines/pieces.ts";
@@ -86,7 +86,9 @@ async function timeOf(given: Partial<LineRules>): Promise<number> {
   });
   const bodies: Promise<unknown>[] = [];
   const batcher = new Batcher({
-    encoder: new JsonEncoder({ maxBody: 2 * 1024 * 1024, gzipLevel: 2 }),
+    encoder: chooseEncoder({ encoder: "auto", maxBody: 2 * 1024 * 1024, gzipLevel: 2 }, ({ name }) =>
+      events.push(name),
+    ),
     nextId: () => "id",
     onBatch: ({ body }) => bodies.push(body),
     emit: ({ name }) => events.push(name),
