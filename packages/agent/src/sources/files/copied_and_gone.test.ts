@@ -22,7 +22,7 @@ interface Runs {
   readonly log: string;
   readonly events: AgentEvent[];
   /** Begins a run: everything that is there is met in the first scan. */
-  begin(): FileSet;
+  begin(spoolLimit?: number): FileSet;
   /** Reads everything that there is to read, and acknowledges it. */
   read(files: FileSet): string;
   /** Lets time pass, in which files are polled. */
@@ -53,7 +53,7 @@ function runs(t: TestContext): Runs {
   return {
     log: join(logs, "a.log"),
     events,
-    begin() {
+    begin(spoolLimit = 0) {
       const files = new FileSet({
         roots: [logs],
         includes: (path) => path.endsWith(".log"),
@@ -61,6 +61,7 @@ function runs(t: TestContext): Runs {
         lookback: "start",
         limits: { maxPart: 1000, maxLine: 10_000 },
         maxOpenFiles: 10,
+        spoolLimit,
         state,
         emit: (event) => events.push(event),
         onReady: () => undefined,
@@ -247,3 +248,32 @@ test("it is read before what is written to a new log", (t) => {
   text += read(files);
   assert.equal(text, "two\nthree\n");
 });
+
+for (const ends of [false, true]) {
+  test(`a log that is unread, copied, truncated and deleted while it is open is read from its copy, ${ends ? "when the agent ends at once" : "although it is spooled"}`, async (t) => {
+    const { log, begin, read, pass, events } = runs(t);
+    writeFileSync(log, "one\ntwo\n");
+    const files = begin(1e9);
+    pass(50);
+    copyFileSync(log, `${log}.1`);
+    truncateSync(log);
+    // More than it held: its size does not tell.
+    appendFileSync(log, "three, four and five\n");
+    files.entry(`${log}.1`, "created");
+    pass(600);
+    rmSync(log);
+    files.removed(log);
+    if (ends) await files.finish(true);
+    for (let n = 0; n < 100 && !events.some(({ name }) => name === "segment_written"); n += 1) {
+      pass(100);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    pass(10_000);
+    let text = "";
+    for (let n = 0; n < 1000 && !text.endsWith("five\n"); n += 1) {
+      text += read(files);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.equal(text, "one\ntwo\nthree, four and five\n");
+  });
+}

@@ -149,6 +149,7 @@ export class FileSet implements WatchSink {
       hold,
       release,
       onReady,
+      onRewritten,
       onDone,
     });
     const linked = new LinkedFiles({

@@ -54,6 +54,7 @@ test("a deleted file that cannot be read does not keep the others from being cop
     emit: (event) => events.push(event),
     clock: () => 0,
     of: (file) => items.get(file),
+    onRewritten: () => undefined,
     begin: (file, size) => {
       state.beginSpool(file.id, size);
       const item = { file, segments: [], dropped: [], end: 0, source: true, unpackedTo: 0 };

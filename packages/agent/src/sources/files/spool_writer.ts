@@ -9,7 +9,7 @@ import { DELETED_LINGER_MS } from "./draining.ts";
 import type { HotFiles } from "./hot_files.ts";
 import { errnoName } from "./open_log.ts";
 import type { SpooledFile } from "./spooled_file.ts";
-import type { TailedFile } from "./tailed_file.ts";
+import { hasHead, type TailedFile } from "./tailed_file.ts";
 
 interface SpoolWriterOptions {
   readonly state: Pick<StateStore, "spool">;
@@ -21,6 +21,8 @@ interface SpoolWriterOptions {
   readonly of: (file: TailedFile) => SpooledFile | undefined;
   /** A file begins to be spooled. @throws an error of the state. */
   readonly begin: (file: TailedFile, size: number) => SpooledFile;
+  /** A deleted file was truncated before that: what it held is to be looked for in a copy. */
+  readonly onRewritten: (file: TailedFile) => void;
   /** Frees so many bytes of the spool, if it can. */
   readonly makeRoom: (bytes: number) => boolean;
   /** All of a deleted file that is not acknowledged is in the spool: it need not be held open any more. */
@@ -44,6 +46,8 @@ export class SpoolWriter {
   readonly #options: SpoolWriterOptions;
   /** When deleted files were first seen to be. */
   readonly #since = new WeakMap<TailedFile, number>();
+  /** Deleted files that hold what they held. */
+  readonly #checked = new WeakSet<TailedFile>();
   #wanted: TailedFile[] = [];
   #running: Promise<void> | undefined;
   #stalledUntil = 0;
@@ -78,6 +82,13 @@ export class SpoolWriter {
     const { hot, store } = this.#options;
     if (store.limit === 0 || this.#closed) return;
     await this.#running;
+    for (const file of hot.files().filter(isDeleted)) {
+      try {
+        this.#checkContents(file, Number(fstatSync(file.fd, { bigint: true }).size));
+      } catch {
+        // Copying it tells.
+      }
+    }
     this.#wanted = hot.files().filter(isDeleted);
     this.#run();
     await this.#running;
@@ -96,6 +107,7 @@ export class SpoolWriter {
     // It was moved to where nobody looks, and may come back.
     if (stat.nlink > 0n) return;
     const size = Number(stat.size);
+    if (!this.#checkContents(file, size)) return;
     file.sees(size, now);
     const since = this.#since.get(file) ?? now;
     this.#since.set(file, since);
@@ -110,6 +122,20 @@ export class SpoolWriter {
       state.spool.settle(file.id, size);
       onCopied(item);
     }
+  }
+
+  /**
+   * Looks, once, whether a deleted file still holds what it held: in the spool nobody would find out, and once it is there,
+   * nobody looks for a copy of it. @returns whether it does. @throws a system error.
+   */
+  #checkContents(file: TailedFile, size: number): boolean {
+    if (this.#checked.has(file) || this.#options.of(file) !== undefined) return true;
+    if (file.isTruncatedAt(size) || !hasHead(file.fd, file.head)) {
+      this.#options.onRewritten(file);
+      return false;
+    }
+    this.#checked.add(file);
+    return true;
   }
 
   #want(file: TailedFile): void {

@@ -30,6 +30,8 @@ interface SpooledFilesOptions {
   readonly release: (path: string) => void;
   /** A file may have something to read. */
   readonly onReady: (file: TailedFile) => void;
+  /** A deleted file was truncated before that. */
+  readonly onRewritten: (file: TailedFile) => void;
   /** Everything of a file was acknowledged, or is lost. */
   readonly onDone: (file: TailedFile) => void;
 }
@@ -61,6 +63,7 @@ export class SpooledFiles {
       emit,
       clock,
       of: (file) => this.#items.get(file),
+      onRewritten: options.onRewritten,
       begin: (file, size) => this.#begin(file, size),
       makeRoom: (bytes) => this.#makeRoom(bytes),
       onCopied: (item) => this.#leaveSource(item),
