@@ -12,6 +12,7 @@ import type { MissedForms } from "./missed_forms.ts";
 import { MissedNames, type MissedNamesOptions } from "./missed_names.ts";
 import { errnoName, type OpenRefusal, openLog } from "./open_log.ts";
 import type { Refusals } from "./refusals.ts";
+import { statOf } from "./stat_of.ts";
 import { bornApart, bornTogether, compareHead, hasHead, inodeKey, readHead, type TailedFile } from "./tailed_file.ts";
 
 /** Why a name is met, as the watcher tells it. */
@@ -312,12 +313,8 @@ export class Discovery {
 
 /** The file that a name refers to itself; what is not included is followed through no link, and its reason not said. */
 function plainTarget(path: string): LogTarget | undefined {
-  try {
-    const stat = lstatSync(path, { bigint: true });
-    return stat.isFile() ? { realPath: path, stat } : undefined;
-  } catch {
-    return undefined;
-  }
+  const stat = statOf(path);
+  return stat?.isFile() ? { realPath: path, stat } : undefined;
 }
 
 /** Whether a file cannot be read because of what it is, and not because too many are open. */

@@ -1,10 +1,11 @@
-import { type BigIntStats, closeSync, fstatSync, lstatSync } from "node:fs";
+import { closeSync, fstatSync } from "node:fs";
 import type { KnownFile } from "../../state/state_store.ts";
 import { due, isDrained, isQuiet } from "./draining.ts";
 import { recordOf } from "./file_records.ts";
 import { errnoName, openLog } from "./open_log.ts";
 import { FEW_FILES } from "./poll_timer.ts";
 import type { Refusals } from "./refusals.ts";
+import { statOf } from "./stat_of.ts";
 import { bornApart, HEAD_BYTES, hasHead, readHead, type TailedFile } from "./tailed_file.ts";
 
 interface HotFilesOptions {
@@ -268,19 +269,7 @@ export class HotFiles {
   }
 }
 
-function statOf(name: string): BigIntStats | undefined {
-  try {
-    return lstatSync(name, { bigint: true });
-  } catch {
-    return undefined;
-  }
-}
-
 /** Whether the file has bytes that are not acknowledged. */
 function hasMore(file: TailedFile): boolean {
-  try {
-    return Number(fstatSync(file.fd, { bigint: true }).size) > file.checkpoint.offset;
-  } catch {
-    return false;
-  }
+  return Number(statOf(file.fd)?.size ?? 0) > file.checkpoint.offset;
 }

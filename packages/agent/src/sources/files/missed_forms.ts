@@ -1,9 +1,9 @@
 import type { Buffer } from "node:buffer";
-import { lstatSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
 import { type CompressedForms, stemOf } from "./compressed.ts";
 import { isRotationOf, rotatedFrom } from "./copies.ts";
+import { statOf } from "./stat_of.ts";
 import { HEAD_BYTES, type Head, type TailedFile } from "./tailed_file.ts";
 
 interface MissedFormsOptions {
@@ -59,7 +59,7 @@ export class MissedForms {
   /** A compressed file came that is called like a form of the log `path`. */
   add(form: string, path: string): void {
     // While it is being compressed, what it is made of is there, and is known.
-    if (this.#forms.has(form) || exists(form.slice(0, form.lastIndexOf(".")))) return;
+    if (this.#forms.has(form) || statOf(form.slice(0, form.lastIndexOf("."))) !== undefined) return;
     this.#forms.set(form, path);
     this.#options.hold(path);
     if (!this.#works) void this.#work();
@@ -112,13 +112,4 @@ function begins(bytes: Buffer, head: Head): boolean {
   if (head.length === 0) return false;
   if (bytes.length >= head.length) return crc32(bytes.subarray(0, head.length)) === head.crc;
   return head.bytes !== undefined && bytes.equals(head.bytes.subarray(0, bytes.length));
-}
-
-function exists(path: string): boolean {
-  try {
-    lstatSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

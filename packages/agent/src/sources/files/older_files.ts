@@ -1,9 +1,10 @@
-import { type BigIntStats, fstatSync, lstatSync } from "node:fs";
+import type { BigIntStats } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { stemOf } from "./compressed.ts";
 import { compareForms, isRotationOf, namesIn, withoutExtension } from "./copies.ts";
 import type { FileNames } from "./file_names.ts";
 import type { HotFiles } from "./hot_files.ts";
+import { statOf } from "./stat_of.ts";
 import { inodeKey, moment, type TailedFile } from "./tailed_file.ts";
 
 interface OlderFilesOptions {
@@ -149,13 +150,4 @@ function firstStat(paths: Iterable<string>): BigIntStats | undefined {
     if (stat?.isFile()) return stat;
   }
   return undefined;
-}
-
-/** What a name, or an open file, is now; undefined where that cannot be told. */
-function statOf(file: string | number): BigIntStats | undefined {
-  try {
-    return typeof file === "string" ? lstatSync(file, { bigint: true }) : fstatSync(file, { bigint: true });
-  } catch {
-    return undefined;
-  }
 }

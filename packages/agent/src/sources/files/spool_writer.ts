@@ -9,6 +9,7 @@ import { DELETED_LINGER_MS } from "./draining.ts";
 import type { HotFiles } from "./hot_files.ts";
 import { errnoName } from "./open_log.ts";
 import type { SpooledFile } from "./spooled_file.ts";
+import { statOf } from "./stat_of.ts";
 import { hasHead, type TailedFile } from "./tailed_file.ts";
 
 interface SpoolWriterOptions {
@@ -233,9 +234,5 @@ function wholeLines(bytes: Buffer): Buffer {
 }
 
 function isDeleted(file: TailedFile): boolean {
-  try {
-    return fstatSync(file.fd, { bigint: true }).nlink === 0n;
-  } catch {
-    return false;
-  }
+  return statOf(file.fd)?.nlink === 0n;
 }
