@@ -14,9 +14,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { fileSetIn } from "../../../test/file_set.ts";
 import { StateStore } from "../../state/state_store.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
-import { FileSet } from "./file_set.ts";
+import type { FileSet } from "./file_set.ts";
 
 interface Runs {
   readonly log: string;
@@ -54,17 +55,10 @@ function runs(t: TestContext): Runs {
     log: join(logs, "a.log"),
     events,
     begin(spoolLimit = 0) {
-      const files = new FileSet({
-        roots: [logs],
-        includes: (path) => path.endsWith(".log"),
-        prunes: () => false,
-        lookback: "start",
-        limits: { maxPart: 1000, maxLine: 10_000 },
-        maxOpenFiles: 10,
+      const files = fileSetIn(logs, {
         spoolLimit,
         state,
         emit: (event) => events.push(event),
-        onReady: () => undefined,
         clock: () => now,
       });
       open = files;

@@ -17,11 +17,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import fc from "fast-check";
+import { fileSetIn } from "../../../test/file_set.ts";
 import type { SentRange } from "../../chunk.ts";
 import { Joiner } from "../../lines/multiline/joiner.ts";
 import { StateStore } from "../../state/state_store.ts";
 import { type Content, FileModel } from "./file_model.ts";
-import { FileSet } from "./file_set.ts";
+import type { FileSet } from "./file_set.ts";
 
 /** What an agent that was alive at a moment has seen for certain is older than that. */
 const LAG_MS = 60_000;
@@ -170,17 +171,10 @@ class Bench {
   }
 
   #follow(): FileSet {
-    const files = new FileSet({
-      roots: [this.#logs],
-      includes: (path) => path.endsWith(".log"),
-      prunes: () => false,
-      lookback: "start",
-      limits: { maxPart: 1000, maxLine: 10_000 },
+    const files = fileSetIn(this.#logs, {
       joinerFor: () => this.#joiner,
       maxOpenFiles: 100,
       state: this.#state,
-      emit: () => undefined,
-      onReady: () => undefined,
       clock: () => this.#now,
     });
     for (const name of readdirSync(this.#logs)) files.entry(join(this.#logs, name), "scan");

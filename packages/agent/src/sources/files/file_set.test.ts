@@ -14,9 +14,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { fileSetIn } from "../../../test/file_set.ts";
 import { StateStore } from "../../state/state_store.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
-import { FileSet } from "./file_set.ts";
+import type { FileSet } from "./file_set.ts";
 
 interface Followed {
   readonly files: FileSet;
@@ -42,16 +43,10 @@ function follow(t: TestContext, text: string, maxOpenFiles = 10): Followed {
   const state = StateStore.open(join(root, "state"));
   const events: AgentEvent[] = [];
   let now = 1000;
-  const files = new FileSet({
-    roots: [logs],
-    includes: (path) => path.endsWith(".log"),
-    prunes: () => false,
-    lookback: "start",
-    limits: { maxPart: 1000, maxLine: 10_000 },
+  const files = fileSetIn(logs, {
     maxOpenFiles,
     state,
     emit: (event) => events.push(event),
-    onReady: () => undefined,
     clock: () => now,
   });
   t.after(() => {

@@ -3,9 +3,10 @@ import { appendFileSync, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { fileSetIn } from "../../../test/file_set.ts";
 import { Joiner } from "../../lines/multiline/joiner.ts";
 import { StateStore } from "../../state/state_store.ts";
-import { FileSet } from "./file_set.ts";
+import type { FileSet } from "./file_set.ts";
 
 const POLL_MS = 50;
 
@@ -34,17 +35,10 @@ function follow(t: TestContext, timeout: number, maxOpenFiles = 100): Followed {
   let now = 1000;
   let polls = 0;
   let pieces: string[] = [];
-  const files = new FileSet({
-    roots: [logs],
-    includes: (path) => path.endsWith(".log"),
-    prunes: () => false,
-    lookback: "start",
-    limits: { maxPart: 1000, maxLine: 10_000 },
+  const files = fileSetIn(logs, {
     joinerFor: () => joiner,
     maxOpenFiles,
     state,
-    emit: () => undefined,
-    onReady: () => undefined,
     clock: () => {
       polls += 1;
       return now;

@@ -19,9 +19,10 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { crc32, gzipSync, zstdCompressSync } from "node:zlib";
+import { fileSetIn } from "../../../test/file_set.ts";
 import { StateStore } from "../../state/state_store.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
-import { FileSet } from "./file_set.ts";
+import type { FileSet } from "./file_set.ts";
 
 interface Runs {
   readonly log: string;
@@ -63,16 +64,9 @@ function runs(t: TestContext): Runs {
     state: () => state,
     events,
     begin(...names) {
-      const files = new FileSet({
-        roots: [logs],
-        includes: (path) => path.endsWith(".log"),
-        prunes: () => false,
-        lookback: "start",
-        limits: { maxPart: 1000, maxLine: 10_000 },
-        maxOpenFiles: 10,
+      const files = fileSetIn(logs, {
         state,
         emit: (event) => events.push(event),
-        onReady: () => undefined,
       });
       open = files;
       for (const name of names) files.entry(join(logs, name), "scan");

@@ -13,8 +13,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { fileSetIn } from "../../../test/file_set.ts";
 import { StateStore } from "../../state/state_store.ts";
-import { FileSet } from "./file_set.ts";
+import type { FileSet } from "./file_set.ts";
 
 interface Stopped {
   readonly files: FileSet;
@@ -41,16 +42,9 @@ function follow(
   t.mock.timers.enable({ apis: ["setInterval"] });
   const state = StateStore.open(join(root, "state"));
   let now = 1000;
-  const files = new FileSet({
-    roots: [logs],
-    includes: (path) => path.endsWith(".log"),
-    prunes: () => false,
-    lookback: "start",
-    limits: { maxPart: 1000, maxLine: 10_000 },
+  const files = fileSetIn(logs, {
     maxOpenFiles,
     state,
-    emit: () => undefined,
-    onReady: () => undefined,
     clock: () => now,
   });
   t.after(() => {

@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { constants, gzipSync, zstdCompressSync } from "node:zlib";
+import { fileSetIn } from "../../../test/file_set.ts";
 import { StateStore } from "../../state/state_store.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
-import { FileSet, type FileSetOptions } from "./file_set.ts";
+import type { FileSet, FileSetOptions } from "./file_set.ts";
 import { RestoreSlots } from "./restore_slots.ts";
 
 const BEGINNING = `the beginning of the log, ${"b".repeat(1100)}\n`;
@@ -31,16 +32,10 @@ async function readAfterRotation(
   const events: AgentEvent[] = [];
   let text = "";
   const begin = (state: StateStore): FileSet => {
-    const files = new FileSet({
-      roots: [logs],
+    const files = fileSetIn(logs, {
       includes: (path) => path === log,
-      prunes: () => false,
-      lookback: "start",
-      limits: { maxPart: 1000, maxLine: 10_000 },
-      maxOpenFiles: 10,
       state,
       emit: (event) => events.push(event),
-      onReady: () => undefined,
       ...limits,
     });
     files.entry(log, "scan");

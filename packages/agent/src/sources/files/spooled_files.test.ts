@@ -4,10 +4,11 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { fileSetIn } from "../../../test/file_set.ts";
 import { SegmentStore } from "../../spool/segment_store.ts";
 import { StateStore } from "../../state/state_store.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
-import { FileSet } from "./file_set.ts";
+import type { FileSet } from "./file_set.ts";
 
 /** A state as an agent left it that was killed while it copied a deleted file of `size` bytes, acknowledged up to byte 4. */
 function killed(t: TestContext, size: number) {
@@ -28,16 +29,9 @@ function killed(t: TestContext, size: number) {
   const events: AgentEvent[] = [];
   const log = join(root, "logs/a.log");
   const begin = (): FileSet => {
-    const files = new FileSet({
-      roots: [join(root, "logs")],
-      includes: (path) => path.endsWith(".log"),
-      prunes: () => false,
-      lookback: "start",
-      limits: { maxPart: 1000, maxLine: 10_000 },
-      maxOpenFiles: 10,
+    const files = fileSetIn(join(root, "logs"), {
       state,
       emit: (event) => events.push(event),
-      onReady: () => undefined,
     });
     t.after(() => {
       files.close();

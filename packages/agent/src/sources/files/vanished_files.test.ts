@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
+import { fileSetIn } from "../../../test/file_set.ts";
 import { StateStore } from "../../state/state_store.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
-import { FileSet } from "./file_set.ts";
+import type { FileSet } from "./file_set.ts";
 
 const SHARED_MEMORY = "/dev/shm";
 
@@ -34,16 +35,10 @@ function run(
   events: AgentEvent[] = [],
   wallClock: () => number = Date.now,
 ): FileSet {
-  const files = new FileSet({
-    roots: [logs],
+  const files = fileSetIn(logs, {
     includes: (path) => path === log,
-    prunes: () => false,
-    lookback: "start",
-    limits: { maxPart: 1000, maxLine: 10_000 },
-    maxOpenFiles: 10,
     state,
     emit: (event) => events.push(event),
-    onReady: () => undefined,
     wallClock,
   });
   files.entry(log, "scan");
