@@ -130,7 +130,8 @@ export class SpoolWriter {
    * nobody looks for a copy of it. @returns whether it does. @throws a system error.
    */
   #checkContents(file: TailedFile, size: number): boolean {
-    if (this.#checked.has(file) || this.#options.of(file) !== undefined) return true;
+    // What was restored of a compressed file is its rest alone.
+    if (this.#checked.has(file) || file.restored || this.#options.of(file) !== undefined) return true;
     if (file.isTruncatedAt(size) || !hasHead(file.fd, file.head)) {
       this.#options.onRewritten(file);
       return false;
