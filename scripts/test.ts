@@ -3,10 +3,14 @@
  *
  * `--no-skips` fails when a test was skipped, as on a machine that has everything the tests need. Flags of Node's test
  * runner are passed on: `npm test -- testcases --test-name-pattern='case v1_file$'` runs the one case of that name.
+ *
+ * The agent that tests start is the bundle, which is what is released and starts three times as fast as the sources;
+ * `--sources` has them start the sources, whose traces name lines that can be edited.
  */
 import { spawn } from "node:child_process";
-import { globSync } from "node:fs";
+import { globSync, rmSync } from "node:fs";
 import { cpus } from "node:os";
+import { bundledLauncher } from "./bundled_launcher.ts";
 
 const args = process.argv.slice(2);
 const noSkips = args.includes("--no-skips");
@@ -23,6 +27,7 @@ if (files.length === 0) {
   process.exit(1);
 }
 
+const bundled = args.includes("--sources") ? undefined : bundledLauncher();
 const child = spawn(
   process.execPath,
   [
@@ -34,7 +39,10 @@ const child = spawn(
     ...runnerFlags,
     ...files,
   ],
-  { stdio: ["ignore", "pipe", "inherit"] },
+  {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: bundled === undefined ? process.env : { ...process.env, TEST_LAUNCHER: bundled.launcher },
+  },
 );
 
 let summary = "";
@@ -43,6 +51,7 @@ child.stdout.on("data", (chunk: Buffer) => {
   summary = (summary + chunk.toString("utf8")).slice(-100_000);
 });
 child.on("close", (code) => {
+  if (bundled !== undefined) rmSync(bundled.directory, { recursive: true, force: true });
   const skipped = Number(/^\S* ?skipped (\d+)$/m.exec(summary)?.[1] ?? 0);
   if (code === 0 && noSkips && skipped > 0) {
     process.stderr.write(`${skipped} tests were skipped, and here none may be: see the reasons above.\n`);

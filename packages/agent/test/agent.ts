@@ -2,9 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-
-const LAUNCHER = fileURLToPath(new URL("../../../bin/logdna-agent", import.meta.url));
+import { LAUNCHER } from "./launcher.ts";
 
 /** With this the agent asks to be started anew, which service managers do and this does too. */
 const RESTART_STATUS = 75;

@@ -6,8 +6,8 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { ConfigReport, OptionReport } from "../src/config_report/report.ts";
 import { makePlace, type Place } from "./agent.ts";
+import { LAUNCHER } from "./launcher.ts";
 
-const LAUNCHER = fileURLToPath(new URL("../../../bin/logdna-agent", import.meta.url));
 const SCHEMA = fileURLToPath(new URL("../../../docs/configuration.schema.json", import.meta.url));
 const KEY = "the-secret-key-0123456789";
 /** EINVAL, as in the existing agents. */

@@ -3,13 +3,12 @@ import { spawnSync } from "node:child_process";
 import { appendFileSync, chmodSync, chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import type { DoctorReport, LessPower } from "../src/doctor/report.ts";
 import { configFile, makePlace, type Place, startedAgent } from "./agent.ts";
 import { NOBODY, traces } from "./confinement_bench.ts";
+import { LAUNCHER } from "./launcher.ts";
 import { startSink } from "./sink.ts";
 
-const LAUNCHER = fileURLToPath(new URL("../../../bin/logdna-agent", import.meta.url));
 const KEY = "doctor-key-0123456789";
 const skip = process.geteuid?.() === 0 ? false : "needs root, to make files of others";
 /** A group and a user that own files here and that nothing else is in. */

@@ -3,13 +3,11 @@ import { spawnSync } from "node:child_process";
 import { appendFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import type { StatusReport } from "../src/status/report.ts";
 import { type AgentProcess, configFile, makePlace, type Place, startAgent, startedAgent } from "./agent.ts";
 import { eventually } from "./eventually.ts";
+import { LAUNCHER } from "./launcher.ts";
 import { type Sink, startSink } from "./sink.ts";
-
-const LAUNCHER = fileURLToPath(new URL("../../../bin/logdna-agent", import.meta.url));
 
 interface Bench {
   readonly place: Place;

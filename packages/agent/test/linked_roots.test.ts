@@ -3,12 +3,10 @@ import { spawnSync } from "node:child_process";
 import { appendFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { mountsRefused } from "../src/watch/mounting.ts";
 import { type AgentProcess, makePlace, type Place, startedAgent } from "./agent.ts";
+import { LAUNCHER } from "./launcher.ts";
 import { type Sink, startSink } from "./sink.ts";
-
-const LAUNCHER = fileURLToPath(new URL("../../../bin/logdna-agent", import.meta.url));
 
 interface Bench {
   readonly place: Place;

@@ -5,12 +5,11 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileS
 import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { makePlace, type Place, startedAgent } from "./agent.ts";
 import { eventually } from "./eventually.ts";
+import { LAUNCHER } from "./launcher.ts";
 import { startSink } from "./sink.ts";
 
-const LAUNCHER = fileURLToPath(new URL("../../../bin/logdna-agent", import.meta.url));
 /** EINVAL, as in the existing agents. */
 const CONFIG_ERROR = 22;
 

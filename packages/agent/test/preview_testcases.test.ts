@@ -7,9 +7,8 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
+import { LAUNCHER } from "./launcher.ts";
 
-const LAUNCHER = fileURLToPath(new URL("../../../bin/logdna-agent", import.meta.url));
 const CASES = join(import.meta.dirname, "../../../testcases/preview");
 
 for (const name of readdirSync(CASES).sort()) {

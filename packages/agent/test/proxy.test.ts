@@ -6,14 +6,13 @@ import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { createServer as createTlsServer } from "node:tls";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { type AgentOptions, type AgentProcess, makePlace, startedAgent } from "./agent.ts";
 import { makeAuthority, type TestAuthority } from "./certificates.ts";
+import { LAUNCHER } from "./launcher.ts";
 import { startSink } from "./sink.ts";
 import { freePort, noTinyproxy as skip, startTinyproxy, withHosts } from "./tinyproxy.ts";
 
-const LAUNCHER = fileURLToPath(new URL("../../../bin/logdna-agent", import.meta.url));
 const PASSWORD = "hidden-pa55word";
 /** Of "agent" and that password, as it goes to the proxy. */
 const BASIC = Buffer.from(`agent:${PASSWORD}`).toString("base64");

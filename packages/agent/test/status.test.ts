@@ -3,14 +3,12 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { appendFileSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import type { StatusReport } from "../src/status/report.ts";
 import { mountAt, mountsRefused } from "../src/watch/mounting.ts";
 import { configFile, makePlace, type Place, startedAgent } from "./agent.ts";
 import { eventually } from "./eventually.ts";
+import { LAUNCHER } from "./launcher.ts";
 import { startSink } from "./sink.ts";
-
-const LAUNCHER = fileURLToPath(new URL("../../../bin/logdna-agent", import.meta.url));
 
 function status(place: Place, ...args: string[]): { status: number | null; output: string; errors: string } {
   const env = { PATH: process.env.PATH, LOGDNA_CONFIG_FILE: configFile(place), LOGDNA_DB_PATH: place.state };
