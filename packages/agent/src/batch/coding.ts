@@ -59,7 +59,13 @@ export function unpacked({
   return encoding === "zstd" ? zstdDecompressSync(bytes) : gunzipSync(bytes);
 }
 
-/** What compresses gives out a buffer of all that it could have taken; a batch that waits for a server must not pin it. */
+/**
+ * What compresses gives out a view of all that it could have taken; a batch that waits for a server must not pin it. Where that is a
+ * buffer of its own, it is given back at once, and not with the next collection of garbage.
+ */
 function unpinned(result: Buffer): Buffer {
-  return result.buffer.byteLength > 2 * result.length ? Buffer.from(result) : result;
+  const { buffer, byteOffset, length } = result;
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === OUTPUT_BYTES && byteOffset === 0)
+    return Buffer.from(buffer.transfer(length));
+  return buffer.byteLength > 2 * length ? Buffer.from(result) : result;
 }
