@@ -26,14 +26,20 @@ export function chooseEncoder(
 ): BodyEncoder {
   const { encoder, gzipLevel, otlp } = choice;
   const form: KernelForm = otlp === undefined ? logdnaForm(choice) : otlpForm({ ...choice, format: otlp });
-  if (encoder === "zlib" || (encoder === "auto" && gzipLevel > KERNEL_LEVEL)) return form.plain();
+  const plain = (): BodyEncoder => {
+    emit({ name: "encoder_chosen", encoder: "zlib" });
+    return form.plain();
+  };
+  if (encoder === "zlib" || (encoder === "auto" && gzipLevel > KERNEL_LEVEL)) return plain();
   const onFailure = (reason: string): void => emit({ name: "kernel_failed", reason });
   try {
     test();
-    return new KernelEncoder({ ...choice, onFailure }, form);
+    const kernel = new KernelEncoder({ ...choice, onFailure }, form);
+    emit({ name: "encoder_chosen", encoder: "kernel" });
+    return kernel;
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
     onFailure(error.message);
-    return form.plain();
+    return plain();
   }
 }

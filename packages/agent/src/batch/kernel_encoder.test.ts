@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { KernelBody, KernelError } from "@logdna-agent/kernel";
 import fc from "fast-check";
 import type { AgentEvent } from "../telemetry/events.ts";
-import { chooseEncoder } from "./choose_encoder.ts";
+import { chooseEncoder, type EncoderChoice } from "./choose_encoder.ts";
 import { type Coding, unpacked } from "./coding.ts";
 import type { BodyEncoder, EncodedBody } from "./encoder.ts";
 import { JsonEncoder, type JsonEncoderOptions } from "./json_encoder.ts";
@@ -228,17 +228,30 @@ for (const fails of ["add", "compressed"] as const)
 test("the kernel is used unless it does not prove itself, zlib is asked for, or a level that it does not reach", () => {
   const events: AgentEvent[] = [];
   const emit = (event: AgentEvent): void => void events.push(event);
-  const of = (encoder: "auto" | "kernel" | "zlib", gzipLevel: number, test?: () => void): BodyEncoder =>
-    chooseEncoder({ encoder, maxBody: 4096, gzipLevel }, emit, test);
+  const of = (encoder: "auto" | "kernel" | "zlib", gzipLevel: number, more: Partial<EncoderChoice> = {}): BodyEncoder =>
+    chooseEncoder({ encoder, maxBody: 1 << 16, gzipLevel, ...more }, emit);
+  const otlp = new OtlpFormat({ hostname: "h", ip: undefined, mac: undefined, tags: [], version: "1" });
   assert.ok(of("auto", 2) instanceof KernelEncoder);
   assert.ok(of("auto", 0) instanceof KernelEncoder);
   assert.ok(of("auto", 9) instanceof JsonEncoder);
   assert.ok(of("kernel", 9) instanceof KernelEncoder);
   assert.ok(of("zlib", 2) instanceof JsonEncoder);
-  assert.deepEqual(events, []);
+  assert.ok(of("auto", 2, { otlp }) instanceof KernelEncoder);
+  assert.ok(of("zlib", 2, { otlp }) instanceof OtlpEncoder);
+  assert.deepEqual(
+    events,
+    ["kernel", "kernel", "zlib", "kernel", "zlib", "kernel", "zlib"].map((encoder) => ({
+      name: "encoder_chosen",
+      encoder,
+    })),
+  );
+  events.length = 0;
   const failing = (): never => {
     throw new KernelError("it writes another text");
   };
-  assert.ok(of("kernel", 2, failing) instanceof JsonEncoder);
-  assert.deepEqual(events, [{ name: "kernel_failed", reason: "it writes another text" }]);
+  assert.ok(chooseEncoder({ encoder: "kernel", maxBody: 4096, gzipLevel: 2 }, emit, failing) instanceof JsonEncoder);
+  assert.deepEqual(events, [
+    { name: "kernel_failed", reason: "it writes another text" },
+    { name: "encoder_chosen", encoder: "zlib" },
+  ]);
 });

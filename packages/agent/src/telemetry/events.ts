@@ -98,6 +98,10 @@ export const EVENTS = {
     message: (e) =>
       `The agent has given away what this takes: ${e.reason}. It ends with status ${e.status}, to be started anew.`,
   }),
+  encoder_chosen: event<{ encoder: "kernel" | "zlib" }>({
+    level: "debug",
+    message: (e) => `Bodies are made by ${e.encoder === "kernel" ? "the kernel" : "zlib"}.`,
+  }),
   coding_changed: event<{ coding: "gzip" | "zstd" }>({
     level: "info",
     message: (e) =>
