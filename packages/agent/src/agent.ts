@@ -2,8 +2,6 @@ import { Buffer } from "node:buffer";
 import { fstatSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { chooseEncoder } from "./batch/choose_encoder.ts";
-import { OtlpEncoder } from "./batch/otlp_encoder.ts";
-import type { OtlpFormat } from "./batch/otlp_format.ts";
 import { wayOfBatches } from "./batch/way_of_batches.ts";
 import type { Chunk } from "./chunk.ts";
 import type { Config } from "./config/mod.ts";
@@ -74,7 +72,7 @@ export class Agent {
     lookback: Lookback = config.lookback,
     onRootAppeared: (root: string) => void = () => undefined,
   ) {
-    const { key, otlp } = outlet;
+    const { key } = outlet;
     this.#onRootAppeared = onRootAppeared;
     this.#telemetry = telemetry;
     const { emit } = telemetry;
@@ -119,9 +117,9 @@ export class Agent {
       {
         queue: this.#files,
         rules: lineRules,
-        ...encoding(config, otlp, emit),
+        ...encoding(config, outlet, emit),
         fieldsOf: lineFields(config, { hostname: config.hostname, environment: config.fieldEnvironment, namesOf }),
-        sender: this.#transport,
+        sender: outlet.sender,
         state: this.#state,
         emit,
         maxInFlight: config.maxInFlight,
@@ -315,12 +313,17 @@ function redactorOf({ dbPath, redactSalt }: Config): LineRuleOptions["createReda
 /** How bodies are written, and read again where one has to be cut. */
 function encoding(
   config: Config,
-  otlp: OtlpFormat | undefined,
+  { otlp, coding }: Outlet,
   emit: Telemetry["emit"],
 ): Pick<PipelineOptions, "encoder" | "format"> {
-  const options = { maxBody: config.ingestBufferSize, gzipLevel: config.useCompression ? config.gzipLevel : 0 };
-  if (otlp === undefined) return { encoder: chooseEncoder({ ...options, encoder: config.encoder }, emit) };
-  return { encoder: new OtlpEncoder({ ...options, format: otlp }), format: otlp };
+  const choice = {
+    encoder: config.encoder,
+    maxBody: config.ingestBufferSize,
+    gzipLevel: config.useCompression ? config.gzipLevel : 0,
+    codingNow: () => coding.now,
+    otlp,
+  };
+  return { encoder: chooseEncoder(choice, emit), ...(otlp && { format: otlp }) };
 }
 
 /** The file that the agent's own log goes to, if it is one: shipping it would make a loop. */

@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createHttpsServer, Server as HttpsServer, type ServerOptions } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
-import { gunzipSync } from "node:zlib";
+import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { HEADER, type WireLine } from "@logdna-agent/protocol";
 
 /** One request that the sink got. */
@@ -64,7 +64,8 @@ export async function startSink(
     const chunks: Buffer[] = [];
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
     const bytes = Buffer.concat(chunks);
-    const plain = request.headers["content-encoding"] === "gzip" ? gunzipSync(bytes) : bytes;
+    const coding = request.headers["content-encoding"];
+    const plain = coding === "gzip" ? gunzipSync(bytes) : coding === "zstd" ? zstdDecompressSync(bytes) : bytes;
     const arrival: Arrival = {
       at: Date.now(),
       url: new URL(request.url ?? "/", "http://sink"),

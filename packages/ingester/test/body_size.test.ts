@@ -4,14 +4,16 @@ import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { after, test } from "node:test";
-import { gzipSync } from "node:zlib";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import { MAX_BODY_BYTES, type StoredLine } from "@logdna-agent/protocol";
 import { startServer } from "./server.ts";
 
 const server = await startServer({ after });
 const { key } = server;
+const MiB = 1024 * 1024;
 const TOO_LARGE = { error: `The body is larger than ${MAX_BODY_BYTES} bytes.` };
 const gzip = { apikey: key, "content-encoding": "gzip" };
+const zstd = { apikey: key, "content-encoding": "zstd" };
 
 /** A body of so many bytes that holds one line. */
 function bodyOf(size: number): Buffer {
@@ -26,11 +28,12 @@ function peak(): number {
   return Number(kilobytes) * 1024;
 }
 
-test("a body of 10 MB is stored, also in gzip", async () => {
+test("a body of 10 MB is stored, also in gzip and zstd", async () => {
   const body = bodyOf(MAX_BODY_BYTES);
   assert.equal((await server.post(body, { query: "hostname=plain" })).status, 200);
   assert.equal((await server.post(gzipSync(body), { query: "hostname=gzip", headers: gzip })).status, 200);
-  for (const host of ["plain", "gzip"]) {
+  assert.equal((await server.post(zstdCompressSync(body), { query: "hostname=zstd", headers: zstd })).status, 200);
+  for (const host of ["plain", "gzip", "zstd"]) {
     const [listed] = await server.lines({ host });
     const line: StoredLine = await server.read(`/api/v1/lines/${listed?.id}`);
     assert.equal(line.line, "x".repeat(line.line.length));
@@ -47,6 +50,7 @@ test("one byte more is too large, however it is sent", async () => {
   }
   const { status, text: json } = await server.post(gzipSync(body), { headers: gzip });
   assert.deepEqual([status, JSON.parse(json)], [413, TOO_LARGE]);
+  assert.equal((await server.post(zstdCompressSync(body), { headers: zstd })).status, 413);
   assert.equal((await server.post(body, { headers: chunked })).status, 413);
 });
 
@@ -80,18 +84,22 @@ test("a body that ends too early is nobody's fault but the client's, and nothing
   assert.equal(server.complaints(), "");
 });
 
-test("a gzip bomb is refused, whether in one member or in many, and costs little memory", async () => {
-  const member = gzipSync(Buffer.alloc(64 * 1024 * 1024));
-  await server.post(gzipSync(bodyOf(MAX_BODY_BYTES)), { headers: gzip });
-  const before = peak();
-  for (const body of [gzipSync(Buffer.alloc(512 * 1024 * 1024)), Buffer.concat(Array<Buffer>(100).fill(member))]) {
-    assert.ok(body.length < MAX_BODY_BYTES);
-    const answers = await Promise.all([1, 2, 3, 4].map(() => server.post(body, { headers: gzip })));
-    for (const { status, text: json } of answers) assert.deepEqual([status, JSON.parse(json)], [413, TOO_LARGE]);
-  }
-  const grown = peak() - before;
-  assert.ok(grown < 256 * 1024 * 1024, `${grown} bytes more`);
-});
+for (const [name, headers, compress, few, many] of [
+  ["gzip", gzip, gzipSync, 512, 64],
+  ["zstd", zstd, zstdCompressSync, 1024, 64],
+] as const)
+  test(`a ${name} bomb is refused, whether in one piece or in many, and costs little memory`, async () => {
+    const piece = compress(Buffer.alloc(many * MiB));
+    await server.post(compress(bodyOf(MAX_BODY_BYTES)), { headers });
+    const before = peak();
+    for (const body of [compress(Buffer.alloc(few * MiB)), Buffer.concat(Array<Buffer>(100).fill(piece))]) {
+      assert.ok(body.length < MAX_BODY_BYTES);
+      const answers = await Promise.all([1, 2, 3, 4].map(() => server.post(body, { headers })));
+      for (const { status, text: json } of answers) assert.deepEqual([status, JSON.parse(json)], [413, TOO_LARGE]);
+    }
+    const grown = peak() - before;
+    assert.ok(grown < 256 * MiB, `${grown} bytes more`);
+  });
 
 test("a long hostname or many tags are not multiplied by the lines of a body without bound", async () => {
   const lines = Array.from({ length: 200_000 }, () => ({ line: "", app: "a", tags: "own" }));

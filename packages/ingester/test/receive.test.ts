@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { after, test } from "node:test";
-import { gzipSync } from "node:zlib";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import { ask } from "./requests.ts";
 import { type Sending, startServer } from "./server.ts";
 
@@ -10,6 +10,16 @@ const server = await startServer({ after });
 const { key } = server;
 const LINES = { lines: [{ line: "text", app: "app" }] };
 const basic = (user: string, password = ""): string => `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+
+test("each answer of the ingestion endpoints says which codings requests may have, and no other does", async () => {
+  const answers = [await server.post(LINES), await server.post(LINES, { headers: {} }), await server.post("no JSON")];
+  assert.deepEqual(
+    answers.map(({ status, headers }) => [status, headers["accept-encoding"]]),
+    [200, 401, 400].map((status) => [status, "gzip, zstd"]),
+  );
+  const { headers } = await fetch(`${server.url}/health/live`);
+  assert.equal(headers.get("accept-encoding"), null);
+});
 
 /** What the server says to a request, without the chance to miss a wrong media type. */
 async function answer(body: unknown, sending?: Sending): Promise<readonly [status: number, answer: unknown]> {
@@ -54,6 +64,10 @@ for (const [what, sending, status, body] of KEYS)
   });
 
 const gzip = { apikey: key, "content-encoding": "gzip" };
+const NOT_ZSTD = { error: "The body is not valid zstd." };
+const zstd = { apikey: key, "content-encoding": "zstd" };
+/** A frame of zstd (RFC 8878, section 3.1.1) that wants 16 MiB of memory for one block of a repeated byte. */
+const WIDE = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, (24 - 10) << 3, 0x03, 0, 0x10, 0x61]);
 const bodyOf = (line: object): object => ({ lines: [{ line: "fits", app: "app" }, line] });
 
 const BODIES: readonly (readonly [what: string, body: unknown, sending: Sending, status: number, answer: object])[] = [
@@ -126,8 +140,20 @@ const BODIES: readonly (readonly [what: string, body: unknown, sending: Sending,
     JSON.stringify(LINES),
     { headers: { ...gzip, "content-encoding": "br" } },
     415,
-    { error: "Only gzip is understood as content encoding." },
+    { error: "Only gzip and zstd are understood as content encoding." },
   ],
+  [
+    "an encoding that objects have",
+    JSON.stringify(LINES),
+    { headers: { ...gzip, "content-encoding": "constructor" } },
+    415,
+    { error: "Only gzip and zstd are understood as content encoding." },
+  ],
+  ["zstd", zstdCompressSync(JSON.stringify(LINES)), { headers: zstd }, 200, OK],
+  ["what is called zstd and is not", JSON.stringify(LINES), { headers: zstd }, 400, NOT_ZSTD],
+  ["gzip that is called zstd", gzipSync(JSON.stringify(LINES)), { headers: zstd }, 400, NOT_ZSTD],
+  ["half of a zstd", zstdCompressSync(JSON.stringify(LINES)).subarray(0, 30), { headers: zstd }, 400, NOT_ZSTD],
+  ["zstd that wants more memory than a server has to give", WIDE, { headers: zstd }, 400, NOT_ZSTD],
   ["no lines in the list", { lines: [] }, {}, 200, OK],
   ["lines by the name that LogDNA's npm clients use", { e: "ls", ls: LINES.lines }, {}, 200, OK],
   [

@@ -15,7 +15,7 @@ import {
   MIN_LENGTH,
 } from "./format";
 import { assignCodes, findLengths } from "./huffman";
-import { distanceCount, lengthCount, literalCount, literals } from "./matcher";
+import { distanceCount, lengthCount, literalBytes, literalCount } from "./matcher";
 import { Bytes, Halves, Words } from "./memory";
 
 /** Symbols of the fixed code; the last two never occur, but have their place in the numbering. */
@@ -38,8 +38,8 @@ export const distanceCode = changetype<Halves>(memory.data(DISTANCE_SYMBOLS * 2,
 /** Counts how often the symbols of a portion occur, whose matches were found. */
 export function countSymbols(): void {
   literalFrequency.clear(LITERAL_SYMBOLS);
-  const end = literals + literalCount;
-  for (let at = literals; at < end; at++) literalFrequency[load<u8>(at)] += 1;
+  const end = literalBytes + literalCount;
+  for (let at = literalBytes; at < end; at++) literalFrequency[load<u8>(at)] += 1;
   literalFrequency[END_OF_BLOCK] = 1;
   for (let length: u32 = MIN_LENGTH; length <= MAX_LENGTH; length++)
     literalFrequency[FIRST_LENGTH + lengthSymbol[length]] += lengthCount[length];

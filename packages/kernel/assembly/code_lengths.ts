@@ -34,7 +34,8 @@ let listedCount: u32 = 0;
 /** Symbols of each code that are told; those behind them have no code. */
 let literals: u32 = 0;
 let distances: u32 = 0;
-let told: u32 = 0;
+/** Lengths of the code of lengths that are told, in `order`; those behind them are 0. */
+let toldLengths: u32 = 0;
 
 /** Makes the list of the codes at hand. @returns the bits that it takes. */
 export function prepareCodeLengths(): u64 {
@@ -55,21 +56,21 @@ export function prepareCodeLengths(): u64 {
   }
   findLengths(frequency, SYMBOLS, LONGEST, codeLength);
   assignCodes(codeLength, SYMBOLS, code);
-  told = SYMBOLS;
-  while (told > 4 && codeLength[order[told - 1]] == 0) told--;
+  toldLengths = SYMBOLS;
+  while (toldLengths > 4 && codeLength[order[toldLengths - 1]] == 0) toldLengths--;
 
-  let bits: u64 = 5 + 5 + 4 + 3 * told;
+  let bits: u64 = 5 + 5 + 4 + 3 * toldLengths;
   for (let symbol: u32 = 0; symbol < SYMBOLS; symbol++)
     bits += frequency[symbol] * (codeLength[symbol] + extraBits(symbol));
   return bits;
 }
 
-/** Writes it. */
+/** Writes it: what the RFC calls HLIT, HDIST and HCLEN, the lengths of the code of lengths, and the list in that code. */
 export function writeCodeLengths(): void {
   Output.put(literals - FIRST_LENGTH, 5);
   Output.put(distances - 1, 5);
-  Output.put(told - 4, 4);
-  for (let index: u32 = 0; index < told; index++) Output.put(codeLength[order[index]], 3);
+  Output.put(toldLengths - 4, 4);
+  for (let index: u32 = 0; index < toldLengths; index++) Output.put(codeLength[order[index]], 3);
   for (let index: u32 = 0; index < listedCount; index++) {
     const symbol = listed[index];
     Output.put(code[symbol], codeLength[symbol]);

@@ -5,6 +5,7 @@ import { prepareCodeLengths, writeCodeLengths } from "./code_lengths";
 import { findMatches, forgetMatches, PORTION } from "./matcher";
 import { writeSequences } from "./sequences";
 
+/** Values of BTYPE. */
 const STORED: u32 = 0;
 const FIXED: u32 = 1;
 const OWN_CODES: u32 = 2;
@@ -55,6 +56,7 @@ export function deflate(base: usize, from: u32, to: u32, isLast: bool): bool {
   return true;
 }
 
+/** BFINAL and BTYPE. */
 function writeHeader(kind: u32, isLast: bool): void {
   Output.put(u32(isLast) | (kind << 1), HEADER_BITS);
 }
@@ -73,6 +75,7 @@ function writeStored(from: usize, length: u32, isLast: bool): void {
     left -= size;
     writeHeader(STORED, isLast && left == 0);
     Output.align();
+    // LEN and NLEN.
     Output.put(size | (~size << 16), 32);
     Output.copy(at, size);
   } while (left > 0);

@@ -1,10 +1,11 @@
 /**
  * From lines of a file to the strings of a JSON array: splits at newlines, escapes (RFC 8259, section 7), repairs what is not
- * UTF-8, and leaves empty lines out. Behind each line stands what all lines of the run have in common.
+ * UTF-8, and leaves empty lines out. Behind each line stands what `Closing` says, which the caller sets before.
  *
  * Sixteen bytes are looked at and written at a time. Most need nothing; a quote or a backslash only needs a backslash before
  * it; whatever else needs care (a control character, an ill-formed sequence) is dealt with alone.
  */
+import { Closing } from "./closing";
 import { Bytes } from "./memory";
 import { sequenceAt } from "./utf8";
 
@@ -62,22 +63,15 @@ export function prepareEscape(): void {
  * @param source the run, with a byte of 0 behind it (which stops at its end whatever is looked at), and 16 more to read.
  * @param target behind the opening quote of the first line.
  * @param limit where what is written must end, `ESCAPE_SLACK` bytes before the end of what may be written to.
- * @param closing what is put behind each line: from its closing quote to the opening quote of the next; readable in blocks of 16.
+ * @param offset where the run begins in its file, below 2⁵³.
  * @param flags `SINGLE`, `REPAIR`.
  * @returns where the last line ends, or 0 where they do not fit: then what was written means nothing.
  */
-export function escape(
-  source: usize,
-  length: u32,
-  target: usize,
-  limit: usize,
-  closing: usize,
-  closingLength: u32,
-  flags: u32,
-): usize {
+export function escape(source: usize, length: u32, target: usize, limit: usize, offset: f64, flags: u32): usize {
   const end = source + length;
   const single = (flags & SINGLE) != 0;
   const repair = (flags & REPAIR) != 0;
+  const runStart = <u64>offset;
   let from = source;
   let to = target;
   let lineFrom = from;
@@ -132,25 +126,21 @@ export function escape(
       emptyBytes += <u32>(from - lineFrom);
       lineFrom = from;
     } else {
-      if (to + closingLength > limit) return 0;
-      to = lineTo = close(to, closing, closingLength);
+      to = lineTo = close(to, limit, runStart + <u64>(lineFrom - source));
+      if (to == 0) return 0;
       lineFrom = from;
     }
   }
 
   // The last line has no newline.
-  if (to != lineTo) {
-    if (to + closingLength > limit) return 0;
-    to = close(to, closing, closingLength);
-  }
-  return to;
+  return to == lineTo ? to : close(to, limit, runStart + <u64>(lineFrom - source));
 }
 
-/** Ends a line. */
-function close(to: usize, closing: usize, length: u32): usize {
-  for (let at: u32 = 0; at < length; at += 16) v128.store(to + at, v128.load(closing + at));
+/** Ends a line that begins at `start` in its file. @returns where the next begins, or 0 where it does not fit. */
+function close(to: usize, limit: usize, start: u64): usize {
+  if (to + Closing.size(start) > limit) return 0;
   lines++;
-  return to + length;
+  return Closing.write(to, start);
 }
 
 /**

@@ -8,17 +8,24 @@
  * codes, and `sequences` writes. What a trick of theirs is worth stands beside it, of the time of the whole
  * (`node bench/encoder.ts`) unless it says otherwise.
  */
+import { Closing } from "./closing";
 import { DEFLATE_SLACK } from "./deflate";
 import { ESCAPE_SLACK, prepareEscape } from "./escape";
 import { prepareFormat } from "./format";
 import { PORTION } from "./matcher";
 
+export { putAtPlaces } from "./closing";
 export { beginDeflate, deflate, deflated } from "./deflate";
 export { emptyBytes, escape, lines } from "./escape";
 
 /** The first byte of memory that is the caller's. */
 export function freeFrom(): usize {
   return __heap_base;
+}
+
+/** Says what stands behind each line of the run that comes: see `Closing`. */
+export function setClosing(parts: usize, first: u32, second: u32, third: u32, places: usize): void {
+  Closing.begin(parts, first, second, third, places);
 }
 
 /** Bytes that `deflate` takes at once. */

@@ -36,7 +36,7 @@ const last = changetype<Halves>(memory.data(2 << HASH_BITS, 64));
 @unmanaged
 @final
 export class Sequence {
-  /** Bytes as they are. They are in `literals`, those of all sequences in a row. */
+  /** Bytes as they are. They are in `literalBytes`, those of all sequences in a row. */
   literals: u32;
   /** Then bytes that are copied, 0 in the last sequence, with the symbol of their distance: see `length` and `symbol`. */
   packed: u16;
@@ -63,7 +63,7 @@ const sequences = memory.data((PORTION / LEAST + 1) * SEQUENCE_SIZE, 16);
  * The literals of the portion. That they stand together is worth 3 %: to count them among the copied bytes, one had to branch on
  * how many there are each time, and a branch that nobody can predict costs as much as counting ten.
  */
-export const literals = memory.data(PORTION + 16, 16);
+export const literalBytes = memory.data(PORTION + 16, 16);
 export let literalCount: u32 = 0;
 
 /** How often each length and each distance's symbol occurs. Counted as they are found: 2 %. */
@@ -93,7 +93,7 @@ export function findMatches(base: usize, from: u32, to: u32): u32 {
   const end = base + to;
   const lastLook = to - from > LOOKAHEAD ? end - LOOKAHEAD : base + from;
   let sequence = sequences;
-  let literal = literals;
+  let literal = literalBytes;
   let at = base + from;
   let literalsFrom = at;
   while (at < lastLook) {
@@ -152,7 +152,7 @@ export function findMatches(base: usize, from: u32, to: u32): u32 {
     literal += rest.literals;
     sequence += SEQUENCE_SIZE;
   }
-  literalCount = <u32>(literal - literals);
+  literalCount = <u32>(literal - literalBytes);
   return <u32>(sequence - sequences) / SEQUENCE_SIZE;
 }
 

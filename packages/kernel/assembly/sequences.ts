@@ -13,7 +13,7 @@ import {
   MAX_LENGTH,
   MIN_LENGTH,
 } from "./format";
-import { literals as literalBytes, sequenceOf } from "./matcher";
+import { literalBytes, sequenceOf } from "./matcher";
 import { Words } from "./memory";
 
 /** A code and how many bits it has, as one number: one load for both. */
@@ -45,7 +45,8 @@ function prepare(): void {
  */
 export function writeSequences(count: u32): void {
   prepare();
-  // What is written bit by bit is kept out of memory meanwhile.
+  // What is written bit by bit is kept out of memory meanwhile. Each pair of lines that changes `pending` and `size` appends one
+  // code, as `Output.put` would; the four lines from `store` on write what is whole of it.
   let pending = Output.pending;
   let size = Output.count;
   let to = Output.at;

@@ -2,7 +2,7 @@ import { Buffer, isUtf8 } from "node:buffer";
 import { crc32 } from "node:zlib";
 import { GrowingRegion, Kernel, KernelError } from "./kernel.ts";
 
-/** What a body consists of besides its lines; ASCII. */
+/** What a body consists of besides its lines, one character of latin1 for each byte. */
 export interface BodyParts {
   /** Before the first line, such as `{"lines":[`. */
   readonly head: string;
@@ -17,6 +17,18 @@ export interface KernelBodyOptions extends BodyParts {
   readonly maxBody: number;
   /** Whether portions are compressed while the body grows. */
   readonly compress: boolean;
+  /** Whether lines tell the id of the body: see `LineClosing`. */
+  readonly tellsId?: boolean;
+}
+
+/**
+ * What is put behind the text of each line, its closing quote not included: one character of latin1 for each byte. Where it is
+ * several texts, the offset at which the line begins stands between them.
+ */
+export interface LineClosing {
+  readonly texts: readonly [string, ...string[]];
+  /** Where in the second text the id of the body is to be put once it is known; undefined where it is not told. */
+  readonly idAt?: number | undefined;
 }
 
 /** What became of a run. */
@@ -42,6 +54,10 @@ const STORED_BYTES = 24;
 
 const RUN_BYTES = 256 * 1024;
 const CLOSING_BYTES = 1024;
+const ID_BYTES = 64;
+/** Bytes of a line with the id of its body at least; so many fewer places of ids than bytes need to be remembered. */
+const LEAST_WITH_ID = 64;
+const PLACE_BYTES = 4;
 
 /**
  * One body at a time, built in the memory of a kernel: lines are escaped behind one another, and compressed a portion at a
@@ -64,8 +80,16 @@ export class KernelBody {
   readonly #outputSize: number;
   readonly #run: GrowingRegion;
   readonly #closing: GrowingRegion;
-  #closingText: string | undefined;
-  #closingLength = 0;
+  #lastClosing: LineClosing | undefined;
+  /** Bytes of each of its parts, with what comes before the next line. */
+  #closingLengths: readonly number[] = [];
+  /** Where in the text the id of the body is to be put, and how far behind each of these places. */
+  readonly #places: number;
+  readonly #id: number;
+  #placeCount = 0;
+  #idAt = 0;
+  /** Nothing is compressed before the end. */
+  #isLate = false;
   /** Bytes of text, the opening of the next line included; and how many of them are compressed already. */
   #end = 0;
   #done = 0;
@@ -88,6 +112,9 @@ export class KernelBody {
     this.#output = this.#kernel.reserve(options.compress ? this.#outputSize : 0);
     this.#run = new GrowingRegion(this.#kernel, RUN_BYTES);
     this.#closing = new GrowingRegion(this.#kernel, CLOSING_BYTES);
+    const places = options.tellsId === true ? Math.ceil(size / LEAST_WITH_ID) + 1 : 0;
+    this.#places = this.#kernel.reserve(places * PLACE_BYTES);
+    this.#id = this.#kernel.reserve(ID_BYTES);
     this.begin();
   }
 
@@ -101,8 +128,10 @@ export class KernelBody {
     return this.#end - (this.#isEmpty ? this.#options.opening : this.#between).length;
   }
 
-  /** Begins a new body. */
-  begin(): void {
+  /** Begins a new body. @param isLate nothing of it is compressed before its end, and perhaps not then. */
+  begin(isLate = false): void {
+    this.#isLate = isLate;
+    this.#placeCount = 0;
     this.#head.copy(this.#kernel.bytes, this.#text);
     this.#end = this.#head.length;
     this.#done = 0;
@@ -120,33 +149,49 @@ export class KernelBody {
   /**
    * Adds the lines of a run; undefined when they do not fit, and then nothing was added.
    * @param run lines with their newlines (the last may lack it); borrowed for the call.
-   * @param fields what is put behind each line, from its closing quote on: one character of latin1 for each byte.
+   * @param closing the same object where it is the same: it is not looked at again.
    * @param isSingle the run is one line, whatever newlines it has within.
+   * @param offset where the run begins in its file, in bytes.
    */
-  add(run: Buffer, fields: string, isSingle: boolean): Added | undefined {
+  add(run: Buffer, closing: LineClosing, isSingle: boolean, offset = 0): Added | undefined {
     const length = isSingle ? singleLength(run) : run.length;
     if (length === 0) return { lines: 0, emptyBytes: run.length };
     const { calls } = this.#kernel;
-    const closing = this.#setClosing(fields);
+    const [first = 0, second = 0, third = 0] = this.#setClosing(closing);
+    const places = closing.idAt === undefined ? 0 : this.#nextPlace(first + second + third);
     const source = this.#run.for(length + 1);
+    calls.setClosing(this.#closing.for(first + second + third), first, second, third, places);
     const { bytes } = this.#kernel;
     bytes.set(length === run.length ? run : run.subarray(0, length), source);
     // What stops the kernel at the end of the run.
     bytes[source + length] = 0;
     const flags = (isSingle ? SINGLE : 0) | (isUtf8(run) ? 0 : REPAIR);
     const limit = this.#text + this.#options.maxBody - this.#options.tail.length + this.#between.length;
-    const end = calls.escape(source, length, this.#text + this.#end, limit, closing, this.#closingLength, flags);
+    const end = calls.escape(source, length, this.#text + this.#end, limit, offset, flags);
     if (end === 0) return undefined;
     const added = { lines: calls.lines.value, emptyBytes: calls.emptyBytes.value };
     if (added.lines > 0) this.#isEmpty = false;
     this.#end = end - this.#text;
-    if (this.#options.compress)
+    if (closing.idAt !== undefined) {
+      this.#placeCount += added.lines;
+      this.#idAt = closing.idAt;
+    }
+    // What is still to be changed cannot be compressed yet.
+    if (this.#options.compress && !this.#isLate && this.#placeCount === 0)
       while (this.size - this.#done >= this.#portion) this.#compress(this.#done + this.#portion, false);
     return added;
   }
 
-  /** Ends the text; what follows is `compressed`, `text` and `begin`. @returns its size. */
-  end(): number {
+  /**
+   * Ends the text; what follows is `compressed`, `text` and `begin`.
+   * @param id what is put where lines tell the id of the body.
+   * @returns the size of the text.
+   */
+  end(id = ""): number {
+    if (this.#placeCount > 0 && id !== "") {
+      const length = this.#kernel.bytes.write(id, this.#id, ID_BYTES, "latin1");
+      this.#kernel.calls.putAtPlaces(this.#places, this.#placeCount, this.#idAt, this.#id, length);
+    }
     const size = this.size;
     return size + this.#kernel.bytes.write(this.#options.tail, this.#text + size, "latin1");
   }
@@ -191,15 +236,24 @@ export class KernelBody {
     }
   }
 
-  /** Puts what stands between two lines where the kernel finds it. */
-  #setClosing(fields: string): number {
-    if (fields === this.#closingText) return this.#closing.for(this.#closingLength);
-    const text = `"${fields}${this.#between}`;
-    const address = this.#closing.for(text.length);
-    this.#kernel.bytes.write(text, address, "latin1");
-    this.#closingText = fields;
-    this.#closingLength = text.length;
-    return address;
+  /** Puts what stands between two lines where the kernel finds it. @returns the bytes of each part. */
+  #setClosing(closing: LineClosing): readonly number[] {
+    if (closing === this.#lastClosing) return this.#closingLengths;
+    const { texts } = closing;
+    const last = texts.length - 1;
+    const parts = texts.map((text, n) => `${n === 0 ? '"' : ""}${text}${n === last ? this.#between : ""}`);
+    const all = parts.join("");
+    const address = this.#closing.for(all.length);
+    this.#kernel.bytes.write(all, address, "latin1");
+    this.#lastClosing = closing;
+    this.#closingLengths = parts.map(({ length }) => length);
+    return this.#closingLengths;
+  }
+
+  /** Where the place of the next id is remembered. */
+  #nextPlace(lineBytes: number): number {
+    if (lineBytes < LEAST_WITH_ID) throw new KernelError("lines with an id are too short");
+    return this.#places + this.#placeCount * PLACE_BYTES;
   }
 }
 

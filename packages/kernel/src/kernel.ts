@@ -13,15 +13,9 @@ interface KernelExports {
   /** Results of `escape` beside its own. */
   readonly lines: { readonly value: number };
   readonly emptyBytes: { readonly value: number };
-  escape(
-    source: number,
-    length: number,
-    target: number,
-    limit: number,
-    closing: number,
-    closingLength: number,
-    flags: number,
-  ): number;
+  escape(source: number, length: number, target: number, limit: number, offset: number, flags: number): number;
+  setClosing(parts: number, first: number, second: number, third: number, places: number): void;
+  putAtPlaces(places: number, count: number, within: number, text: number, length: number): void;
   beginDeflate(target: number, limit: number): void;
   /** @returns 0 when there is no room. */
   deflate(base: number, from: number, to: number, isLast: number): number;

@@ -1,10 +1,16 @@
 import { Buffer } from "node:buffer";
 import { gunzipSync } from "node:zlib";
-import { type Added, KernelBody } from "./body.ts";
+import { type Added, KernelBody, type LineClosing } from "./body.ts";
 import { KernelError } from "./kernel.ts";
 import { plainLines } from "./plain_lines.ts";
 
 const PARTS = { head: '{"lines":[', opening: '{"line":"', tail: "]}" };
+/** What stands behind lines; and what does where they tell their offsets and the id of the body. */
+const CLOSING: LineClosing = { texts: [',"n":1}'] };
+const NUMBERED: LineClosing = { texts: [',"at":', `,"id":"--------","file":"${"f".repeat(40)}","and":`, "}"], idAt: 7 };
+const ID = "identity";
+/** Where the first run of a body begins in its file. */
+const OFFSET = 9_999_990;
 const MAX_BODY = 512 * 1024;
 
 /**
@@ -13,22 +19,31 @@ const MAX_BODY = 512 * 1024;
  * @throws {KernelError} when anything is other than it must be. The message says what.
  */
 export function selfTest(): void {
-  const body = new KernelBody({ ...PARTS, maxBody: MAX_BODY, compress: true });
-  for (const [name, runs] of Object.entries(samples())) {
-    const lines: string[] = [];
-    for (const run of runs) {
-      const expected = plainLines(run, false);
-      const added = body.add(run, ',"n":1}', false);
-      if (!isSame(added, expected)) throw new KernelError(`it counts other lines than there are (${name})`);
-      for (const line of expected.lines) lines.push(`{"line":${line},"n":1}`);
+  const body = new KernelBody({ ...PARTS, maxBody: MAX_BODY, compress: true, tellsId: true });
+  for (const [name, runs] of Object.entries(samples()))
+    for (const closing of [CLOSING, NUMBERED]) {
+      const lines: string[] = [];
+      let offset = OFFSET;
+      for (const run of runs) {
+        const expected = plainLines(run, false);
+        const added = body.add(run, closing, false, offset);
+        if (!isSame(added, expected)) throw new KernelError(`it counts other lines than there are (${name})`);
+        for (const [n, line] of expected.lines.entries())
+          lines.push(`{"line":${line}${closedBy(closing, offset + (expected.starts[n] ?? 0))}`);
+        offset += run.length;
+      }
+      const text = Buffer.from(`{"lines":[${lines.join(",")}]}`, "latin1");
+      const size = body.end(ID);
+      if (!body.text(size).equals(text)) throw new KernelError(`it writes another text than JSON.stringify (${name})`);
+      if (!unpacked(body.compressed(size), name).equals(text))
+        throw new KernelError(`what it compresses is another text when it is unpacked (${name})`);
+      body.begin();
     }
-    const text = Buffer.from(`{"lines":[${lines.join(",")}]}`, "latin1");
-    const size = body.end();
-    if (!body.text(size).equals(text)) throw new KernelError(`it writes another text than JSON.stringify (${name})`);
-    if (!unpacked(body.compressed(size), name).equals(text))
-      throw new KernelError(`what it compresses is another text when it is unpacked (${name})`);
-    body.begin();
-  }
+}
+
+/** What stands behind a line that begins there. */
+function closedBy({ texts }: LineClosing, start: number): string {
+  return texts.join(String(start)).replace("-".repeat(ID.length), ID);
 }
 
 function isSame(added: Added | undefined, expected: ReturnType<typeof plainLines>): boolean {

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { promisify } from "node:util";
 import { constants, type gzip as Gzip, gzip } from "node:zlib";
+import { type CodingNow, zstdCompressed } from "./coding.ts";
 import type { EncodedBody } from "./encoder.ts";
 
 const gzipAsync = promisify<Buffer, NonNullable<Parameters<typeof Gzip>[1]>, Buffer>(gzip);
@@ -15,6 +16,8 @@ export interface BodyBufferOptions {
   readonly maxBody: number;
   /** 1 to 9; 0 for no compression. */
   readonly gzipLevel: number;
+  /** What bodies are compressed to; gzip where it is not given. */
+  readonly codingNow?: CodingNow | undefined;
 }
 
 /** Buffers that bodies are written to, and their compression. */
@@ -40,9 +43,10 @@ export class BodyBuffers {
       this.#free.push(buffer);
       return { bytes, encoding: undefined, plainSize };
     }
-    const bytes = await compressed(plain, this.#options.gzipLevel);
+    const encoding = this.#options.codingNow?.() ?? "gzip";
+    const bytes = encoding === "zstd" ? await zstdCompressed(plain) : await compressed(plain, this.#options.gzipLevel);
     this.#free.push(buffer);
-    return { bytes, encoding: "gzip", plainSize };
+    return { bytes, encoding, plainSize };
   }
 }
 

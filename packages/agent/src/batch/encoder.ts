@@ -1,5 +1,6 @@
 import type { Buffer } from "node:buffer";
 import type { LineFields } from "../lines/fields/line_fields.ts";
+import type { Coding } from "./coding.ts";
 
 /** What every line of a run has in common, and what is put behind each of them. */
 export interface LineContext {
@@ -28,7 +29,7 @@ export interface EncodedRun {
 /** A finished body, ready to be sent and sent again. */
 export interface EncodedBody {
   readonly bytes: Buffer;
-  readonly encoding: "gzip" | undefined;
+  readonly encoding: Coding | undefined;
   /** Bytes before compression. */
   readonly plainSize: number;
 }

@@ -1,6 +1,6 @@
 import type { Buffer } from "node:buffer";
 import { BODY_HEAD, BODY_TAIL } from "@logdna-agent/protocol";
-import { BodyBuffers } from "./body_buffers.ts";
+import { type BodyBufferOptions, BodyBuffers } from "./body_buffers.ts";
 import type { BodyEncoder, EncodedBody, EncodedRun, LineContext } from "./encoder.ts";
 import { LineSuffix } from "./line_suffix.ts";
 import { MARK, runText } from "./line_text.ts";
@@ -8,12 +8,7 @@ import { MARK, runText } from "./line_text.ts";
 /** What each line begins with; its text follows as a string. */
 export const LINE_HEAD = '{"line":';
 
-export interface JsonEncoderOptions {
-  /** Bytes of a body before compression, at most. */
-  readonly maxBody: number;
-  /** 1 to 9; 0 for no compression. */
-  readonly gzipLevel: number;
-}
+export type JsonEncoderOptions = BodyBufferOptions;
 
 /**
  * The encoder in plain TypeScript: bytes travel as a latin1 string, one character each, so that one `JSON.stringify` over

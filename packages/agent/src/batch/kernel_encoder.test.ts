@@ -1,25 +1,32 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
-import { gunzipSync } from "node:zlib";
 import { KernelBody, KernelError } from "@logdna-agent/kernel";
 import fc from "fast-check";
 import type { AgentEvent } from "../telemetry/events.ts";
-import { chooseEncoder } from "./choose_encoder.ts";
+import { chooseEncoder, type EncoderChoice } from "./choose_encoder.ts";
+import { type Coding, unpacked } from "./coding.ts";
 import type { BodyEncoder, EncodedBody } from "./encoder.ts";
-import { JsonEncoder } from "./json_encoder.ts";
+import { JsonEncoder, type JsonEncoderOptions } from "./json_encoder.ts";
 import { KernelEncoder } from "./kernel_encoder.ts";
+import { logdnaForm, otlpForm } from "./kernel_forms.ts";
+import { OtlpEncoder } from "./otlp_encoder.ts";
+import { OtlpFormat } from "./otlp_format.ts";
 
 const context = { file: '/var/log/ä "x" $& $$.log', timestamp: 1_700_000_000_000 };
 
 function plain(body: EncodedBody): string {
-  const bytes = body.encoding === "gzip" ? gunzipSync(body.bytes) : body.bytes;
+  const bytes = unpacked(body);
   assert.equal(bytes.length, body.plainSize);
   return bytes.toString("latin1");
 }
 
 function unexpected(reason: string): void {
   assert.fail(reason);
+}
+
+function kernelEncoder(options: JsonEncoderOptions): KernelEncoder {
+  return new KernelEncoder({ ...options, onFailure: unexpected }, logdnaForm(options));
 }
 
 /** Bytes that are likely to be wrong: line ends, what is escaped, parts of UTF-8 sequences. */
@@ -55,7 +62,7 @@ test("whatever is added, bodies have the same text as those of the plain encoder
     fc.asyncProperty(sizes, fc.constantFrom(0, 2), steps, async (maxBody, gzipLevel, all) => {
       const options = { maxBody, gzipLevel };
       const expected = new JsonEncoder(options);
-      const encoder = new KernelEncoder({ ...options, onFailure: unexpected });
+      const encoder = kernelEncoder(options);
       for (const step of [...all, "finish" as const]) {
         assert.equal(encoder.empty, expected.empty);
         if (step === "finish") {
@@ -65,7 +72,7 @@ test("whatever is added, bodies have the same text as those of the plain encoder
         } else {
           const [run, times, given] = step;
           const long = Buffer.concat(Array.from({ length: times }, () => run));
-          assert.deepEqual(encoder.add(long, given), expected.add(long, given));
+          assert.deepEqual(encoder.add(long, given, 0), expected.add(long, given));
         }
       }
     }),
@@ -73,15 +80,67 @@ test("whatever is added, bodies have the same text as those of the plain encoder
   );
 });
 
+test("so it is for OTLP, where each line tells its offset and the id of the batch", async () => {
+  const format = new OtlpFormat({ hostname: "hôst", ip: undefined, mac: undefined, tags: ["ä"], version: "1" });
+  const sizes = fc.constantFrom(600, 3000, 100_000);
+  const sources = fc.array(fc.tuple(fc.nat({ max: 3 }), fc.nat({ max: 2 ** 50 })), { minLength: 1 });
+  await fc.assert(
+    fc.asyncProperty(sizes, fc.constantFrom(0, 2), steps, sources, async (maxBody, gzipLevel, all, from) => {
+      const options = { maxBody, gzipLevel, format };
+      const expected = new OtlpEncoder(options);
+      const encoder = new KernelEncoder({ ...options, onFailure: unexpected }, otlpForm(options));
+      for (const [n, step] of [...all, "finish" as const].entries()) {
+        assert.equal(encoder.empty, expected.empty);
+        if (step === "finish") {
+          const id = n % 5 === 0 ? undefined : `0m0000000-abcdefghijk${n % 10}`;
+          const [one, other] = [await encoder.finish(id), await expected.finish(id)];
+          assert.equal(plain(one), plain(other));
+          assert.equal(one.encoding, other.encoding);
+        } else {
+          const [run, times, given] = step;
+          const [source, offset] = from[n % from.length] ?? [0, 0];
+          const long = Buffer.concat(Array.from({ length: times }, () => run));
+          const context = { ...given, source };
+          assert.deepEqual(encoder.add(long, context, offset), expected.add(long, context, offset));
+        }
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test("a body gets the coding of the moment at which it is finished, and another one never loses or changes a line", async () => {
+  let coding: Coding = "gzip";
+  const options = { maxBody: 1 << 20, gzipLevel: 2, codingNow: (): Coding => coding };
+  const run = Buffer.from('GET /items/7 "ok"\n'.repeat(10_000));
+  for (const encoder of [kernelEncoder(options), new JsonEncoder(options)]) {
+    const bodies: EncodedBody[] = [];
+    // A body is begun under the coding that the one before it was finished under.
+    for (const ended of ["gzip", "zstd", "zstd", "gzip", "gzip"] as const) {
+      assert.equal(encoder.add(run, context, 0)?.lines, 10_000);
+      coding = ended;
+      bodies.push(await encoder.finish());
+    }
+    assert.deepEqual(
+      bodies.map(({ encoding }) => encoding),
+      ["gzip", "zstd", "zstd", "gzip", "gzip"],
+    );
+    for (const body of bodies) assert.equal(plain(body), plain(bodies[0] as EncodedBody));
+    encoder.add(Buffer.from("short\n"), context, 0);
+    assert.equal((await encoder.finish()).encoding, undefined);
+    coding = "gzip";
+  }
+});
+
 test("many files take turns in bodies of full size", async () => {
   const options = { maxBody: 2 * 1024 * 1024, gzipLevel: 2 };
   const expected = new JsonEncoder(options);
-  const encoder = new KernelEncoder({ ...options, onFailure: unexpected });
+  const encoder = kernelEncoder(options);
   for (let body = 0; body < 3; body += 1) {
     for (let n = 0; ; n += 1) {
       const run = Buffer.from(`GET /items/${n} "ok" ${"é\\".repeat(n % 50)}\n`.repeat(1 + (n % 40)));
       const given = { file: `/var/log/${n % 500}.log`, timestamp: context.timestamp + n };
-      const added = encoder.add(run, given);
+      const added = encoder.add(run, given, 0);
       assert.deepEqual(added, expected.add(run, given));
       if (added === undefined) break;
     }
@@ -90,18 +149,18 @@ test("many files take turns in bodies of full size", async () => {
 });
 
 test("a body that waits does not change when the next are filled, nor when a long line makes the kernel's memory grow", async () => {
-  const encoder = new KernelEncoder({ maxBody: 4 << 20, gzipLevel: 1, onFailure: unexpected });
-  encoder.add(Buffer.from(`${"first ".repeat(200)}\n`), context);
+  const encoder = kernelEncoder({ maxBody: 4 << 20, gzipLevel: 1 });
+  encoder.add(Buffer.from(`${"first ".repeat(200)}\n`), context, 0);
   const first = await encoder.finish();
   const before = Buffer.from(first.bytes);
-  encoder.add(Buffer.from(`${"second ".repeat(500_000)}\n`), context);
+  encoder.add(Buffer.from(`${"second ".repeat(500_000)}\n`), context, 0);
   const second = await encoder.finish();
   assert.match(plain(second), /second/);
   assert.deepEqual(first.bytes, before);
 });
 
 test("a body of what cannot be compressed is hardly larger than what it holds", async () => {
-  const encoder = new KernelEncoder({ maxBody: 2 * 1024 * 1024, gzipLevel: 2, onFailure: unexpected });
+  const encoder = kernelEncoder({ maxBody: 2 * 1024 * 1024, gzipLevel: 2 });
   const line = Buffer.alloc(1_000_000);
   let state = 1;
   // Letters of base64 without an order, twice six bits of which take a byte and a half.
@@ -110,7 +169,7 @@ test("a body of what cannot be compressed is hardly larger than what it holds", 
     line[at] = 48 + ((state >>> 16) & 63);
     if (line[at] === 92) line[at] = 47;
   }
-  encoder.add(line, context);
+  encoder.add(line, context, 0);
   const body = await encoder.finish();
   assert.ok(plain(body).includes(line.toString("latin1")));
   assert.ok(body.bytes.length < body.plainSize, `${body.bytes.length} bytes of ${body.plainSize}`);
@@ -148,7 +207,7 @@ for (const fails of ["add", "compressed"] as const)
     test(`when the kernel fails in its work (${fails}, after ${works} times), it is told once and nothing is lost`, async () => {
       const reasons: string[] = [];
       const options = { maxBody: 1 << 16, gzipLevel: 2, onFailure: (reason: string) => void reasons.push(reason) };
-      const encoder: BodyEncoder = new KernelEncoder(options, new FailingBody(fails, works));
+      const encoder: BodyEncoder = new KernelEncoder(options, logdnaForm(options), new FailingBody(fails, works));
       const lines: string[] = [];
       const finish = async (): Promise<void> => {
         for (const { line } of JSON.parse(plain(await encoder.finish())).lines) lines.push(line);
@@ -169,17 +228,30 @@ for (const fails of ["add", "compressed"] as const)
 test("the kernel is used unless it does not prove itself, zlib is asked for, or a level that it does not reach", () => {
   const events: AgentEvent[] = [];
   const emit = (event: AgentEvent): void => void events.push(event);
-  const of = (encoder: "auto" | "kernel" | "zlib", gzipLevel: number, test?: () => void): BodyEncoder =>
-    chooseEncoder({ encoder, maxBody: 4096, gzipLevel }, emit, test);
+  const of = (encoder: "auto" | "kernel" | "zlib", gzipLevel: number, more: Partial<EncoderChoice> = {}): BodyEncoder =>
+    chooseEncoder({ encoder, maxBody: 1 << 16, gzipLevel, ...more }, emit);
+  const otlp = new OtlpFormat({ hostname: "h", ip: undefined, mac: undefined, tags: [], version: "1" });
   assert.ok(of("auto", 2) instanceof KernelEncoder);
   assert.ok(of("auto", 0) instanceof KernelEncoder);
   assert.ok(of("auto", 9) instanceof JsonEncoder);
   assert.ok(of("kernel", 9) instanceof KernelEncoder);
   assert.ok(of("zlib", 2) instanceof JsonEncoder);
-  assert.deepEqual(events, []);
+  assert.ok(of("auto", 2, { otlp }) instanceof KernelEncoder);
+  assert.ok(of("zlib", 2, { otlp }) instanceof OtlpEncoder);
+  assert.deepEqual(
+    events,
+    ["kernel", "kernel", "zlib", "kernel", "zlib", "kernel", "zlib"].map((encoder) => ({
+      name: "encoder_chosen",
+      encoder,
+    })),
+  );
+  events.length = 0;
   const failing = (): never => {
     throw new KernelError("it writes another text");
   };
-  assert.ok(of("kernel", 2, failing) instanceof JsonEncoder);
-  assert.deepEqual(events, [{ name: "kernel_failed", reason: "it writes another text" }]);
+  assert.ok(chooseEncoder({ encoder: "kernel", maxBody: 4096, gzipLevel: 2 }, emit, failing) instanceof JsonEncoder);
+  assert.deepEqual(events, [
+    { name: "kernel_failed", reason: "it writes another text" },
+    { name: "encoder_chosen", encoder: "zlib" },
+  ]);
 });

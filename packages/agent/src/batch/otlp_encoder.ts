@@ -1,33 +1,12 @@
 import { Buffer } from "node:buffer";
-import { BodyBuffers } from "./body_buffers.ts";
+import { type BodyBufferOptions, BodyBuffers } from "./body_buffers.ts";
 import type { BodyEncoder, EncodedBody, EncodedRun, LineContext } from "./encoder.ts";
 import { MARK, runText } from "./line_text.ts";
-import { ATTRIBUTE, fieldAttributes, NANOS, type OtlpFormat } from "./otlp_format.ts";
+import { idText, OtlpClosings, RECORD_HEAD } from "./otlp_closing.ts";
+import type { OtlpFormat } from "./otlp_format.ts";
 
-export interface OtlpEncoderOptions {
+export interface OtlpEncoderOptions extends BodyBufferOptions {
   readonly format: OtlpFormat;
-  /** Bytes of a body before compression, at most. */
-  readonly maxBody: number;
-  /** 1 to 9; 0 for no compression. */
-  readonly gzipLevel: number;
-}
-
-/** Characters that a batch id takes in a body; ids are as long (see `BatchIds`). */
-const ID_CHARACTERS = 22;
-const NO_ID = "-".repeat(ID_CHARACTERS);
-
-/** What stands around the text and the offset of each line. */
-interface Template {
-  readonly context: LineContext;
-  /** Before the text, after it, and after the offset. */
-  readonly head: string;
-  readonly afterText: string;
-  readonly afterOffset: string;
-  /** After the batch id, and after the second offset; undefined for records without an id. */
-  readonly afterId: string | undefined;
-  readonly end: string;
-  /** Bytes of all of these, but for the offsets. */
-  readonly size: number;
 }
 
 /**
@@ -45,7 +24,7 @@ export class OtlpEncoder implements BodyEncoder {
   #lines = 0;
   /** Positions in the body at which the batch's id is to stand. */
   #ids: number[] = [];
-  #template: Template | undefined;
+  readonly #closings = new OtlpClosings();
 
   constructor(options: OtlpEncoderOptions) {
     this.#options = options;
@@ -60,32 +39,31 @@ export class OtlpEncoder implements BodyEncoder {
 
   add(run: Buffer, context: LineContext, offset: number): EncodedRun | undefined {
     const { maxBody, format } = this.#options;
-    const template = this.#templateFor(context);
+    const { texts, idAt } = this.#closings.for(context);
+    const [afterText, afterOffset = "", afterSecond] = texts;
     const room = maxBody - this.#size - format.tail.length;
     const isSingle = context.single === true;
     const { starts, least } = isSingle ? SINGLE : lineStarts(run);
-    // What is surely too long need not be tried.
-    if (run.length + least * template.size > room && run.length > 1) return undefined;
+    // Bodies of the kernel have to be cut at the same lines. What is surely too long need not be tried.
+    if (this.#size + run.length > maxBody && run.length > 1) return undefined;
+    if (least * (RECORD_HEAD.length + texts.join("").length) > room) return undefined;
     const text = runText(run);
-    const texts = isSingle ? [JSON.stringify(text).slice(1, -1)] : escapedLines(text);
+    const lineTexts = isSingle ? [JSON.stringify(text).slice(1, -1)] : escapedLines(text);
     let out = "";
     let lines = 0;
     let emptyBytes = 0;
     const ids: number[] = [];
-    for (let n = 0; n < texts.length; n += 1) {
-      const text = texts[n] ?? "";
+    for (let n = 0; n < lineTexts.length; n += 1) {
+      const text = lineTexts[n] ?? "";
       const start = starts[n] ?? 0;
       if (text === "") {
         emptyBytes += (starts[n + 1] ?? run.length) - start;
         continue;
       }
       const at = offset + start;
-      out += `${lines === 0 && this.empty ? "" : ","}${template.head}${text}${template.afterText}${at}${template.afterOffset}`;
-      if (template.afterId !== undefined) {
-        ids.push(this.#size + out.length);
-        out += `${NO_ID}${template.afterId}${at}`;
-      }
-      out += template.end;
+      out += `${lines === 0 && this.empty ? "" : ","}${RECORD_HEAD}${text}"${afterText}${at}`;
+      if (idAt !== undefined) ids.push(this.#size + out.length + idAt);
+      out += afterSecond === undefined ? afterOffset : `${afterOffset}${at}${afterSecond}`;
       lines += 1;
       if (out.length > room) return undefined;
     }
@@ -96,9 +74,9 @@ export class OtlpEncoder implements BodyEncoder {
     return { lines, emptyBytes };
   }
 
-  finish(id = NO_ID): Promise<EncodedBody> {
+  finish(id = ""): Promise<EncodedBody> {
     const body = this.#body;
-    const written = Buffer.from(id.padEnd(ID_CHARACTERS, "-").slice(0, ID_CHARACTERS), "latin1");
+    const written = Buffer.from(idText(id), "latin1");
     for (const at of this.#ids) body.set(written, at);
     const plainSize = this.#size + body.write(this.#options.format.tail, this.#size, "latin1");
     this.#body = this.#buffers.take();
@@ -111,40 +89,6 @@ export class OtlpEncoder implements BodyEncoder {
     this.#lines = 0;
     this.#size = this.#body.write(this.#options.format.head, 0, "utf8");
   }
-
-  #templateFor(context: LineContext): Template {
-    const known = this.#template;
-    if (
-      known !== undefined &&
-      known.context.timestamp === context.timestamp &&
-      known.context.file === context.file &&
-      known.context.source === context.source &&
-      known.context.fields === context.fields &&
-      known.context.meta === context.meta
-    )
-      return known;
-    this.#template = templateOf(context);
-    return this.#template;
-  }
-}
-
-function templateOf(context: LineContext): Template {
-  const { file, fields = { file }, timestamp, source, meta } = context;
-  const attributes = fieldAttributes(meta === undefined ? { ...fields } : { ...fields, meta: JSON.parse(meta) });
-  const shared = attributes.map((attribute) => `${latin1(JSON.stringify(attribute))},`).join("");
-  const head = `{"observedTimeUnixNano":"${timestamp}${NANOS}","body":{"stringValue":"`;
-  const afterText = `"},"attributes":[${shared}{"key":"${ATTRIBUTE.offset}","value":{"intValue":"`;
-  const hasId = source !== undefined && source > 0;
-  const afterOffset = hasId ? `"}},{"key":"${ATTRIBUTE.uid}","value":{"stringValue":"` : '"}}';
-  const afterId = hasId ? `-${source}-` : undefined;
-  const end = hasId ? '"}}]}' : "]}";
-  const idSize = afterId === undefined ? 0 : ID_CHARACTERS + afterId.length;
-  const size = head.length + afterText.length + afterOffset.length + idSize + end.length;
-  return { context, head, afterText, afterOffset, afterId, end, size };
-}
-
-function latin1(text: string): string {
-  return Buffer.from(text).toString("latin1");
 }
 
 const SINGLE = { starts: [0], least: 0 };

@@ -1,4 +1,4 @@
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import {
   buildPolicy,
   type Confinement,
@@ -14,6 +14,7 @@ import {
 import { type Config, loadConfig } from "../config/mod.ts";
 import { isSecretVariable } from "../config/secret_variables.ts";
 import { readSmallFile } from "../config/small_file.ts";
+import { ownCommand, PROGRAM } from "../own_program.ts";
 import { createPathRules, type PathRules } from "../rules/path_rules.ts";
 import { realRoots } from "../rules/real_root.ts";
 import { STATE_FILES, STATE_MARKS } from "../state/state_names.ts";
@@ -34,11 +35,6 @@ const FLAGS = "flags";
 
 /** Files that are read for the configuration beyond those that options name (see the guide to the configuration). */
 const CONFIGURATION = ["/etc/logdna-hostname"];
-
-/** What the program consists of and may be read at any time: of a checkout, where sources run directly, or of a bundle of it. */
-const PROGRAM = import.meta.filename.endsWith(".ts")
-  ? ["packages", "node_modules", "package.json"].map((name) => join(import.meta.dirname, "../../../..", name))
-  : [import.meta.dirname, join(import.meta.dirname, "../package.json")];
 
 const MOUNTS_KEPT =
   "the mounts that the logs are on are not shared (mount --make-shared), so in a namespace of its own the agent would not see what is mounted later";
@@ -114,14 +110,13 @@ export function confineAgent({ argv, env }: Start): string | undefined {
   }
   const secretFlags = argv.some((flag) => KEY_FLAG.test(flag));
   if (secretFlags) secrets[FLAGS] = JSON.stringify(argv);
-  const main = process.argv[1] ?? "";
   const policy = policyOf(loaded.config, files);
   // Under the name that it is opened by, too: Node compares names.
   const writable = [...new Set([policy.stateDirectory, resolve(loaded.config.dbPath)])];
   const flags = ["--disable-sigusr1", ...nodePermissions(writable, { children: policy.programs.length > 0 })];
   return confine(policy, {
     file: process.execPath,
-    argv: [process.execPath, ...process.execArgv, ...flags, main, ...(secretFlags ? [] : argv)],
+    argv: ownCommand(flags, secretFlags ? [] : argv),
     env: visible,
     secrets,
   });

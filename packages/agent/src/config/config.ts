@@ -37,6 +37,8 @@ export interface Config extends LineOptions {
 
   readonly useCompression: boolean;
   readonly gzipLevel: number;
+  /** How bodies are compressed; see `ServerCoding`. */
+  readonly compression: "auto" | "gzip" | "zstd";
   readonly encoder: "auto" | "kernel" | "zlib";
   readonly ingestTimeout: number;
   /** Bytes of a request body before compression. */

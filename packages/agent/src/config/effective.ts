@@ -37,6 +37,7 @@ const HOSTNAME_FILE = "/etc/logdna-hostname";
 /** A byte of a line takes at most six bytes in a body (`\u0000`); the rest is for the line's other fields. */
 const BODY_BYTES_PER_LINE_BYTE = 8;
 /** A record of OTLP has more fields than a line, and the path of its file twice. */
+const MAX_ZSTD_LEVEL = 3;
 const MIN_OTLP_BODY_BYTES = 64 * 1024;
 
 /** Fills in what depends on other options or on the host, and checks options against each other. */
@@ -148,6 +149,8 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
       noProxy: settings.noProxy,
       useCompression: settings.useCompression && settings.gzipLevel > 0,
       gzipLevel: settings.gzipLevel,
+      compression:
+        settings.compression === "auto" && settings.gzipLevel > MAX_ZSTD_LEVEL ? "gzip" : settings.compression,
       encoder: settings.encoder,
       ingestTimeout: settings.ingestTimeout,
       ingestBufferSize: settings.ingestBufferSize,

@@ -100,6 +100,7 @@ const VALUES: Partial<Record<OptionName, fc.Arbitrary<string>>> = {
   noProxy: fc.constantFrom("*", "a.example", "10.0.0.0/8", "no"),
   useCompression: fc.constantFrom("on", "off"),
   gzipLevel: number(0, 9),
+  compression: fc.constantFrom("auto", "gzip", "ZSTD"),
   encoder: fc.constantFrom("auto", "kernel", "ZLIB"),
   ingestTimeout: number(1, 3_600_000),
   ingestBufferSize: fc.constantFrom("64 KiB", "10 MiB", "1000000", "2MB"),

@@ -35,6 +35,9 @@ const CONFINEMENTS = ["off", "best-effort", "required"] as const;
 /** Protocols that lines can be sent with. */
 export const OUTPUTS = ["logdna", "otlp"] as const;
 
+/** What bodies are compressed to. */
+const COMPRESSIONS = ["auto", "gzip", "zstd"] as const;
+
 /** What bodies are made by. */
 const ENCODERS = ["auto", "kernel", "zlib"] as const;
 
@@ -233,7 +236,17 @@ export const OPTIONS = {
     flags: "--use-compression",
     kind: boolean(),
     default: true,
-    description: "Compress what is sent, with gzip.",
+    description: "Compress what is sent.",
+  }),
+  compression: scalar({
+    group: "Delivery",
+    env: "COMPRESSION",
+    yaml: "http.compression",
+    flags: "--compression",
+    kind: choice(COMPRESSIONS),
+    default: "auto",
+    description:
+      "How to compress it. gzip: as every server takes it. auto: zstd from the first answer on in which the server says that it takes that (Accept-Encoding, RFC 7694), as this project's does, where GZIP_LEVEL is 3 or less, and gzip until then. zstd: also where it does not say so, for an OpenTelemetry Collector. A server that does not take zstd after all gets the same lines in gzip.",
   }),
   gzipLevel: scalar({
     group: "Delivery",
@@ -243,7 +256,7 @@ export const OPTIONS = {
     flags: "--gzip-level",
     kind: integer(0, 9, "LEVEL"),
     default: 2,
-    description: "How hard to compress: 1 is fastest, 9 smallest, 0 not at all.",
+    description: "How hard to compress with gzip: 1 is fastest, 9 smallest, 0 not at all.",
   }),
   encoder: scalar({
     group: "Delivery",
@@ -253,7 +266,7 @@ export const OPTIONS = {
     kind: choice(ENCODERS),
     default: "auto",
     description:
-      "What makes bodies of the LogDNA protocol. kernel: WebAssembly of this project, which takes 40 % of the CPU and compresses between levels 2 and 3 (docs/kernel.md). zlib: Node's own, at the level that is given. auto: the kernel, and zlib for levels above 2. What is sent is the same, but for the compression.",
+      "What makes bodies. kernel: WebAssembly of this project, which takes 40 % of the CPU and compresses between levels 2 and 3 (docs/kernel.md). zlib: Node's own, at the level that is given. auto: the kernel, and zlib for levels above 2. What is sent is the same, but for the compression.",
   }),
   ingestTimeout: scalar({
     group: "Delivery",

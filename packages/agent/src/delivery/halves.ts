@@ -1,7 +1,8 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import { gunzipSync, gzipSync } from "node:zlib";
+import { gzipSync } from "node:zlib";
 import { type BodyFormat, type BodyLine, LOGDNA_FORMAT } from "../batch/body_format.ts";
+import { unpacked } from "../batch/coding.ts";
 import type { EncodedBody } from "../batch/encoder.ts";
 
 /** A body with the number of its lines. */
@@ -40,23 +41,23 @@ export function textOf({ line }: BodyLine): string {
 
 /** The lines of a body. */
 export function linesOf(body: EncodedBody, format: BodyFormat = LOGDNA_FORMAT): BodyLine[] {
-  const plain = body.encoding === "gzip" ? gunzipSync(body.bytes) : body.bytes;
-  return format.linesOf(plain.toString("utf8"));
+  return format.linesOf(unpacked(body).toString("utf8"));
 }
 
-/** A body of these lines. @param like one that was encoded in the same way. */
+/** A body of these lines. @param like one that it was cut from; where that was compressed, it is, in gzip, which every server takes. */
 export function bodyOf(
   lines: readonly BodyLine[],
   like: Pick<EncodedBody, "encoding">,
   format: BodyFormat = LOGDNA_FORMAT,
 ): CountedBody {
   const plain = Buffer.from(format.bodyOf(lines));
-  const bytes = like.encoding === "gzip" ? gzipSync(plain) : plain;
+  const encoding = like.encoding === undefined ? undefined : "gzip";
+  const bytes = encoding === undefined ? plain : gzipSync(plain);
   const hash = createHash("sha256");
   // A line that is read again after a crash has another time.
   for (const { timestamp, ...line } of lines) hash.update(`${JSON.stringify(line)}\n`);
   return {
-    body: { bytes, encoding: like.encoding, plainSize: plain.length },
+    body: { bytes, encoding, plainSize: plain.length },
     lines: lines.length,
     print: hash.digest("base64url").slice(0, PRINT_CHARACTERS),
   };

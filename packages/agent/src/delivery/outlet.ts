@@ -2,13 +2,20 @@ import { OtlpFormat } from "../batch/otlp_format.ts";
 import { type Config, readKey } from "../config/mod.ts";
 import type { Telemetry } from "../telemetry/mod.ts";
 import { USER_AGENT, VERSION } from "../version.ts";
+import { CodingSender } from "./coding_sender.ts";
+import type { Sender } from "./deliverer.ts";
 import { IngestionKey } from "./ingestion_key.ts";
 import { otlpProtocol } from "./otlp_protocol.ts";
+import { ServerCoding } from "./server_coding.ts";
 import { Transport } from "./transport.ts";
 
 /** The way to the server that a configuration names. It can be made, and found unusable, while an agent goes another one. */
 export interface Outlet {
   readonly transport: Transport;
+  /** Sends through it. */
+  readonly sender: Sender;
+  /** How bodies for this server are compressed. */
+  readonly coding: ServerCoding;
   readonly key: IngestionKey;
   /** How bodies are written for OTLP; undefined for the LogDNA protocol. */
   readonly otlp: OtlpFormat | undefined;
@@ -49,5 +56,6 @@ export function makeOutlet(
     },
     otlp && otlpProtocol({ ...config, key: revealKey }),
   );
-  return { transport, key, otlp };
+  const coding = new ServerCoding({ compression: config.compression, emit });
+  return { transport, sender: new CodingSender(transport, coding), coding, key, otlp };
 }

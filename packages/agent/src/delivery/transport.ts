@@ -40,6 +40,8 @@ export interface Answer {
   readonly text: string;
   /** From `Retry-After` (RFC 9110, 10.2.3), in milliseconds from now. */
   readonly retryAfterMs: number | undefined;
+  /** `Accept-Encoding` of the answer: which codings the server takes (RFC 7694). */
+  readonly acceptEncoding?: string | undefined;
   /** It accepts, but nothing that accepts bodies of this protocol gives such an answer. */
   readonly isForeign?: boolean;
   /** What it did not take of a body that it accepts. */
@@ -229,7 +231,13 @@ async function readAnswer(
   const answer = { status, text: quoted(body, 300, conceal), retryAfterMs: retryAfterMs(headers["retry-after"]) };
   if (!isAcceptance(answer)) return answer;
   const isForeign = protocol.isForeign(body, headers["content-type"]);
-  return { ...answer, isForeign, rejection: isForeign ? undefined : protocol.rejectionIn?.(body, conceal) };
+  const acceptEncoding = headers["accept-encoding"];
+  return {
+    ...answer,
+    acceptEncoding,
+    isForeign,
+    rejection: isForeign ? undefined : protocol.rejectionIn?.(body, conceal),
+  };
 }
 
 /** Any 2xx (RFC 9110, 15.3). */

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { type Confinement, ConfinementError, confine, type Policy } from "@logdna-agent/confinement";
+import { ownCommand } from "../own_program.ts";
 import { ATTEMPT, type AttemptInput, type AttemptReport, attempt } from "./attempt.ts";
 
 /** The command line of the process that confines itself in order to try; for the doctor itself. */
@@ -38,8 +39,8 @@ export async function runAttempt(policy: Policy, input: AttemptInput): Promise<A
 }
 
 async function inProcess(order: Order): Promise<AttemptResult> {
-  const main = process.argv[1] ?? "";
-  const child = spawn(process.execPath, [...process.execArgv, main, ...ATTEMPT_ARGUMENTS], {
+  const [file, ...args] = ownCommand([], ATTEMPT_ARGUMENTS);
+  const child = spawn(file, args, {
     stdio: ["pipe", "pipe", "pipe"],
     cwd: "/",
     env: { PATH: process.env.PATH },
@@ -60,7 +61,7 @@ export async function beginAttempt(): Promise<number> {
   const { policy, input } = JSON.parse(await text(process.stdin)) as Order;
   const why = confine(policy, {
     file: process.execPath,
-    argv: [process.execPath, ...process.execArgv, process.argv[1] ?? "", ...ATTEMPT_ARGUMENTS],
+    argv: ownCommand([], ATTEMPT_ARGUMENTS),
     env: { PATH: process.env.PATH ?? "" },
     secrets: { [ATTEMPT]: JSON.stringify(input) },
   });

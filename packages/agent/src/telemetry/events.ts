@@ -98,6 +98,22 @@ export const EVENTS = {
     message: (e) =>
       `The agent has given away what this takes: ${e.reason}. It ends with status ${e.status}, to be started anew.`,
   }),
+  encoder_chosen: event<{ encoder: "kernel" | "zlib" }>({
+    level: "debug",
+    message: (e) => `Bodies are made by ${e.encoder === "kernel" ? "the kernel" : "zlib"}.`,
+  }),
+  coding_changed: event<{ coding: "gzip" | "zstd" }>({
+    level: "info",
+    message: (e) =>
+      e.coding === "zstd"
+        ? "The server takes zstd: requests are compressed with it from now on."
+        : "Requests are compressed with gzip from now on.",
+  }),
+  coding_refused: event<{ retryInMs: number }>({
+    level: "warn",
+    message: (e) =>
+      `A request that was compressed with zstd failed, and was accepted when it was sent again with gzip: all are for ${seconds(e.retryInMs)}. If this happens again and again, set COMPRESSION=gzip.`,
+  }),
   kernel_failed: event<{ reason: string }>({
     level: "warn",
     message: (e) =>

@@ -6,6 +6,7 @@ import type { Socket } from "node:net";
 import { ENDPOINTS, type ErrorAnswer } from "@logdna-agent/protocol";
 import type { PageFile } from "@logdna-agent/web";
 import { type FastifyError, type FastifyListenOptions, type FastifyReply, fastify } from "fastify";
+import { ACCEPTED_CODINGS } from "../receive/body.ts";
 import type { Receiver } from "../receive/receive.ts";
 import { Refusal } from "../receive/refusal.ts";
 import { QueryTooSlow } from "../store/store.ts";
@@ -133,6 +134,9 @@ export function createWebServer(options: WebServerOptions): WebServer {
     // The receiver reads the body itself, with its own limits.
     ingestion.removeAllContentTypeParsers();
     ingestion.addContentTypeParser("*", (_request, _payload, done) => done(null));
+    ingestion.addHook("onRequest", async (_, reply) => {
+      reply.header("accept-encoding", ACCEPTED_CODINGS);
+    });
     for (const path of ENDPOINTS) {
       ingestion.post(path, async (request) => {
         await receiver.receive(request.raw);

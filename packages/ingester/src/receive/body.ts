@@ -1,12 +1,18 @@
 import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
+import { constants, gunzip, type ZstdOptions, zstdDecompress } from "node:zlib";
 import { MAX_BODY_BYTES } from "@logdna-agent/protocol";
 import type { Share } from "./admission.ts";
 import { Refusal } from "./refusal.ts";
 
 const gunzipAsync = promisify(gunzip);
+const zstdDecompressAsync = promisify<Buffer, ZstdOptions, Buffer>(zstdDecompress);
+
+/** What requests may be compressed with, as `Accept-Encoding` of every answer to them says (RFC 7694). */
+export const ACCEPTED_CODINGS = "gzip, zstd";
+/** A frame says how much memory it wants to be decompressed; RFC 9659 allows 8 MiB, 2 to the power of this. */
+const MAX_WINDOW_LOG = 23;
 /** Bytes of a refused body that are still read. */
 const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
 const MIN_PIECE_BYTES = 16 * 1024;
@@ -20,8 +26,9 @@ const TOO_LARGE = `The body is larger than ${MAX_BODY_BYTES} bytes.`;
  */
 export async function readBody(request: IncomingMessage, share: Share): Promise<Buffer> {
   const encoding = (request.headers["content-encoding"] ?? "identity").trim().toLowerCase();
-  if (encoding !== "identity" && encoding !== "gzip" && encoding !== "x-gzip")
-    throw new Refusal(415, "Only gzip is understood as content encoding.");
+  const decompress = encoding === "identity" ? undefined : DECOMPRESS.get(encoding);
+  if (encoding !== "identity" && decompress === undefined)
+    throw new Refusal(415, "Only gzip and zstd are understood as content encoding.");
   const declared = Number(request.headers["content-length"] ?? 0);
   if (declared > MAX_BODY_BYTES) throw new Refusal(413, TOO_LARGE);
   share.take(declared);
@@ -35,22 +42,36 @@ export async function readBody(request: IncomingMessage, share: Share): Promise<
   }
   if (!request.complete) throw new Refusal(400, "The body was not sent to its end.");
   const body = Buffer.concat(chunks);
-  if (encoding === "identity") return body;
-  const decompressed = await decompress(body);
-  share.take(decompressed.length);
-  return decompressed;
-}
-
-async function decompress(body: Buffer): Promise<Buffer> {
+  if (decompress === undefined) return body;
+  // The limit on the output is what stops a bomb: decompression ends there.
+  const limits = { maxOutputLength: MAX_BODY_BYTES, chunkSize: pieceOf(body.length) };
   try {
-    // The limit on the output is what stops a bomb: decompression ends there.
-    return await gunzipAsync(body, { maxOutputLength: MAX_BODY_BYTES, chunkSize: pieceOf(body.length) });
+    const decompressed = await decompress(body, limits);
+    share.take(decompressed.length);
+    return decompressed;
   } catch (error) {
+    if (error instanceof Refusal) throw error;
     if (error instanceof Error && "code" in error && error.code === "ERR_BUFFER_TOO_LARGE")
       throw new Refusal(413, TOO_LARGE);
-    throw new Refusal(400, "The body is not valid gzip.");
+    throw new Refusal(400, `The body is not valid ${encoding === "zstd" ? "zstd" : "gzip"}.`);
   }
 }
+
+interface Limits {
+  readonly maxOutputLength: number;
+  readonly chunkSize: number;
+}
+
+type Decompress = (body: Buffer, limits: Limits) => Promise<Buffer>;
+
+const zstd: Decompress = (body, limits) =>
+  zstdDecompressAsync(body, { ...limits, params: { [constants.ZSTD_d_windowLogMax]: MAX_WINDOW_LOG } });
+
+const DECOMPRESS: ReadonlyMap<string, Decompress> = new Map([
+  ["gzip", gunzipAsync],
+  ["x-gzip", gunzipAsync],
+  ["zstd", zstd],
+]);
 
 /** Bytes to decompress at a time: each piece is a way to another thread and back. Lines are a fifth to a tenth when compressed. */
 function pieceOf(compressed: number): number {
