@@ -27,6 +27,7 @@ export interface EncodedRun {
 
 /** A finished body, ready to be sent and sent again. */
 export interface EncodedBody {
+  /** In memory of their own, which is given back once the body is dealt with (see `freeBytes`). */
   readonly bytes: Buffer;
   readonly encoding: "gzip" | undefined;
   /** Bytes before compression. */
