@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import type { Agent as HttpAgent, IncomingMessage, RequestOptions } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { EncodedBody } from "../batch/encoder.ts";
-import { type HttpProxy, proxyText } from "../config/mod.ts";
+import { type HttpProxy, proxyText } from "../config/proxy.ts";
 import { request as httpRequest } from "../http.ts";
 import { OutOfTime, Patience } from "./patience.ts";
 import { createPool, retire } from "./pool.ts";

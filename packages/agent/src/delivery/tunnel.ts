@@ -3,7 +3,7 @@ import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { isIP, type Socket, type TcpNetConnectOpts } from "node:net";
 import type { SecureContext } from "node:tls";
-import { type HttpProxy, proxyText } from "../config/mod.ts";
+import { type HttpProxy, proxyText } from "../config/proxy.ts";
 import { request as httpRequest } from "../http.ts";
 import { retryAfterMs } from "./retry_after.ts";
 import { quoted, reasonOf, TransportError } from "./transport_error.ts";
