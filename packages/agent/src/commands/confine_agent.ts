@@ -4,6 +4,7 @@ import { isSecretVariable } from "../config/secret_variables.ts";
 import { systemAuthorities } from "../delivery/system_authorities.ts";
 import { policyOf } from "./agent_policy.ts";
 import { ConfigFiles } from "./config_files.ts";
+import { NODE_FLAGS, VARIABLES } from "./small_memory.ts";
 import { HANDED, type Start } from "./start.ts";
 
 const KEY_FLAG = /^(?:-k|--key(?:=|$)|--proxy(?:=|$))/;
@@ -39,10 +40,11 @@ export async function confineAgent(start: Start): Promise<string | undefined> {
   // Under the name that it is opened by, too: Node compares names.
   const writable = [...new Set([policy.stateDirectory, resolve(config.dbPath)])];
   const flags = ["--disable-sigusr1", ...nodePermissions(writable, { children: policy.programs.length > 0 })];
+  const small = NODE_FLAGS.filter((flag) => !process.execArgv.includes(flag));
   return confine(policy, {
     file: process.execPath,
-    argv: [process.execPath, ...process.execArgv, ...flags, main, ...(secretFlags ? [] : argv)],
-    env: visible,
+    argv: [process.execPath, ...process.execArgv, ...small, ...flags, main, ...(secretFlags ? [] : argv)],
+    env: { ...VARIABLES, ...visible },
     secrets,
   });
 }
