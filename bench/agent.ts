@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { VARIABLES } from "../packages/agent/src/commands/small_memory.ts";
 import type { Subject } from "./subject.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -45,6 +46,7 @@ export function agentSubject(variant: AgentVariant, bundle: string): Subject {
         args: [...launcherFlags(), program],
         env: {
           PATH: process.env.PATH,
+          ...VARIABLES,
           LOGDNA_INGESTION_KEY: "bench-key-0123456789",
           LOGDNA_HOST: `127.0.0.1:${port}`,
           LOGDNA_DB_PATH: join(own, "state"),

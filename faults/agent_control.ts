@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { basename, join } from "node:path";
+import { readStatus } from "../packages/agent/src/status/read_status.ts";
 import { unaccounted } from "../packages/agent/src/status/report.ts";
-import { readStatus } from "../packages/agent/src/status/status_file.ts";
 import { type AgentOptions, type AgentProcess, type Place, startAgent } from "../packages/agent/test/agent.ts";
 import { KEY, showsSecret } from "./secret_search.ts";
 

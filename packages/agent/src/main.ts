@@ -1,5 +1,6 @@
 /** The agent's program: gives its power away, reads the configuration, runs, and answers signals. */
 import { afterConfinement, ConfinementError, giveUpForeignFunctions } from "@logdna-agent/confinement";
+import { type Start, startOf } from "./commands/start.ts";
 import { isAttempt } from "./doctor/attempt.ts";
 import { inotifyCalls } from "./watch/inotify_calls.ts";
 
@@ -24,13 +25,18 @@ async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
     const { preview } = await import("./commands/preview.ts");
     return preview({ argv: argv.slice(1), env });
   }
-  const { confineAgent, startOf } = await import("./commands/confine_agent.ts");
-  const unconfined = confinement === undefined ? confineAgent({ argv, env }) : undefined;
+  const unconfined = confinement === undefined ? await confined({ argv, env }) : undefined;
   const { run } = await import("./commands/run.ts");
   // All that is called of the C library is bound from here on.
   inotifyCalls();
   giveUpForeignFunctions();
   return run(startOf(confinement, argv, env), confinement ?? unconfined);
+}
+
+/** Does not come back where the agent is confined. @returns why it is not. */
+async function confined(start: Start): Promise<string | undefined> {
+  const { confineAgent } = await import("./commands/confine_agent.ts");
+  return confineAgent(start);
 }
 
 try {

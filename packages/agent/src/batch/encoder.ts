@@ -28,6 +28,7 @@ export interface EncodedRun {
 
 /** A finished body, ready to be sent and sent again. */
 export interface EncodedBody {
+  /** In memory of their own, which is given back once the body is dealt with (see `freeBytes`). */
   readonly bytes: Buffer;
   readonly encoding: Coding | undefined;
   /** Bytes before compression. */

@@ -5,10 +5,11 @@ import { type ConfigReport, reportConfig } from "../config_report/report.ts";
 import { validate } from "../config_report/validate.ts";
 import { printable } from "../telemetry/printable.ts";
 import { VERSION } from "../version.ts";
-import type { Start } from "./confine_agent.ts";
 import { destinationText } from "./destination_text.ts";
 import { jsonText } from "./json_text.ts";
-import { loadOrTell, orTell, tellErrors, tellWarnings } from "./load_or_tell.ts";
+import { loadOrTell } from "./load_or_tell.ts";
+import type { Start } from "./start.ts";
+import { orTell, tellErrors, tellWarnings } from "./tell.ts";
 
 const HELP = `Usage: logdna-agent config [--json] [OPTION]...
        logdna-agent config validate [--json] [OPTION]...

@@ -1,10 +1,14 @@
 import { statSync } from "node:fs";
 import { trustedPath } from "@logdna-agent/confinement";
-import { type LoadResult, loadConfig } from "../config/mod.ts";
+import { configFrom, configText } from "../config/handed_over.ts";
+import type { loadConfig as LoadConfig } from "../config/load.ts";
+import type { LoadResult } from "../config/mod.ts";
+import type { OptionName } from "../config/options.ts";
 import { readSmallFile, UnfitFileError } from "../config/small_file.ts";
 import { certificateProblem } from "../config_report/certificate_problem.ts";
 import { VERSION } from "../version.ts";
-import type { Start } from "./confine_agent.ts";
+import type { Start } from "./start.ts";
+import type { RunConfig } from "./tell.ts";
 
 /**
  * How often the files are looked at, in milliseconds, and how long they must have been the same before they are read: a program
@@ -17,13 +21,23 @@ export const CONFIG_LOOK_MS = 1000;
 
 /** A configuration that was read from the files, and what became of these. */
 export interface ConfigReading {
-  readonly loaded: LoadResult;
+  readonly loaded: RunConfig | Exclude<LoadResult, { kind: "run" }>;
   /** Files that the configuration in force was read from, and that are not there any more. */
   readonly gone: readonly string[];
   /** Files that are there and must not be read. */
   readonly refused: readonly string[];
   /** Files that were read. */
   readonly read: ReadonlySet<string>;
+}
+
+/** What the image that reads the configuration hands to the one that works with it. */
+interface Handed {
+  readonly config: string;
+  readonly warnings: RunConfig["warnings"];
+  readonly origins: readonly (readonly [OptionName, string])[];
+  /** The fingerprints of the files, and those that were read. */
+  readonly seen: readonly (readonly [path: string, fingerprint: string])[];
+  readonly read: readonly string[];
 }
 
 /** The files that the configuration is read from: reads them, and tells when they are others. */
@@ -38,8 +52,39 @@ export class ConfigFiles {
     this.#start = start;
   }
 
-  /** Reads the configuration. Until the files change once more, they count as known, whatever came of it. */
-  read(): ConfigReading {
+  /** The files, those that are not there included. */
+  get paths(): Iterable<string> {
+    return this.#seen.keys();
+  }
+
+  /** What `takeOver` takes, with secrets in it. @param loaded what was read last. */
+  handOver({ config, warnings, origins }: RunConfig): string {
+    const handed: Handed = {
+      config: configText(config),
+      warnings,
+      origins: [...origins],
+      seen: [...this.#seen],
+      read: [...this.#inForce],
+    };
+    return JSON.stringify(handed);
+  }
+
+  /** Takes what another image has read, as if it had been read here. */
+  takeOver(text: string): ConfigReading {
+    const { config, warnings, origins, seen, read } = JSON.parse(text) as Handed;
+    this.#seen = new Map(seen);
+    const loaded = { kind: "run", config: configFrom(config), warnings, origins: new Map(origins) } as const;
+    return { loaded, gone: [], refused: [], read: new Set(read) };
+  }
+
+  /**
+   * Reads the configuration. Until the files change once more, they count as known, whatever came of it.
+   *
+   * What reads it is loaded for that: a confined agent is handed its first configuration, and most never read another.
+   * @throws {ProgramGoneError} when it is not there any more, or cannot be read.
+   */
+  async read(): Promise<ConfigReading> {
+    const loadConfig = await configLoader();
     const seen = new Map<string, string>();
     const read = new Set<string>();
     const gone: string[] = [];
@@ -83,6 +128,20 @@ export class ConfigFiles {
   /** Whether one of them leads to a path. */
   leadTo(path: string): boolean {
     return [...this.#seen.keys()].some((file) => trustedPath(file).path === path);
+  }
+}
+
+/** The program's files are not those any more that this process was started from, as after an upgrade. */
+export class ProgramGoneError extends Error {
+  override readonly name = "ProgramGoneError";
+}
+
+async function configLoader(): Promise<typeof LoadConfig> {
+  try {
+    return (await import("../config/load.ts")).loadConfig;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ProgramGoneError(`what reads the configuration cannot be loaded: ${why}`);
   }
 }
 

@@ -1,4 +1,5 @@
-import { type Config, proxyText } from "../config/mod.ts";
+import type { Config } from "../config/mod.ts";
+import { proxyText } from "../config/proxy.ts";
 
 /** Where lines go, as a URL with the protocol and the proxy; no password shows in it. */
 export function destinationText(config: Config): string {

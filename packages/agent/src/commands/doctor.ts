@@ -3,9 +3,10 @@ import { readSmallFile } from "../config/small_file.ts";
 import { examine } from "../doctor/examine.ts";
 import { renderReport } from "../doctor/render.ts";
 import { beginAttempt, finishAttempt } from "../doctor/run_attempt.ts";
-import type { Start } from "./confine_agent.ts";
 import { jsonText } from "./json_text.ts";
-import { loadOrTell, tellWarnings } from "./load_or_tell.ts";
+import { loadOrTell } from "./load_or_tell.ts";
+import type { Start } from "./start.ts";
+import { tellWarnings } from "./tell.ts";
 
 /** Exit status when something that is required is missing. */
 const NOT_READY_STATUS = 1;

@@ -15,8 +15,9 @@ import { JsonRenderer } from "../preview/render_json.ts";
 import { RuleNames } from "../preview/rule_names.ts";
 import { Tally } from "../preview/summary.ts";
 import { createRedactor, keptSalt } from "../rules/redaction/mod.ts";
-import type { Start } from "./confine_agent.ts";
-import { loadOrTell, type RunConfig, tellErrors, tellWarnings } from "./load_or_tell.ts";
+import { loadOrTell } from "./load_or_tell.ts";
+import type { Start } from "./start.ts";
+import { type LoadedConfig, tellErrors, tellWarnings } from "./tell.ts";
 
 /** Exit status when a file could not be read. */
 const UNREADABLE_STATUS = 1;
@@ -81,7 +82,7 @@ class Preview {
   readonly #out: TextRenderer | JsonRenderer;
   readonly #notes: string[];
 
-  constructor(loaded: RunConfig, asked: PreviewArguments) {
+  constructor(loaded: LoadedConfig, asked: PreviewArguments) {
     const { config } = loaded;
     this.#asked = asked;
     this.#config = config;

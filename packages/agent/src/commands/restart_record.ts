@@ -1,6 +1,5 @@
 import { closeSync, constants, openSync, readSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import * as z from "zod";
 
 /** What is remembered of the times that the agent asked to be started anew. */
 export interface RestartRecord {
@@ -26,7 +25,7 @@ const FIRST_WAIT_MS = 10_000;
 const MAX_WAIT_MS = 600_000;
 
 const NOTHING: RestartRecord = { times: [], capabilityAt: 0 };
-const RECORD = z.object({ times: z.array(z.number()).max(100), capabilityAt: z.number() });
+const MAX_TIMES = 100;
 
 /** The record in a state directory; empty where there is none that can be read. Whatever the agent's user put there harms nobody. */
 export function readRestarts(stateDirectory: string): RestartRecord {
@@ -34,13 +33,19 @@ export function readRestarts(stateDirectory: string): RestartRecord {
     const fd = openSync(join(stateDirectory, NAME), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       const bytes = Buffer.alloc(MAX_BYTES);
-      return RECORD.parse(JSON.parse(bytes.toString("utf8", 0, readSync(fd, bytes, 0, MAX_BYTES, 0))));
+      return recordOf(JSON.parse(bytes.toString("utf8", 0, readSync(fd, bytes, 0, MAX_BYTES, 0))));
     } finally {
       closeSync(fd);
     }
   } catch {
     return NOTHING;
   }
+}
+
+function recordOf(parsed: Record<string, unknown> | null): RestartRecord {
+  const { times, capabilityAt } = parsed ?? {};
+  if (!Array.isArray(times) || times.length > MAX_TIMES || !times.every(Number.isFinite)) return NOTHING;
+  return typeof capabilityAt === "number" ? { times, capabilityAt } : NOTHING;
 }
 
 /** Notes a restart. Where it cannot be written, as on a full disk, nothing is remembered. */

@@ -1,16 +1,15 @@
 import type { Confinement } from "@logdna-agent/confinement";
-import { placed } from "../config/load.ts";
-import { CONFIG_ERROR_STATUS } from "../config/mod.ts";
-import { problemText } from "../config/problem.ts";
+import { CONFIG_ERROR_STATUS, placed, problemText } from "../config/problem.ts";
 import { asProblem } from "../config_report/certificate_problem.ts";
+import { takeAuthorities } from "../delivery/system_authorities.ts";
 import { TransportError } from "../delivery/transport_error.ts";
 import { createTelemetry } from "../telemetry/mod.ts";
 import { ConfigFiles } from "./config_files.ts";
-import type { Start } from "./confine_agent.ts";
 import { factsOf, tellConfinement } from "./confinement_report.ts";
-import { orTell, tellErrors } from "./load_or_tell.ts";
 import { isOutside, RESTART_STATUS, RunningAgent } from "./running_agent.ts";
 import { SignalQueue } from "./signal_queue.ts";
+import type { Start } from "./start.ts";
+import { orTell, tellErrors } from "./tell.ts";
 
 /** Exit status when the agent cannot begin its work although its configuration is fine. */
 const START_FAILED_STATUS = 1;
@@ -23,7 +22,9 @@ const START_FAILED_STATUS = 1;
  */
 export async function run(start: Start, confinement: Confinement | string | undefined): Promise<number> {
   const files = new ConfigFiles(start);
-  const reading = files.read();
+  const handed = typeof confinement === "object" ? confinement.secrets : {};
+  if (handed.authorities !== undefined) takeAuthorities(handed.authorities);
+  const reading = handed.configuration === undefined ? await files.read() : files.takeOver(handed.configuration);
   const loaded = orTell(reading.loaded);
   if (typeof loaded === "number") return loaded;
   files.accept(reading);

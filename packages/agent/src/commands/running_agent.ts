@@ -13,12 +13,12 @@ import { StatusFile } from "../status/status_file.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
 import type { Telemetry } from "../telemetry/mod.ts";
 import { VERSION } from "../version.ts";
+import { beyond, readableAnew, rootsOf, wouldBeReadable } from "./agent_policy.ts";
 import { changes, secretsOf } from "./config_changes.ts";
-import { CONFIG_LOOK_MS, type ConfigFiles, type ConfigReading } from "./config_files.ts";
-import { beyond, readableAnew, rootsOf, wouldBeReadable } from "./confine_agent.ts";
+import { CONFIG_LOOK_MS, type ConfigFiles, type ConfigReading, ProgramGoneError } from "./config_files.ts";
 import { destinationText } from "./destination_text.ts";
-import type { RunConfig } from "./load_or_tell.ts";
 import { noteRestart, readRestarts, waitBeforeRestart } from "./restart_record.ts";
+import type { RunConfig } from "./tell.ts";
 
 /** How often single files that may be read, such as /etc/resolv.conf, are compared with what they were. */
 const GRANTED_MS = 10_000;
@@ -203,7 +203,13 @@ export class RunningAgent {
    */
   async reload(asked: boolean): Promise<void> {
     const { emit, setLevel, conceal } = this.#telemetry;
-    const reading = this.#files.read();
+    let reading: ConfigReading;
+    try {
+      reading = await this.#files.read();
+    } catch (error) {
+      if (!(error instanceof ProgramGoneError)) throw error;
+      return this.#needsRestart(`reading the program itself, which was replaced (${error.message})`, { asked });
+    }
     // Without the file of a default place there is a valid configuration, but hardly the one that is meant.
     if (!asked && reading.gone.length > 0) return emit({ name: "config_file_gone", paths: reading.gone });
     const unread = this.#readableAnew(reading);

@@ -1,10 +1,10 @@
 import { statfsSync } from "node:fs";
+import { readStatus } from "../status/read_status.ts";
 import { renderStatus } from "../status/render.ts";
 import type { StatusReport } from "../status/report.ts";
-import { readStatus } from "../status/status_file.ts";
 import { printableJson } from "../telemetry/printable.ts";
-import type { Start } from "./confine_agent.ts";
 import { loadOrTell } from "./load_or_tell.ts";
+import type { Start } from "./start.ts";
 
 /** Exit status for a program that is not running: Linux Standard Base, "Init Script Actions". */
 const NOT_RUNNING_STATUS = 3;

@@ -4,6 +4,7 @@ import { globProblem } from "../rules/glob.ts";
 import { rustRegexProblem } from "../rules/rust_regex.ts";
 import { shown } from "./problem.ts";
 import { MASK, Secret } from "./secret.ts";
+import { readKey } from "./secret_text.ts";
 
 /**
  * What values an option takes. Every source gives text (a flag, a variable, a scalar of the YAML file as it is
@@ -333,8 +334,9 @@ export function secret(): Kind<Secret> {
     read: (text) => {
       if (text === MASK)
         return { ok: false, problem: `${MASK} is no key: it is what --list shows in the place of one` };
+      const key = readKey(text);
       // What cannot be a key may be one with a blank behind it.
-      return /^[\x21-\x7e]{1,1024}$/.test(text) ? { ok: true, value: new Secret(text) } : HIDDEN;
+      return key === undefined ? HIDDEN : { ok: true, value: key };
     },
   };
 }

@@ -8,12 +8,9 @@ import { helpText } from "./help.ts";
 import { listText } from "./list.ts";
 import { merge, type RuleSettings } from "./merge.ts";
 import type { OptionName, Settings } from "./options.ts";
-import { type Problem, problemText } from "./problem.ts";
+import { type CertificateProblem, type Problem, placed, problemText } from "./problem.ts";
 import { Secret } from "./secret.ts";
 import { readSmallFile } from "./small_file.ts";
-
-/** Exit status for a configuration with errors: the number of EINVAL, as in the existing agents. */
-export const CONFIG_ERROR_STATUS = 22;
 
 export interface LoadOptions {
   /** The command line without the program's name and any sub-command. */
@@ -96,18 +93,6 @@ export function loadConfig(options: LoadOptions): LoadResult {
   const { origins, itemOrigins, rules: ruleOrigins, settings } = merged;
   const given = { origins, itemOrigins, ruleOrigins, settings };
   return { kind: "run", config: { ...config, key: key ?? new Secret("") }, warnings, ...given };
-}
-
-/** What is wrong with certificates, and what they cannot be used for. */
-export interface CertificateProblem {
-  /** The option that names them; undefined where several do. */
-  readonly option: OptionName | undefined;
-  readonly message: string;
-}
-
-/** The problem with its place. */
-export function placed({ option, message }: CertificateProblem, origins: ReadonlyMap<OptionName, string>): Problem {
-  return { where: option === undefined ? "" : (origins.get(option) ?? ""), message };
 }
 
 /** Each once. */

@@ -1,4 +1,8 @@
 import { printable } from "../telemetry/printable.ts";
+import type { OptionName } from "./options.ts";
+
+/** Exit status for a configuration with errors: the number of EINVAL, as in the existing agents. */
+export const CONFIG_ERROR_STATUS = 22;
 
 /** Something wrong with the configuration, or worth a warning: where, and what to do about it. */
 export interface Problem {
@@ -12,6 +16,18 @@ export interface Problem {
 /** The problem as one line of text, in which nothing acts on a terminal: names of files may hold any character. */
 export function problemText({ where, message }: Problem): string {
   return printable(where === "" ? message : `${where}: ${message}`);
+}
+
+/** What is wrong with certificates, and what they cannot be used for. */
+export interface CertificateProblem {
+  /** The option that names them; undefined where several do. */
+  readonly option: OptionName | undefined;
+  readonly message: string;
+}
+
+/** The problem with its place. */
+export function placed({ option, message }: CertificateProblem, origins: ReadonlyMap<OptionName, string>): Problem {
+  return { where: option === undefined ? "" : (origins.get(option) ?? ""), message };
 }
 
 /** Characters of a wrong value that are shown. */

@@ -3,6 +3,7 @@ import type { Merged } from "./merge.ts";
 import { longFlag, OPTIONS } from "./options.ts";
 import type { Problem } from "./problem.ts";
 import type { Secret } from "./secret.ts";
+import { readKey } from "./secret_text.ts";
 import { titleOf } from "./titles.ts";
 
 /** Reads a file as text. Throws the system's error. */
@@ -92,12 +93,6 @@ export function secretFrom(
     problems.push({ where, message, ...(option === "key" ? { lacksKey: "unreadable" } : {}) });
   }
   return { secret: undefined, path };
-}
-
-/** A text as an ingestion key; undefined when it cannot be one. */
-export function readKey(text: string): Secret | undefined {
-  const read = OPTIONS.key.kind.read(text);
-  return read.ok ? read.value : undefined;
 }
 
 function isAboutKey({ where, message }: Problem): boolean {

@@ -1,6 +1,6 @@
-import type { CertificateProblem } from "../config/load.ts";
 import type { Config } from "../config/mod.ts";
 import type { OptionName } from "../config/options.ts";
+import type { CertificateProblem } from "../config/problem.ts";
 import { TlsFiles, type TlsPaths } from "../delivery/tls_files.ts";
 import { TransportError } from "../delivery/transport_error.ts";
 

@@ -1,6 +1,5 @@
-import { placed } from "../config/load.ts";
 import { type LoadOptions, type LoadResult, loadConfig } from "../config/mod.ts";
-import { problemText } from "../config/problem.ts";
+import { placed, problemText } from "../config/problem.ts";
 import { certificateProblem } from "./certificate_problem.ts";
 
 /** What an agent that starts here and now would say of its configuration. */

@@ -1,6 +1,7 @@
 import type { Batch } from "../batch/batcher.ts";
 import type { BodyFormat } from "../batch/body_format.ts";
 import type { EncodedBody } from "../batch/encoder.ts";
+import { freeBytes } from "../batch/free_bytes.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
 import { askedWaitMs, type BackoffOptions, backoffMs, retryWaitMs } from "./backoff.ts";
 import { type Clock, REAL_CLOCK } from "./clock.ts";
@@ -70,6 +71,8 @@ interface Attempt {
   readonly detail: string;
   readonly waitMs: number | undefined;
   readonly rejection?: Rejection | undefined;
+  /** The body may be on its way out still. */
+  readonly isEarly?: boolean | undefined;
   /** The server had a part of the body when the time was up. */
   readonly isPartlyWritten?: boolean;
 }
@@ -171,7 +174,7 @@ export class Deliverer {
     try {
       const whole = { body: await batch.body, lines: batch.lines };
       const parts = new Parts(batch.id, whole, firstAttempt, this.#evidence, this.#options.format);
-      await this.#deliverParts(batch, parts);
+      if (await this.#deliverParts(batch, parts)) freeBytes(whole.body.bytes);
       const refused = parts.lost;
       this.#options.setAside(parts.refused);
       this.#forget(batch);
@@ -197,21 +200,26 @@ export class Deliverer {
     this.#waiting.delete(batch);
   }
 
-  /** Delivers a batch, cut into parts where it is refused. */
-  async #deliverParts(batch: Batch, parts: Parts): Promise<void> {
+  /**
+   * Delivers a batch, cut into parts where it is refused.
+   * @returns whether nobody reads its body any more. A request that has failed is closed by then, and one that was accepted is written.
+   */
+  async #deliverParts(batch: Batch, parts: Parts): Promise<boolean> {
     let waits = 0;
+    let isWritten = true;
     for (;;) {
       let part = parts.takeFresh();
       if (part === undefined) {
         part = parts.takeSuspect();
-        if (part === undefined) return;
+        if (part === undefined) return isWritten;
         waits = (await this.#hold(batch, part, waits)) ? waits + 1 : 0;
       } else this.#holdNoLonger(batch);
       await this.#turn(batch);
       const { trial } = part;
       const counts = trial.counts;
       const witnessed = trial.isWitnessed;
-      const { verdict, status, detail, waitMs, rejection, isPartlyWritten } = await this.#attempt(part);
+      const { verdict, status, detail, waitMs, rejection, isEarly, isPartlyWritten } = await this.#attempt(part);
+      if (isEarly === true) isWritten = false;
       if (verdict === "accepted") {
         if (rejection !== undefined) parts.rejected(part, rejection, status);
         parts.accepted(part);
@@ -251,8 +259,8 @@ export class Deliverer {
       if (answer.rejection !== undefined) emit({ name: "lines_rejected", batch: id, of: lines, ...answer.rejection });
       if (verdict === "refused" || verdict === "too_large")
         emit({ name: "batch_refused", batch: id, status, detail: answer.text });
-      const { rejection, retryAfterMs: waitMs } = answer;
-      return { verdict, status, detail: detailOf(verdict, answer), waitMs, rejection };
+      const { rejection, retryAfterMs: waitMs, isEarly } = answer;
+      return { verdict, status, detail: detailOf(verdict, answer), waitMs, rejection, isEarly };
     } catch (error) {
       this.#stop.signal.throwIfAborted();
       if (!(error instanceof TransportError)) throw error;

@@ -1,5 +1,6 @@
 import { OtlpFormat } from "../batch/otlp_format.ts";
-import { type Config, readKey } from "../config/mod.ts";
+import type { Config } from "../config/mod.ts";
+import { readKey } from "../config/secret_text.ts";
 import type { Telemetry } from "../telemetry/mod.ts";
 import { USER_AGENT, VERSION } from "../version.ts";
 import { CodingSender } from "./coding_sender.ts";

@@ -1,8 +1,9 @@
-import { type AgentOptions, Agent as HttpAgent } from "node:http";
+import type { AgentOptions, Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent, type AgentOptions as TlsAgentOptions } from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { SecureContext } from "node:tls";
+import { Agent as PlainAgent } from "../http.ts";
 import { addressMs, openTunnel, type TunnelOptions, tunnelTimeout } from "./tunnel.ts";
 
 /** What the connections of a pool go through. */
@@ -78,7 +79,7 @@ class TlsPool extends HttpsAgent {
  * Connections without TLS. They are tunnelled too, not sent to the proxy as requests of absolute form: what answers is
  * always the server then, and a 403 of the proxy cannot be taken for one, which would mean a wrong key.
  */
-class PlainPool extends HttpAgent {
+class PlainPool extends PlainAgent {
   readonly #tunnels: Tunnels;
 
   constructor(options: AgentOptions, way: Way) {
@@ -113,7 +114,7 @@ export function createPool({ maxSockets, addressMs, context, way }: PoolOptions)
     scheduling: "lifo",
     autoSelectFamilyAttemptTimeout: addressMs,
   };
-  if (context === undefined) return way === undefined ? new HttpAgent(kept) : new PlainPool(kept, way);
+  if (context === undefined) return way === undefined ? new PlainAgent(kept) : new PlainPool(kept, way);
   const options = { ...kept, rejectUnauthorized: true, secureContext: context };
   return way === undefined ? new HttpsAgent(options) : new TlsPool(options, way);
 }

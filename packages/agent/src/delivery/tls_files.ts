@@ -1,8 +1,9 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
+import { createSecureContext, type SecureContext } from "node:tls";
 import { readSmallFile } from "../config/small_file.ts";
+import { systemAuthorities } from "./system_authorities.ts";
 import { TransportError } from "./transport_error.ts";
 
 /** Where certificates and keys are, all in PEM form. */
@@ -131,8 +132,7 @@ interface Authorities {
  * @throws {TransportError} when the file cannot be used, or the directory, or none of its files.
  */
 function authorities({ caFile, caDir }: TlsPaths): Authorities {
-  const system = systemAuthorities();
-  const trusted = new Set(system.length > 0 ? system : getCACertificates("bundled"));
+  const trusted = new Set(systemAuthorities());
   const skipped = new Map<string, string>();
   try {
     if (caFile !== undefined) {
@@ -209,19 +209,6 @@ function certificatesIn(directory: string): string[] {
   return readdirSync(directory)
     .filter((name) => /\.(?:pem|crt|cer|\d)$/.test(name))
     .map((name) => join(directory, name));
-}
-
-/** Node takes these variables for the places of the system's certificates, instead of its own; here they add to them. */
-function systemAuthorities(): string[] {
-  const { SSL_CERT_FILE, SSL_CERT_DIR } = process.env;
-  delete process.env.SSL_CERT_FILE;
-  delete process.env.SSL_CERT_DIR;
-  try {
-    return getCACertificates("system");
-  } finally {
-    if (SSL_CERT_FILE !== undefined) process.env.SSL_CERT_FILE = SSL_CERT_FILE;
-    if (SSL_CERT_DIR !== undefined) process.env.SSL_CERT_DIR = SSL_CERT_DIR;
-  }
 }
 
 function messageOf(error: unknown): string {

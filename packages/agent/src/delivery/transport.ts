@@ -1,8 +1,9 @@
 import { Buffer } from "node:buffer";
-import { type Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
+import type { Agent as HttpAgent, IncomingMessage, RequestOptions } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { EncodedBody } from "../batch/encoder.ts";
-import { type HttpProxy, proxyText } from "../config/mod.ts";
+import { type HttpProxy, proxyText } from "../config/proxy.ts";
+import { request as httpRequest } from "../http.ts";
 import { OutOfTime, Patience } from "./patience.ts";
 import { createPool, retire } from "./pool.ts";
 import { type LogdnaProtocolOptions, logdnaProtocol, type Protocol, type Rejection } from "./protocol.ts";
@@ -44,6 +45,8 @@ export interface Answer {
   readonly acceptEncoding?: string | undefined;
   /** It accepts, but nothing that accepts bodies of this protocol gives such an answer. */
   readonly isForeign?: boolean;
+  /** The request was not written to its end when it came: what is left of it may be written yet. */
+  readonly isEarly?: boolean;
   /** What it did not take of a body that it accepts. */
   readonly rejection?: Rejection | undefined;
 }
@@ -164,8 +167,11 @@ export class Transport {
       const answer = await Promise.race([promise, patience.over]);
       if (request.writableFinished) return answer;
       // An answer to a part of a request: the server may never read the rest.
-      if (!isAcceptance(answer)) closeUnlessWritten(request);
-      else if (!(await Promise.race([isWritten(request), patience.over]))) throw this.#early(answer);
+      if (!isAcceptance(answer)) {
+        closeUnlessWritten(request);
+        return { ...answer, isEarly: true };
+      }
+      if (!(await Promise.race([isWritten(request), patience.over]))) throw this.#early(answer);
       return answer;
     } catch (error) {
       const isConnected = request.socket !== null;

@@ -1,9 +1,10 @@
 import { Buffer } from "node:buffer";
-import { type ClientRequest, request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
+import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { isIP, type Socket, type TcpNetConnectOpts } from "node:net";
 import type { SecureContext } from "node:tls";
-import { type HttpProxy, proxyText } from "../config/mod.ts";
+import { type HttpProxy, proxyText } from "../config/proxy.ts";
+import { request as httpRequest } from "../http.ts";
 import { retryAfterMs } from "./retry_after.ts";
 import { quoted, reasonOf, TransportError } from "./transport_error.ts";
 

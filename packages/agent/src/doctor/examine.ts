@@ -1,7 +1,7 @@
 import { accessSync, constants, lstatSync, realpathSync } from "node:fs";
 import { hostname, release } from "node:os";
 import { canLeaveRoot, type Policy } from "@logdna-agent/confinement";
-import { pathRulesOf, policyOf } from "../commands/confine_agent.ts";
+import { pathRulesOf, policyOf } from "../commands/agent_policy.ts";
 import type { Config } from "../config/mod.ts";
 import { VERSION } from "../version.ts";
 import { Accounts } from "./accounts.ts";

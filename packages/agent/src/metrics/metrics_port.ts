@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { createServer } from "../http.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
 import { answer, type Told } from "./answer.ts";
 

@@ -14,8 +14,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { mountAt, mountsRefused } from "../watch/mounting.ts";
+import { readStatus } from "./read_status.ts";
 import type { StatusReport } from "./report.ts";
-import { readStatus, StatusFile } from "./status_file.ts";
+import { StatusFile } from "./status_file.ts";
 
 function temporary(t: TestContext): { directory: string; path: string } {
   const directory = mkdtempSync(join(tmpdir(), "status-"));

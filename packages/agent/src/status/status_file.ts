@@ -1,13 +1,11 @@
 import { Buffer } from "node:buffer";
-import { closeSync, constants, fstatSync, openSync, readSync, rmSync, type Stats, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, rmSync, type Stats, writeSync } from "node:fs";
 import { join } from "node:path";
-import * as z from "zod";
 import type { StatusReport } from "./report.ts";
 
-const NAME = "status.json";
-const { O_RDONLY, O_WRONLY, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
-/** How often a reader looks again that came in the middle of a change. */
-const LOOKS = 5;
+/** The file in the state directory. */
+export const STATUS_FILE = "status.json";
+const { O_WRONLY, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
 /** A report is smaller: what is larger is none of an agent's. */
 const MAX_BYTES = 1024 * 1024;
 /** The file grows by so much at once, so that a report seldom needs space of its own on a full disk. */
@@ -21,7 +19,7 @@ export class StatusFile {
 
   /** What an earlier run left, whoever may read it, is removed. */
   constructor(stateDirectory: string) {
-    this.#path = join(stateDirectory, NAME);
+    this.#path = join(stateDirectory, STATUS_FILE);
     this.#remove();
   }
 
@@ -90,61 +88,7 @@ export class StatusFile {
   }
 }
 
-const COUNT = z.number();
-const REPORT: z.ZodType<StatusReport> = z.looseObject({
-  version: z.string(),
-  pid: z.int().positive(),
-  startedAt: COUNT,
-  writtenAt: COUNT,
-  destination: z.string(),
-  notReady: z.string().optional(),
-  lastError: z.looseObject({ at: COUNT, text: z.string() }).optional(),
-  confinement: z.looseObject({ layers: z.array(z.string()), complete: z.boolean() }),
-  requestsInFlight: COUNT,
-  files: z.looseObject({ followed: COUNT, open: COUNT }),
-  backlog: z.looseObject({
-    bytes: COUNT,
-    files: z.array(z.looseObject({ path: z.string(), unread: COUNT, size: COUNT })),
-  }),
-  accounting: z.looseObject({
-    read: COUNT,
-    shipped: COUNT,
-    excluded: COUNT,
-    dropped: COUNT,
-    givenBack: COUNT,
-    inFlight: COUNT,
-  }),
-  linesShipped: COUNT,
-}) as z.ZodType<StatusReport>;
-
-/**
- * Reads what an agent told last. Whatever its user has put there harms no reader, who may be root: links are not followed, and
- * nothing is waited for.
- * @throws an error of the system, or of the content.
- */
-export function readStatus(stateDirectory: string): StatusReport {
-  for (let look = 1; ; look += 1) {
-    const text = read(join(stateDirectory, NAME));
-    try {
-      return REPORT.parse(JSON.parse(text));
-    } catch (error) {
-      if (look === LOOKS) throw error;
-    }
-  }
-}
-
-function read(path: string): string {
-  const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  try {
-    const stat = fstatSync(fd);
-    if (!isUsable(stat)) throw new Error("it is no file of an agent's");
-    const bytes = Buffer.alloc(stat.size);
-    return bytes.toString("utf8", 0, readSync(fd, bytes, 0, bytes.length, 0));
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function isUsable(stat: Stats): boolean {
+/** Whether it can be a report. */
+export function isUsable(stat: Stats): boolean {
   return stat.isFile() && stat.size <= MAX_BYTES;
 }
