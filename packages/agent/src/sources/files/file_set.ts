@@ -267,6 +267,11 @@ export class FileSet implements WatchSink {
     });
   }
 
+  /** Whether something may be still to be read, or not any more, since the backlog was last asked for. */
+  get hasChanged(): boolean {
+    return this.#backlog === undefined;
+  }
+
   /** What is in the files and was not read yet, as far as they were looked at; the files that are furthest behind come first. */
   backlog(): Backlog {
     this.#backlog ??= this.#backlogNow();
