@@ -188,6 +188,11 @@ export class Agent {
     return { complete, nameless };
   }
 
+  /** Whether files, or what is to be read of them, may be others than when it was last measured. */
+  get hasChanged(): boolean {
+    return this.#files.hasChanged;
+  }
+
   /** Sets the gauges to what is now. @returns what is still to be read. */
   measure(): Backlog {
     const { gauge } = this.#telemetry;

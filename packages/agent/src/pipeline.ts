@@ -59,6 +59,12 @@ const TURN_MS = 8;
 const FLUSH_GAP_MS = { calm: 2, busy: 100 } as const;
 const CALM_FLUSHES_PER_SECOND = 25;
 
+/**
+ * How long an acknowledgement may wait to be written to the state, in milliseconds. The next batch that is noted takes it along: two
+ * transactions cost twice as much as one. Until then a crash repeats the batch, under its id.
+ */
+const SAVE_MS = 500;
+
 /** How often files are looked for of which lines were dropped, and which have nothing to say that with. */
 const NOTES_MS = 1000;
 
@@ -94,6 +100,9 @@ export class Pipeline {
   readonly #noted = new Set<string>();
   /** Ids of batches that the checkpoints have passed, and that the state still has. */
   readonly #passed = new Set<string>();
+  /** The state does not know yet what was acknowledged. */
+  #unsaved = false;
+  #saveTimer: NodeJS.Timeout | undefined;
   /** The id that the next batch must have: it repeats one of an earlier run. */
   #repeated: string | undefined;
 
@@ -174,6 +183,7 @@ export class Pipeline {
       return false;
     } finally {
       this.#deliverer.stop();
+      this.#save();
       const bytes = this.bytesInFlight;
       this.#ended = true;
       if (bytes > 0) this.#options.emit({ name: "read_given_back", bytes });
@@ -261,7 +271,7 @@ export class Pipeline {
     if (repeated) this.#noted.add(batch.id);
     else
       this.#write("note a batch", () => {
-        this.#options.state.addBatch({ id: batch.id, ranges });
+        this.#transaction(() => this.#options.state.addBatch({ id: batch.id, ranges }));
         this.#noted.add(batch.id);
       });
     this.#deliverer.submit(batch, repeated);
@@ -275,15 +285,9 @@ export class Pipeline {
       this.#ahead.delete(done);
       if (this.#noted.delete(done.id)) this.#passed.add(done.id);
     }
-    this.#write("save a checkpoint", () => {
-      const { state, queue } = this.#options;
-      state.transaction(() => {
-        queue.saveCheckpoints();
-        for (const id of this.#passed) state.removeBatch(id);
-      });
-      queue.checkpointsSaved();
-      this.#passed.clear();
-    });
+    this.#unsaved = true;
+    if (this.#ended) this.#save();
+    else this.#saveTimer ??= setTimeout(() => this.#save(), SAVE_MS);
     this.#options.emit({
       name: "batch_settled",
       ...withRefused(batch, refused),
@@ -293,6 +297,26 @@ export class Pipeline {
     });
     this.wake();
     if (!this.#stopped) this.#planFlush();
+  }
+
+  #save(): void {
+    if (this.#unsaved) this.#write("save a checkpoint", () => this.#transaction(() => undefined));
+  }
+
+  /** Writes to the state, and with it what was acknowledged since. */
+  #transaction(write: () => void): void {
+    const { state, queue } = this.#options;
+    clearTimeout(this.#saveTimer);
+    this.#saveTimer = undefined;
+    if (!this.#unsaved) return state.transaction(write);
+    state.transaction(() => {
+      write();
+      queue.saveCheckpoints();
+      for (const id of this.#passed) state.removeBatch(id);
+    });
+    queue.checkpointsSaved();
+    this.#passed.clear();
+    this.#unsaved = false;
   }
 
   /** State that cannot be written costs repeats after a crash and nothing else: shipping goes on. */

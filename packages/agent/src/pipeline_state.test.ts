@@ -36,6 +36,7 @@ function piped() {
     if (disk.isFull) throw new Error("database or disk is full");
   };
   let settled = 0;
+  let transactions = 0;
   const pipeline = new Pipeline(
     {
       queue: {
@@ -59,7 +60,10 @@ function piped() {
           noted.add(id);
         },
         removeBatch: (id) => removed.push(id),
-        transaction: (write) => write(),
+        transaction: (write) => {
+          transactions += 1;
+          write();
+        },
       },
       emit: ({ name }) => {
         if (name === "batch_settled") settled += 1;
@@ -82,24 +86,28 @@ function piped() {
       await eventually(() => settled === until - count + n + 1, "the batch settled");
     }
   };
-  return { disk, server, noted, removed, ship };
+  const written = async (): Promise<void> => {
+    await eventually(() => removed.length === noted.size, "all that was acknowledged in the state");
+    assert.deepEqual(removed, [...noted]);
+  };
+  return { disk, server, noted, removed, ship, written, pipeline, transactions: () => transactions };
 }
 
 test("what the state could not be told of is not kept to be taken back from it", async () => {
-  const { disk, noted, removed, ship } = piped();
+  const { disk, noted, ship, written } = piped();
   await ship(1);
-  assert.deepEqual(removed, [...noted]);
+  await written();
   disk.isFull = true;
   await ship(20);
   assert.equal(noted.size, 1);
   disk.isFull = false;
   await ship(1);
   assert.equal(noted.size, 2);
-  assert.deepEqual(removed, [...noted]);
+  await written();
 });
 
 test("what the state was told of is taken back from it as soon as it can be written", async () => {
-  const { disk, server, noted, removed, ship } = piped();
+  const { disk, server, noted, removed, ship, written } = piped();
   const answer = Promise.withResolvers<void>();
   server.answers = answer.promise;
   const shipped = ship(1);
@@ -110,5 +118,18 @@ test("what the state was told of is taken back from it as soon as it can be writ
   assert.deepEqual(removed, []);
   disk.isFull = false;
   await ship(1);
+  await written();
+});
+
+test("what was acknowledged is written with the next batch, soon where none comes, and at the end", async () => {
+  const { noted, removed, ship, written, pipeline, transactions } = piped();
+  await ship(10);
+  assert.equal(transactions(), 10);
+  assert.equal(removed.length, 9);
+  await written();
+  assert.equal(transactions(), 11);
+  await ship(1);
+  await pipeline.finish(1000);
   assert.deepEqual(removed, [...noted]);
+  assert.equal(transactions(), 13);
 });

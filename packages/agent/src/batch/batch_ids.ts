@@ -1,4 +1,7 @@
-import { randomBytes } from "node:crypto";
+import { Buffer } from "node:buffer";
+import { randomFillSync } from "node:crypto";
+
+const RANDOM_BYTES = 9;
 
 /**
  * Makes batch ids that are unique over agents and sort in the order in which they were made, also over restarts:
@@ -6,6 +9,9 @@ import { randomBytes } from "node:crypto";
  */
 export class BatchIds {
   #last: number;
+  /** Random bytes for the next ids: asking for those of one id takes as long. */
+  readonly #random = Buffer.alloc(64 * RANDOM_BYTES);
+  #used = this.#random.length;
   readonly #now: () => number;
 
   /** @param after the newest id that is in use already, if any. */
@@ -16,7 +22,17 @@ export class BatchIds {
 
   next(): string {
     this.#last = Math.max(this.#last + 1, this.#now());
-    return `${this.#last.toString(36).padStart(TIME_CHARACTERS, "0")}-${randomBytes(9).toString("base64url")}`;
+    return `${this.#last.toString(36).padStart(TIME_CHARACTERS, "0")}-${this.#someRandom()}`;
+  }
+
+  #someRandom(): string {
+    if (this.#used + RANDOM_BYTES > this.#random.length) {
+      randomFillSync(this.#random);
+      this.#used = 0;
+    }
+    const from = this.#used;
+    this.#used += RANDOM_BYTES;
+    return this.#random.toString("base64url", from, this.#used);
   }
 }
 

@@ -10,6 +10,7 @@ import { StateError } from "../state/private_database.ts";
 import { StateStore } from "../state/state_store.ts";
 import { accountingOf } from "../status/accounting.ts";
 import { StatusFile } from "../status/status_file.ts";
+import { type SteadyTimer, steadyTimer } from "../steady_timer.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
 import type { Telemetry } from "../telemetry/mod.ts";
 import { VERSION } from "../version.ts";
@@ -26,8 +27,8 @@ const GRANTED_MS = 10_000;
 /** Waits between attempts to begin, in milliseconds: each is twice as long as the one before, up to the last. */
 const BEGIN_AGAIN_MS = { first: 1000, last: 15_000 } as const;
 
-/** How often the agent writes how it is, in milliseconds. */
-const STATUS_MS = 1000;
+/** How often the agent writes how it is, in milliseconds: at most, and where nothing changes. */
+const STATUS_MS = { least: 1000, most: 10_000 } as const;
 
 /**
  * Exit status when the agent has to be started anew, by whoever started it, to do what its confinement does not let it do:
@@ -41,7 +42,7 @@ export class RunningAgent {
   readonly #granted: GrantedFiles | undefined;
   readonly #call: (call: "restart" | "changed") => void;
   readonly #files: ConfigFiles;
-  #look: NodeJS.Timeout | undefined;
+  #look: SteadyTimer | undefined;
   #watch: NodeJS.Timeout | undefined;
   #restarting = false;
   #loaded: RunConfig;
@@ -58,8 +59,9 @@ export class RunningAgent {
   readonly #port: MetricsPort;
   readonly #facts: AgentFacts;
   readonly #startedAt = Date.now();
-  #status: NodeJS.Timeout | undefined;
   #statusFile: StatusFile | undefined;
+  /** What was told last: when, and of which metrics. */
+  #told = { at: 0, revision: -1 };
   /** Why the agent is not ready, but for what the server does. */
   #busy: "starting" | "stopping" | undefined = "starting";
 
@@ -102,10 +104,10 @@ export class RunningAgent {
       }
       this.#beginLater(error);
     }
-    this.#status = setInterval(() => this.#tellStatus(), STATUS_MS);
-    this.#look = setInterval(() => {
+    this.#look = steadyTimer(CONFIG_LOOK_MS, () => {
+      this.#tellChanges();
       if (this.#files.changed()) this.#call("changed");
-    }, CONFIG_LOOK_MS);
+    });
     if (this.#granted === undefined) return;
     this.#watch = setInterval(() => this.#lookAtGranted(), GRANTED_MS);
     this.#lookAtGranted();
@@ -151,6 +153,13 @@ export class RunningAgent {
     if (beyondPolicy.length > 0) this.#needsRestart(`reading ${beyondPolicy.join(", ")}, which appeared`);
   }
 
+  /** An agent that nothing happens to says so now and then, so that one that hangs can be told from it. */
+  #tellChanges(): void {
+    const quietMs = Date.now() - this.#told.at;
+    const isQuiet = this.#agent?.hasChanged !== true && this.#telemetry.revision() === this.#told.revision;
+    if (quietMs >= (isQuiet ? STATUS_MS.most : STATUS_MS.least) - CONFIG_LOOK_MS / 2 || quietMs < 0) this.#tellStatus();
+  }
+
   /** Writes what `logdna-agent status` shows. */
   #tellStatus(): void {
     const { config } = this.#loaded;
@@ -173,6 +182,7 @@ export class RunningAgent {
       accounting: accountingOf(snapshot),
       linesShipped: counters.lines_shipped,
     });
+    this.#told = { at: Date.now(), revision: this.#telemetry.revision() };
   }
 
   #notReady(): string | undefined {
@@ -181,8 +191,7 @@ export class RunningAgent {
 
   async stop(signal: string): Promise<void> {
     clearInterval(this.#watch);
-    clearInterval(this.#status);
-    clearInterval(this.#look);
+    this.#look?.stop();
     this.#busy = "stopping";
     const { emit } = this.#telemetry;
     const { shutdownTimeout } = this.#loaded.config;

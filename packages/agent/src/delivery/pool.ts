@@ -106,8 +106,15 @@ export interface PoolOptions {
   readonly way: Way | undefined;
 }
 
-/** A pool of connections that are kept and used again, the last used first. */
-export function createPool({ maxSockets, addressMs, context, way }: PoolOptions): HttpAgent {
+/** A pool of connections to one server that are kept and used again, the last used first. */
+export function createPool(options: PoolOptions): HttpAgent {
+  const pool = newPool(options);
+  // Node makes a name of 20 options for each request and again at its end, to tell servers apart.
+  pool.getName = () => "the server";
+  return pool;
+}
+
+function newPool({ maxSockets, addressMs, context, way }: PoolOptions): HttpAgent {
   const kept: AgentOptions = {
     keepAlive: true,
     maxSockets,

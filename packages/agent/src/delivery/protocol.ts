@@ -41,14 +41,15 @@ export interface LogdnaProtocolOptions {
 
 /** The LogDNA protocol: who sends is in the query, the key in a header. */
 export function logdnaProtocol({ endpoint, key, hostname, ip, mac, tags }: LogdnaProtocolOptions): Protocol {
+  const host = new URLSearchParams({ hostname });
+  const others = new URLSearchParams();
+  if (mac !== undefined) others.set("mac", mac);
+  if (ip !== undefined) others.set("ip", ip);
+  if (tags.length > 0) others.set("tags", tags.join(","));
+  const before = `${endpoint}?${host}&now=`;
+  const behind = others.size > 0 ? `&${others}` : "";
   return {
-    target() {
-      const query = new URLSearchParams({ hostname, now: String(Date.now()) });
-      if (mac !== undefined) query.set("mac", mac);
-      if (ip !== undefined) query.set("ip", ip);
-      if (tags.length > 0) query.set("tags", tags.join(","));
-      return `${endpoint}?${query}`;
-    },
+    target: () => `${before}${Date.now()}${behind}`,
     headers: (batchId, attempt) => ({
       [HEADER.apiKey]: key(),
       [HEADER.batchId]: batchId,

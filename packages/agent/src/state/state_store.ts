@@ -86,6 +86,10 @@ export class StateStore {
   readonly #addFinished: StatementSync;
   readonly #forgetFinished: StatementSync;
   readonly #finished: StatementSync;
+  readonly #begin: StatementSync;
+  readonly #commit: StatementSync;
+  /** The newest batch that this run has noted. */
+  #newest = "";
   /** What decides how batches are made, as a number; 0 is that of nobody. */
   #madeUnder = 0;
   #aliveBefore: number | undefined;
@@ -128,6 +132,8 @@ export class StateStore {
     );
     this.#forgetFinished = database.prepare("DELETE FROM finished WHERE at < ?");
     this.#finished = database.prepare("SELECT head_length, head_crc FROM finished WHERE path = ?");
+    this.#begin = database.prepare("BEGIN IMMEDIATE");
+    this.#commit = database.prepare("COMMIT");
     this.#setFact = database.prepare("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)");
   }
 
@@ -273,24 +279,34 @@ export class StateStore {
   addBatch(batch: StoredBatch): void {
     this.transaction(() => {
       this.#insertBatch.run(batch.id, this.#madeUnder);
-      this.#setNewest.run(batch.id);
       for (const range of batch.ranges)
         this.#insertRange.run(batch.id, range.fileId, range.start, range.end, range.lineStart);
     });
+    if (batch.id > this.#newest) this.#newest = batch.id;
   }
 
   /** The newest id that a batch was ever noted under, acknowledged or not: whatever the clock says, later ones are newer. */
   newestBatch(): string | undefined {
-    const row = this.#database.prepare("SELECT id FROM newest_batch").get();
-    return row === undefined ? undefined : String(row.id);
+    const row = this.#database
+      .prepare("SELECT max(id) AS id FROM (SELECT id FROM newest_batch UNION ALL SELECT id FROM batches)")
+      .get();
+    return row?.id === null || row === undefined ? undefined : String(row.id);
   }
 
   /** Forgets batches that were made in another way. @returns how many. */
   forgetOtherBatches(): number {
-    return Number(this.#deleteOtherBatches.run(this.#madeUnder).changes);
+    let batches = 0;
+    this.transaction(() => {
+      const newest = this.newestBatch();
+      if (newest !== undefined) this.#setNewest.run(newest);
+      batches = Number(this.#deleteOtherBatches.run(this.#madeUnder).changes);
+    });
+    return batches;
   }
 
   removeBatch(id: string): void {
+    // While a newer one is there, that tells.
+    if (id >= this.#newest) this.#setNewest.run(id);
     this.#deleteBatch.run(id);
   }
 
@@ -345,10 +361,10 @@ export class StateStore {
   /** Runs writes as one: all of them are kept or none. */
   transaction(write: () => void): void {
     if (this.#database.isTransaction) return write();
-    this.#database.exec("BEGIN IMMEDIATE");
+    this.#begin.run();
     try {
       write();
-      this.#database.exec("COMMIT");
+      this.#commit.run();
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       throw error;

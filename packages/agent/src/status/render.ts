@@ -37,8 +37,8 @@ export function renderStatus(report: StatusReport, now: number): string {
   return lines.join("");
 }
 
-/** The agent tells how it is every second: one that has not done so for this time does not, or cannot. */
-const STALE_MS = 10_000;
+/** The agent tells how it is every ten seconds at the latest: one that has not done so for this time does not, or cannot. */
+const STALE_MS = 30_000;
 
 const BAR_WIDTH = 20;
 

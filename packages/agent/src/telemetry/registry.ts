@@ -100,14 +100,24 @@ export class MetricRegistry {
     ingest_request_duration_seconds: emptyHistogram("ingest_request_duration_seconds"),
   };
 
+  #revision = 0;
+
+  /** A number that is another one once a value is. */
+  get revision(): number {
+    return this.#revision;
+  }
+
   /** Adds to a counter. */
   readonly add = (counter: CounterName, by: number): void => {
     this.#counters[counter] += by;
+    this.#revision += 1;
   };
 
   /** Sets a gauge. */
   readonly set = (gauge: GaugeName, value: number): void => {
+    if (this.#gauges[gauge] === value) return;
     this.#gauges[gauge] = value;
+    this.#revision += 1;
   };
 
   /** Adds a value to a histogram. */
@@ -118,6 +128,7 @@ export class MetricRegistry {
     const { counts } = this.#histograms[histogram];
     counts[bucket] = (counts[bucket] ?? 0) + 1;
     this.#histograms[histogram].sum += value;
+    this.#revision += 1;
   };
 
   /** A copy of all values. */
@@ -125,7 +136,10 @@ export class MetricRegistry {
     return {
       counters: { ...this.#counters },
       gauges: { ...this.#gauges },
-      histograms: structuredClone(this.#histograms),
+      histograms: {
+        ingest_request_size: copyOf(this.#histograms.ingest_request_size),
+        ingest_request_duration_seconds: copyOf(this.#histograms.ingest_request_duration_seconds),
+      },
     };
   }
 }
@@ -137,6 +151,10 @@ function bounds(first: number, factor: number, count: number): readonly number[]
 
 function emptyHistogram(name: HistogramName): { counts: number[]; sum: number } {
   return { counts: [...HISTOGRAMS[name].bounds, Number.POSITIVE_INFINITY].map(() => 0), sum: 0 };
+}
+
+function copyOf({ counts, sum }: HistogramSnapshot): HistogramSnapshot {
+  return { counts: [...counts], sum };
 }
 
 function zeroes<N extends string>(names: Readonly<Record<N, string>>): Record<N, number> {

@@ -32,6 +32,8 @@ export interface Telemetry {
   lastProblem(): { readonly at: number; readonly text: string } | undefined;
   /** All metrics now. */
   snapshot(): MetricsSnapshot;
+  /** A number that is another one once a metric is. */
+  revision(): number;
   /** Changes the threshold of the log. */
   setLevel(level: LogLevel): void;
   /** From now on this text is written as `***` wherever it would occur, such as in a server's answer. */
@@ -115,6 +117,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     gauge: registry.set,
     lastProblem: () => lastProblem,
     snapshot: () => registry.snapshot(),
+    revision: () => registry.revision,
     setLevel: (next) => {
       level = next;
     },

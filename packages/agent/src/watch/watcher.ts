@@ -1,4 +1,5 @@
 import { lstatSync } from "node:fs";
+import { type SteadyTimer, steadyTimer } from "../steady_timer.ts";
 import type { Directory } from "./directory.ts";
 import { FsWatch } from "./fs_watch.ts";
 import { Inotify } from "./inotify.ts";
@@ -42,7 +43,7 @@ class DirectoryWatcher implements Watcher {
   #sweepAgain: Promise<void> | undefined;
   #sweepTimer: NodeJS.Timeout | undefined;
   #shortTimer: NodeJS.Timeout | undefined;
-  #mountTimer: NodeJS.Timeout | undefined;
+  #lookTimer: SteadyTimer | undefined;
 
   constructor(options: WatcherOptions) {
     this.#options = options;
@@ -80,7 +81,7 @@ class DirectoryWatcher implements Watcher {
     const sweepMs = this.#options.sweepIntervalMs ?? SWEEP_MS[this.backend];
     this.#sweepTimer = setInterval(() => void this.sweepNow(), sweepMs);
     const mountPollMs = this.#options.mountPollMs ?? MOUNT_POLL_MS;
-    if (mountPollMs > 0) this.#mountTimer = setInterval(() => this.#lookAtMounts(), mountPollMs);
+    if (mountPollMs > 0) this.#lookTimer = steadyTimer(mountPollMs, () => this.#look());
     this.#armShortSweep(0);
   }
 
@@ -118,7 +119,7 @@ class DirectoryWatcher implements Watcher {
   async #close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#sweepTimer);
-    clearInterval(this.#mountTimer);
+    this.#lookTimer?.stop();
     clearTimeout(this.#shortTimer);
     this.#roots.close();
     await Promise.all([this.#notifier.close(), this.#scanner.close()]);
@@ -170,12 +171,18 @@ class DirectoryWatcher implements Watcher {
     }
   }
 
-  /** Sweeps what no notification tells of, at an interval that grows with what it costs. */
+  /** Sweeps what no notification tells of, while there is such, at an interval that grows with what it costs. */
   #armShortSweep(tookMs: number): void {
-    if (this.#closed) return;
+    if (this.#closed || (this.#tree.carried.size === 0 && !this.#roots.blind && !this.#limitReported)) return;
     const least = this.#options.shortSweepIntervalMs ?? SHORT_SWEEP_MS;
     const interval = Math.max(least, SHORT_SWEEP_SHARE * tookMs);
     this.#shortTimer = setTimeout(() => void this.#shortSweep(), interval);
+  }
+
+  /** Looks for what no notification tells of. */
+  #look(): void {
+    this.#lookAtMounts();
+    if (this.#shortTimer === undefined) this.#armShortSweep(0);
   }
 
   async #shortSweep(): Promise<void> {
@@ -186,6 +193,7 @@ class DirectoryWatcher implements Watcher {
       await this.#sweepThese([...this.#tree.carried]);
     }
     this.#afterSweep();
+    this.#shortTimer = undefined;
     this.#armShortSweep(performance.now() - begun);
   }
 

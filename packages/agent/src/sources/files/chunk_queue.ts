@@ -29,6 +29,8 @@ interface ChunkQueueOptions {
   readonly onClosed: (file: TailedFile) => void;
   /** What was unpacked of a file was read. */
   readonly onUnpackedRead: (file: TailedFile) => void;
+  /** A file gave lines that may go on, and is to be read again when they have not, after so many milliseconds. */
+  readonly onHeld: (ms: number) => void;
 }
 
 /** Reads the files that may have something to read, in turn. */
@@ -109,13 +111,17 @@ export class ChunkQueue {
       ? this.#reader.read(file, complete, isOver(file, now))
       : { kind: "rewritten" };
     const isNew = outcome.kind === "chunk" || (outcome.kind === "nothing" && outcome.grown);
-    if (isNew && file.held) file.heldUntil = now + (perPath?.joinerFor?.(file.path)?.timeout ?? 0);
+    if (isNew && file.held) {
+      const ms = perPath?.joinerFor?.(file.path)?.timeout ?? 0;
+      file.heldUntil = now + ms;
+      this.#options.onHeld(ms);
+    }
     switch (outcome.kind) {
       case "rewritten":
         onRewritten(file);
         break;
       case "nothing":
-        if (outcome.grown) file.activeAt = clock();
+        if (outcome.grown) file.gave(clock());
         if (file.unpacked !== undefined) onUnpackedRead(file);
         else if (file.held) this.#makeRoom(file);
         break;
@@ -123,7 +129,7 @@ export class ChunkQueue {
         if (file.head.length < HEAD_BYTES && isWhole(file)) file.head = readHead(file.fd);
         // Should this run end before it is acknowledged, the file is known by it.
         if (file.head.length !== file.headNoted) this.#options.onHead(file);
-        file.activeAt = clock();
+        file.gave(clock());
         if (outcome.more) onReady(file);
         else if (file.unpacked !== undefined) onUnpackedRead(file);
         else this.#makeRoom(file);

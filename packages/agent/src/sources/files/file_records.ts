@@ -78,6 +78,15 @@ export class FileRecords {
     this.#moved.clear();
   }
 
+  /** Writes them at once: what was acknowledged is about to be removed, and must not be looked for after a crash. */
+  saveNow(): void {
+    if (this.#moved.size === 0) return;
+    this.#write("save a checkpoint", () => {
+      this.#state.transaction(() => this.saveCheckpoints());
+      this.checkpointsSaved();
+    });
+  }
+
   /**
    * The first bytes of a file were read, or more of them. By them it is known to the next run if this one ends before
    * any of it is acknowledged.

@@ -16,12 +16,12 @@ import { EarlierFiles } from "./earlier_files.ts";
 import { FileNames } from "./file_names.ts";
 import { FileRecords } from "./file_records.ts";
 import type { AgentLife, Lookback } from "./first_position.ts";
-import { HotFiles, type NamelessFile } from "./hot_files.ts";
+import { HotFiles, type NamelessFile, TOLD_POLL_MS } from "./hot_files.ts";
 import { LinkedFiles } from "./linked_files.ts";
 import { MissedForms } from "./missed_forms.ts";
 import { OlderFiles } from "./older_files.ts";
 import { errnoName } from "./open_log.ts";
-import { PollTimer } from "./poll_timer.ts";
+import { PollTimer, shortPollMs, UNTOLD_POLL_MS } from "./poll_timer.ts";
 import { ReadyQueue } from "./ready_queue.ts";
 import { Refusals } from "./refusals.ts";
 import { RewrittenFiles } from "./rewritten_files.ts";
@@ -103,12 +103,9 @@ export class FileSet implements WatchSink {
     const ready = new ReadyQueue(() => {
       if (this.#begun) options.onReady();
     });
-    const timer = new PollTimer(
-      () => this.#poll(),
-      () => ({ openFiles: this.#hot.size, suspectedCopies: this.#copies.size }),
-    );
+    const timer = new PollTimer(() => this.#poll(), clock);
     const onReady = (file: TailedFile): void => this.#enqueue(file);
-    const onUntold = (): void => timer.run();
+    const onUntold = (): void => timer.within(shortPollMs(this.#hot.size));
     const hold = (path: string): void => ready.hold(path);
     const release = (path: string): void => ready.release(path);
     const onRewritten = (file: TailedFile): void => {
@@ -136,6 +133,7 @@ export class FileSet implements WatchSink {
       onDone,
       holds: (file) => this.#spool.holds(file),
       onStranded: (file) => (this.#spool.has(file) ? this.#spool.broken(file) : names.waitForName(file)),
+      onPollDue: (ms) => timer.within(ms),
     });
     this.#spool = new SpooledFiles({
       state,
@@ -223,6 +221,7 @@ export class FileSet implements WatchSink {
       onHead: (file) => records.headRead(file),
       onClosed: (file) => this.#spool.wants(file),
       onUnpackedRead: (file) => this.#spool.unpackedRead(file),
+      onHeld: (ms) => timer.within(Math.max(ms, shortPollMs(hot.size))),
     });
     const onReplaced = (file: TailedFile): void => {
       names.release(file);
@@ -266,6 +265,11 @@ export class FileSet implements WatchSink {
       onEarlierReplaced: (known) => vanished.replacedWhileDown(known),
       onUntold,
     });
+  }
+
+  /** Whether something may be still to be read, or not any more, since the backlog was last asked for. */
+  get hasChanged(): boolean {
+    return this.#backlog === undefined;
   }
 
   /** What is in the files and was not read yet, as far as they were looked at; the files that are furthest behind come first. */
@@ -375,7 +379,7 @@ export class FileSet implements WatchSink {
     if (file === undefined) {
       if (this.#refusals.has(path) && why === "changed") return;
       this.#discovery.meet(path, why === "created");
-    } else if (why === "changed") this.#hot.wake(file);
+    } else if (why === "changed") this.#hot.changed(file);
     else this.#discovery.look(path, file, why);
   }
 
@@ -461,17 +465,17 @@ export class FileSet implements WatchSink {
     this.#hot.wakeStarved();
     this.#linked.poll(now);
     this.#spool.poll(now);
-    this.#hot.poll(now);
-    const untold = this.#linked.size + this.#spool.size;
-    const waiting = this.#copies.size + this.#hot.starvedSize + this.#names.namelessSize + untold;
-    if (waiting === 0 && this.#hot.rests(now)) this.#timer.stop();
-    else this.#timer.run();
+    const nextMs = this.#hot.poll(now);
+    const urgent = this.#copies.size + this.#hot.starvedSize;
+    const waiting = this.#names.namelessSize + this.#linked.size + this.#spool.size;
+    const otherMs = urgent > 0 ? shortPollMs(this.#hot.size) : waiting > 0 ? BETWEEN_UNTOLD_MS : nextMs;
+    this.#timer.every(Math.min(nextMs, otherMs));
   }
 
   /** A file may have something to read. */
   #enqueue(file: TailedFile): void {
     this.#backlog = undefined;
-    this.#timer.run();
+    this.#timer.within(file.told ? TOLD_POLL_MS : shortPollMs(this.#hot.size));
     this.#ready.add(file);
   }
 
@@ -491,6 +495,9 @@ export class FileSet implements WatchSink {
     this.#emit({ name: "file_closed", path: file.path });
   }
 }
+
+/** A poll that comes this often does not come too early for what is looked at every `UNTOLD_POLL_MS`. */
+const BETWEEN_UNTOLD_MS = UNTOLD_POLL_MS + 1;
 
 /** How long the start of reading waits for what was compressed, in milliseconds. */
 const RESTORE_MS = 10_000;

@@ -3,7 +3,7 @@ import type { KnownFile } from "../../state/state_store.ts";
 import { due, isDrained, isQuiet } from "./draining.ts";
 import { recordOf } from "./file_records.ts";
 import { errnoName, openLog } from "./open_log.ts";
-import { FEW_FILES } from "./poll_timer.ts";
+import { FEW_FILES, shortPollMs, UNTOLD_POLL_MS } from "./poll_timer.ts";
 import type { Refusals } from "./refusals.ts";
 import { statOf } from "./stat_of.ts";
 import { bornApart, HEAD_BYTES, hasHead, readHead, type TailedFile } from "./tailed_file.ts";
@@ -24,7 +24,19 @@ interface HotFilesOptions {
   readonly holds: (file: TailedFile) => boolean;
   /** A file that has no name was closed, although it was not read to its end. */
   readonly onStranded: (file: TailedFile) => void;
+  /** Files are to be polled within so many milliseconds. */
+  readonly onPollDue: (ms: number) => void;
 }
+
+/** Events tell of what comes to most files: that they are polled all the same finds what is written through memory (mmap(2)). */
+export const TOLD_POLL_MS = 500;
+/**
+ * With many files open, one that gives something more often than this is polled, and its events mean nothing: to read it at each
+ * of them costs five times as much. The others are not polled, for the same reason.
+ */
+const OFTEN_MS = 100;
+/** Where no event tells of a file, a poll for every so many times as long a silence: who writes seldom is read a bit later. */
+const SILENCE_SHARE = 8;
 
 /** An open file that has no name any more, and what the state knows of it. */
 export interface NamelessFile {
@@ -32,7 +44,10 @@ export interface NamelessFile {
   readonly known: KnownFile;
 }
 
-/** The open files. A cold file has no descriptor and wakes by an event; a hot one is open and polled until it is quiet. */
+/**
+ * The open files. A cold file has no descriptor and wakes by an event; a hot one is open until it is quiet. Events tell of it, too; it
+ * is polled where they do not, or where there are too many of them.
+ */
 export class HotFiles {
   readonly #options: HotFilesOptions;
   readonly #hot = new Set<TailedFile>();
@@ -71,6 +86,7 @@ export class HotFiles {
   add(file: TailedFile, fd: number): void {
     this.#starved.delete(file);
     file.fd = fd;
+    file.told = false;
     this.#hot.add(file);
   }
 
@@ -83,15 +99,24 @@ export class HotFiles {
     return fd;
   }
 
-  /** A file may have new bytes: opens it and puts it into the queue. */
-  wake(file: TailedFile): void {
-    const { clock, maxOpenFiles, onReady } = this.#options;
+  /** An event tells of new bytes of a file. */
+  changed(file: TailedFile): void {
+    file.isPolled = false;
+    if (file.fd >= 0) file.told = true;
+    this.wake(file, true);
+  }
+
+  /** A file may have new bytes: opens it and puts it into the queue. @param told an event of its name says so. */
+  wake(file: TailedFile, told = false): void {
+    const { clock, maxOpenFiles, onReady, onPollDue } = this.#options;
     const now = clock();
     if (file.fd >= 0) {
-      // Many hot files are polled, unless they rest: reading each of them on every event costs five times as much.
-      if (this.#hot.size > FEW_FILES && !isQuiet(file, now)) return;
+      // Of one that waits to be read this may be the truncation.
+      const isPolled = file.queued || (this.#isOften(file) && !isQuiet(file, now));
+      if (isPolled) return onPollDue(shortPollMs(this.#hot.size));
     } else if (this.#hot.size >= maxOpenFiles) this.#starved.add(file);
-    else if (!this.open(file)) return;
+    else if (this.open(file)) file.told = told;
+    else return;
     file.activeAt = now;
     onReady(file);
   }
@@ -103,6 +128,8 @@ export class HotFiles {
     } catch {
       // Reading it tells.
     }
+    // It may be out of sight.
+    file.told = false;
     this.wakeIfChanged(file);
   }
 
@@ -176,21 +203,26 @@ export class HotFiles {
     }
   }
 
-  /** Looks at every open file; quiet ones become cold, rotated and deleted ones are finished. */
-  poll(now: number): void {
+  /**
+   * Looks at every open file for which it is time; quiet ones become cold, rotated and deleted ones are finished.
+   * @returns after how many milliseconds the next look is due; infinite when none is.
+   */
+  poll(now: number): number {
+    const shortMs = shortPollMs(this.#hot.size);
+    let next = Number.POSITIVE_INFINITY;
     for (const file of this.#hot) {
       try {
-        this.#pollOne(file, now);
+        const ms = this.#pollMs(file, now);
+        if (ms === shortMs || now - file.polledAt >= ms * ABOUT) {
+          file.polledAt = now;
+          this.#pollOne(file, now);
+        }
       } catch (error) {
         this.fail(file, error);
       }
+      if (file.fd >= 0) next = Math.min(next, this.#pollMs(file, now));
     }
-  }
-
-  /** Whether nothing is due for any open file. */
-  rests(now: number): boolean {
-    for (const file of this.#hot) if (due(file, now) !== "nothing") return false;
-    return true;
+    return next;
   }
 
   /** Closes a quiet file after one last look; without a name it is done. */
@@ -238,14 +270,41 @@ export class HotFiles {
     return false;
   }
 
+  /** How often an open file is looked at, in milliseconds; infinite where an event will wake it. */
+  #pollMs(file: TailedFile, now: number): number {
+    const shortMs = shortPollMs(this.#hot.size);
+    switch (due(file, now)) {
+      case "notice":
+        return shortMs;
+      case "read": {
+        const untoldMs = Math.min(UNTOLD_POLL_MS, (now - file.activeAt) / SILENCE_SHARE);
+        const ms = this.#isOften(file) ? shortMs : file.told ? TOLD_POLL_MS : untoldMs;
+        return Math.max(shortMs, file.held ? Math.min(ms, file.heldUntil - now) : ms);
+      }
+      case "wait":
+        return Math.max(shortMs, Math.min(TOLD_POLL_MS, file.heldUntil - now));
+      case "close":
+        return UNTOLD_POLL_MS;
+      case "nothing":
+        return Number.POSITIVE_INFINITY;
+    }
+  }
+
+  /** Whether a file is polled because it gives something so often. */
+  #isOften(file: TailedFile): boolean {
+    return this.#hot.size > FEW_FILES && file.gapMs < OFTEN_MS;
+  }
+
   #pollOne(file: TailedFile, now: number): void {
     switch (due(file, now)) {
       case "notice":
         return this.#notice(file, now);
       case "read":
+        file.isPolled = true;
         return this.#options.onReady(file);
       case "close":
         return this.#options.holds(file) ? undefined : this.retire(file);
+      case "wait":
       case "nothing":
         return;
     }
@@ -268,6 +327,9 @@ export class HotFiles {
     else this.#options.refusals.refuse(path, { kind: "unreadable", code }, attempt);
   }
 }
+
+/** Timers are not exact, and times between polls grow from one to the next. */
+const ABOUT = 0.8;
 
 /** Whether the file has bytes that are not acknowledged. */
 function hasMore(file: TailedFile): boolean {

@@ -162,6 +162,7 @@ export class SpooledFiles {
   settle(): void {
     for (const item of this.#items.values()) {
       const { offset } = item.file.checkpoint;
+      if ((item.segments[0]?.end ?? Number.POSITIVE_INFINITY) <= offset) this.#options.records.saveNow();
       for (let first = item.segments[0]; first !== undefined && first.end <= offset; first = item.segments[0]) {
         item.segments.shift();
         this.#store.remove(first);

@@ -100,6 +100,15 @@ export class TailedFile implements ChunkSource {
   cutAt = -1;
   /** When it last gave new bytes, or changed its presence; milliseconds of a monotonic clock. */
   activeAt = 0;
+  /** When it last gave new bytes, and how long after those before; same clock. */
+  gaveAt = Number.NEGATIVE_INFINITY;
+  gapMs = Number.POSITIVE_INFINITY;
+  /** Events tell of what comes to it: an event told of what came last. */
+  told = false;
+  /** A poll has put it into the queue, not an event. */
+  isPolled = false;
+  /** When it was last polled; same clock. */
+  polledAt = Number.NEGATIVE_INFINITY;
   /** When it was last seen to have another size, or to have changed its presence; same clock. */
   grownAt = 0;
   /** It has no place in the state any more, and gets none. */
@@ -160,6 +169,14 @@ export class TailedFile implements ChunkSource {
   /** True for a size at which the file was truncated: it has held more than that. */
   isTruncatedAt(size: number): boolean {
     return size < Math.max(this.position.offset, this.head.length);
+  }
+
+  /** Notes that it gave new bytes. @param now on the clock of `activeAt`. */
+  gave(now: number): void {
+    this.activeAt = now;
+    this.gapMs = now - this.gaveAt;
+    this.gaveAt = now;
+    if (this.isPolled) this.told = false;
   }
 
   /** Notes its size. @param now on the clock of `grownAt`. */
