@@ -81,6 +81,14 @@ export class BlockWriter {
     return this;
   }
 
+  /** What is written as this writer would have. */
+  copy(bytes: Uint8Array): this {
+    this.#room(bytes.length);
+    this.#buffer.set(bytes, this.#end);
+    this.#end += bytes.length;
+    return this;
+  }
+
   /** Safe integers in eight bytes each. */
   integers64(rows: number, of: (row: number) => number): this {
     const halves = new Uint32Array(rows * 2);
@@ -105,7 +113,7 @@ export class BlockWriter {
   }
 
   /** Not for a dictionary without rows, of which there is nothing. */
-  dictionaryOf({ keys, numbers }: Dictionary): this {
+  dictionaryOf({ keys, numbers }: Pick<Dictionary, "keys" | "numbers">): this {
     const type = keys.length <= 0x100 ? 0 : keys.length <= 0x1_0000 ? 1 : 2;
     this.integers64(1, () => OWN_KEYS | type).integers64(1, () => keys.length);
     for (const key of keys) this.text(key);

@@ -1,9 +1,6 @@
 import type { Buffer } from "node:buffer";
-import type { StoredLine } from "@logdna-agent/protocol";
 import { BlockWriter, Dictionary } from "./block_writer.ts";
-
-/** A line that is to be stored; its id is made of its place. */
-export type ReceivedLine = Omit<StoredLine, "id">;
+import type { LineColumns, LineFields } from "./line_columns.ts";
 
 const TIME = "DateTime64(3, 'UTC')";
 const NAME = "LowCardinality(String)";
@@ -33,58 +30,59 @@ type Column = keyof typeof COLUMN_TYPES;
  * Lines as the store takes them: a block of ClickHouse's format `Native`, column by column, as which they are stored. The engine
  * takes it as it is, while rows of text would have to be parsed again. Several blocks one behind the other are one input.
  */
-export function rowsOf(lines: readonly ReceivedLine[], batch: string): Buffer {
-  const rows = lines.length;
-  let text = 0;
-  for (const { line } of lines) text += line.length;
+export function rowsOf(columns: LineColumns, batch: string): Buffer {
+  const { rows, timestamps, levels, fieldsOf, fields, texts } = columns;
   // What most lines come to; it grows where that is too little.
-  const block = new BlockWriter(text + rows * (90 + batch.length) + 4096);
+  const block = new BlockWriter(texts.length + rows * (60 + batch.length) + 4096);
   const column = (name: Column): BlockWriter => block.text(name).text(COLUMN_TYPES[name]);
-  const names = (name: "host" | "app" | "file" | "level" | "env"): void => {
-    const dictionary = new Dictionary(rows);
-    for (const line of lines) dictionary.add(line[name]);
-    column(name).dictionaryVersion().dictionaryOf(dictionary);
+  const names = (name: "host" | "app" | "file" | "env"): void => {
+    const known = new Dictionary(fields.length);
+    for (const each of fields) known.add(each[name]);
+    const numbers = fieldsOf.map((n) => known.numbers[n] ?? 0);
+    column(name).dictionaryVersion().dictionaryOf({ keys: known.keys, numbers });
   };
+  const own = (row: number): LineFields | undefined => fields[fieldsOf[row] ?? 0];
   block.varint(Object.keys(COLUMN_TYPES).length).varint(rows);
-  column("timestamp").integers64(rows, (n) => lines[n]?.timestamp ?? 0);
-  column("received").integers64(rows, (n) => lines[n]?.received ?? 0);
+  column("timestamp").integers64(rows, (n) => timestamps[n] ?? 0);
+  column("received").integers64(rows, (n) => own(n)?.received ?? 0);
   names("host");
   names("app");
   names("file");
-  names("level");
+  const known = new Dictionary(rows);
+  for (const level of levels) known.add(level);
+  column("level").dictionaryVersion().dictionaryOf(known);
   names("env");
   column("tags").dictionaryVersion();
-  listsOf(block, lines);
-  column("line");
-  for (const { line } of lines) block.text(line);
+  listsOf(block, rows, (n) => own(n)?.tags ?? []);
+  column("line").copy(texts);
   column("meta");
-  for (const { meta } of lines) block.text(meta);
+  for (let n = 0; n < rows; n += 1) block.text(own(n)?.meta ?? "");
   for (const name of ["label", "annotation"] as const) {
     column(name).dictionaryVersion();
-    mapsOf(block, lines, name);
+    mapsOf(block, rows, (n) => own(n)?.[name] ?? {});
   }
   column("batch").repeated(batch, rows);
   column("idx").counting32(rows);
   return block.bytes();
 }
 
-function listsOf(block: BlockWriter, lines: readonly ReceivedLine[]): void {
+function listsOf(block: BlockWriter, rows: number, of: (row: number) => readonly string[]): void {
   let size = 0;
-  block.integers64(lines.length, (n) => {
-    size += lines[n]?.tags.length ?? 0;
+  block.integers64(rows, (n) => {
+    size += of(n).length;
     return size;
   });
   if (size === 0) return;
   const dictionary = new Dictionary(size);
-  for (const { tags } of lines) for (const tag of tags) dictionary.add(tag);
+  for (let n = 0; n < rows; n += 1) for (const tag of of(n)) dictionary.add(tag);
   block.dictionaryOf(dictionary);
 }
 
-function mapsOf(block: BlockWriter, lines: readonly ReceivedLine[], name: "label" | "annotation"): void {
+function mapsOf(block: BlockWriter, rows: number, of: (row: number) => Readonly<Record<string, string>>): void {
   const keys: string[] = [];
   const values: string[] = [];
-  block.integers64(lines.length, (n) => {
-    const map = lines[n]?.[name] ?? {};
+  block.integers64(rows, (n) => {
+    const map = of(n);
     for (const key in map) {
       keys.push(key);
       values.push(map[key] ?? "");

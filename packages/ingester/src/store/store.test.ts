@@ -7,6 +7,7 @@ import type { StoredLine } from "@logdna-agent/protocol";
 import { readQuery } from "../query/query.ts";
 import { readLines, type Sender } from "../receive/lines.ts";
 import { openEmbedded } from "./connection.ts";
+import { columnsOf } from "./line_columns.ts";
 import { rowsOf } from "./native.ts";
 import { Store } from "./store.ts";
 import { UnstorableRows } from "./writer.ts";
@@ -32,7 +33,7 @@ async function arrive(daysAgo: number, texts: readonly string[], timestamp?: num
   const batch = `batch-${batches}`;
   const body = Buffer.from(JSON.stringify({ lines: texts.map((line) => ({ line, app: "app", timestamp })) }));
   const lines = readLines(body, { ...senderOf(batch), received: NOON - daysAgo * DAY_MS });
-  assert.ok(await store.add(batch, true, () => rowsOf(lines, batch)));
+  assert.ok(await store.add(batch, true, () => rowsOf(columnsOf(lines), batch)));
 }
 
 async function texts(): Promise<string[]> {
@@ -138,7 +139,10 @@ test("a batch is looked for, and stored, while all searches take long", async ()
     await answer.text();
     searching -= 1;
   });
-  const rows = rowsOf(readLines(Buffer.from('{"lines":[{"line":"new","app":"a"}]}'), senderOf("new")), "new");
+  const rows = rowsOf(
+    columnsOf(readLines(Buffer.from('{"lines":[{"line":"new","app":"a"}]}'), senderOf("new"))),
+    "new",
+  );
   assert.equal(await store.add("new", false, () => rows), true);
   assert.equal(await (await Store.open(connections)).add(known, false, () => assert.fail("it is there")), false);
   assert.equal(searching, connections.read.length);
@@ -149,7 +153,7 @@ test("a batch is looked for, and stored, while all searches take long", async ()
 test("rows that the store cannot take are refused for good, and those that came with them are stored", async () => {
   await empty();
   const good = (batch: string): Buffer =>
-    rowsOf(readLines(Buffer.from(`{"lines":[{"line":"${batch}","app":"a"}]}`), senderOf(batch)), batch);
+    rowsOf(columnsOf(readLines(Buffer.from(`{"lines":[{"line":"${batch}","app":"a"}]}`), senderOf(batch))), batch);
   // A block in which the last column, `idx`, is a text that is no number.
   const block = good("bad");
   const bad = Buffer.concat([
