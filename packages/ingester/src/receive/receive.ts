@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { BATCH_ID_PATTERN, HEADER, type StoredLine } from "@logdna-agent/protocol";
 import { columnsOf, linesOf } from "../store/line_columns.ts";
-import { rowsOf } from "../store/native.ts";
 import type { Store } from "../store/store.ts";
 import { Admission, type Share } from "./admission.ts";
 import { isOneOf, keyOf } from "./authenticate.ts";
@@ -53,7 +52,7 @@ export class Receiver {
     // What the quick way does not take, the other reads, or says what is wrong with it.
     const lines = scanLines(body, sender) ?? columnsOf(readLines(body, sender));
     if (lines.rows === 0) return;
-    if (await store.add(batch, fresh, () => rowsOf(lines, batch))) onStored(() => linesOf(lines, batch));
+    if (await store.add(batch, fresh, () => lines)) onStored(() => linesOf(lines, batch));
   }
 }
 

@@ -37,25 +37,32 @@ export function columnsOf(lines: readonly ReceivedLine[]): LineColumns {
   };
 }
 
-/** The same lines as they are stored, each with its id. */
-export function linesOf(
-  { rows, timestamps, levels, fieldsOf, fields, texts }: LineColumns,
-  batch: string,
-): StoredLine[] {
-  const lines: StoredLine[] = [];
-  for (let idx = 0, at = 0; idx < rows; idx += 1) {
+/** Calls back for each line with the place of its text. */
+export function eachText(
+  { rows, texts }: Pick<LineColumns, "rows" | "texts">,
+  line: (row: number, from: number, to: number) => void,
+): void {
+  for (let row = 0, at = 0; row < rows; row += 1) {
     let length = 0;
     for (let shift = 1, byte = 0x80; byte >= 0x80; shift *= 128) {
       byte = texts[at++] ?? 0;
       length += (byte & 0x7f) * shift;
     }
-    const timestamp = timestamps[idx] ?? 0;
-    const id = lineId({ timestamp, batch, idx });
-    const line = texts.toString("utf8", at, at + length);
+    line(row, at, at + length);
     at += length;
-    // There is one for each line.
-    const own = fields[fieldsOf[idx] ?? 0] as LineFields;
-    lines.push({ ...own, id, timestamp, level: levels[idx] ?? "", line });
   }
+}
+
+/** The same lines as they are stored, each with its id. */
+export function linesOf(columns: LineColumns, batch: string): StoredLine[] {
+  const { timestamps, levels, fieldsOf, fields, texts } = columns;
+  const lines: StoredLine[] = [];
+  eachText(columns, (idx, from, to) => {
+    const timestamp = timestamps[idx] ?? 0;
+    // There are some for each line.
+    const own = fields[fieldsOf[idx] ?? 0] as LineFields;
+    const line = texts.toString("utf8", from, to);
+    lines.push({ ...own, id: lineId({ timestamp, batch, idx }), timestamp, level: levels[idx] ?? "", line });
+  });
   return lines;
 }

@@ -1,40 +1,20 @@
 import type { Buffer } from "node:buffer";
 import { BlockWriter, Dictionary } from "./block_writer.ts";
 import type { LineColumns, LineFields } from "./line_columns.ts";
+import { LINES } from "./tables.ts";
 
-const TIME = "DateTime64(3, 'UTC')";
-const NAME = "LowCardinality(String)";
-const NAMES = `Map(${NAME}, String)`;
-
-/** The columns that an insert gives, in its order, and their types. */
-export const COLUMN_TYPES = {
-  timestamp: TIME,
-  received: TIME,
-  host: NAME,
-  app: NAME,
-  file: NAME,
-  level: NAME,
-  env: NAME,
-  tags: `Array(${NAME})`,
-  line: "String",
-  meta: "String",
-  label: NAMES,
-  annotation: NAMES,
-  batch: "String",
-  idx: "UInt32",
-} as const;
-
-type Column = keyof typeof COLUMN_TYPES;
+type Column = keyof typeof LINES.columns;
 
 /**
  * Lines as the store takes them: a block of ClickHouse's format `Native`, column by column, as which they are stored. The engine
  * takes it as it is, while rows of text would have to be parsed again. Several blocks one behind the other are one input.
+ * @param number of the insert's block of lines, by which the index of texts knows them.
  */
-export function rowsOf(columns: LineColumns, batch: string): Buffer {
+export function rowsOf(columns: LineColumns, batch: string, number = 0): Buffer {
   const { rows, timestamps, levels, fieldsOf, fields, texts } = columns;
   // What most lines come to; it grows where that is too little.
   const block = new BlockWriter(texts.length + rows * (60 + batch.length) + 4096);
-  const column = (name: Column): BlockWriter => block.text(name).text(COLUMN_TYPES[name]);
+  const column = (name: Column): BlockWriter => block.text(name).text(LINES.columns[name]);
   const names = (name: "host" | "app" | "file" | "env"): void => {
     const known = new Dictionary(fields.length);
     for (const each of fields) known.add(each[name]);
@@ -42,7 +22,7 @@ export function rowsOf(columns: LineColumns, batch: string): Buffer {
     column(name).dictionaryVersion().dictionaryOf({ keys: known.keys, numbers });
   };
   const own = (row: number): LineFields | undefined => fields[fieldsOf[row] ?? 0];
-  block.varint(Object.keys(COLUMN_TYPES).length).varint(rows);
+  block.varint(Object.keys(LINES.columns).length).varint(rows);
   column("timestamp").integers64(rows, (n) => timestamps[n] ?? 0);
   column("received").integers64(rows, (n) => own(n)?.received ?? 0);
   names("host");
@@ -63,6 +43,7 @@ export function rowsOf(columns: LineColumns, batch: string): Buffer {
   }
   column("batch").repeated(batch, rows);
   column("idx").counting32(rows);
+  column("block").integers64(rows, () => number);
   return block.bytes();
 }
 
