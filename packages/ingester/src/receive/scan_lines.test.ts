@@ -68,7 +68,7 @@ test("bodies as agents write them are taken, and read as the reader of any JSON 
   });
   fc.assert(
     fc.property(usual, (lines) => {
-      const body = { lines: lines.map(([line, timestamp, file]) => ({ line, timestamp, file })) };
+      const body = { lines: lines.map(([line, timestamp, file]) => ({ line: line.toWellFormed(), timestamp, file })) };
       assert.ok(agree(Buffer.from(JSON.stringify(body))));
     }),
   );
@@ -97,7 +97,7 @@ test("a body with any byte changed is read by both the same, or left to the othe
         { line: "level=warn", timestamp: 1_700_000_000_001, file: "/var/log/a.log", meta: { a: ["}", "]"] } },
         { line: "third", app: "a", timestamp: 3 },
       ],
-    }).replace("é", "\\u00e9\\ud83d\\ude00\\ud83d"),
+    }).replace("é", "\\u00e9\\u20ac\\n"),
   );
   assert.ok(agree(body));
   for (let at = 0; at < body.length; at += 1)
@@ -122,4 +122,48 @@ test("what is said twice in a line, and what stands behind its end, is left to t
     '{"lines":[{"line":"a","timestamp":1e3,"app":"a"}]}',
   ])
     assert.equal(scanLines(Buffer.from(body), SENDER), undefined, body);
+});
+
+test("the level of a text is found as the other reader finds it, whatever is next to what", () => {
+  const part = fc.constantFrom(
+    ..."level,LEVEL,Level,lvl,severity,loglevel,log_level,levels,info,INFO,Info,WARNING,warn,err,ERROR,Error,Errors,critical".split(
+      ",",
+    ),
+    ..."information,emergency,panic,PANIC,severe,trc,TypeError,IOException,action,verbose,abcdefghijkl,E0102,W01020,x1".split(
+      ",",
+    ),
+    ..."E0102 15:04:05.000000,2026-01-02T03:04:05.678901234Z stderr F ,<3>,<34>1".split(","),
+    ...[
+      " ",
+      "  ",
+      "   ",
+      "=",
+      ":",
+      '"',
+      "[",
+      "]",
+      "/",
+      "-",
+      ": ",
+      "_",
+      "é",
+      "\u001b[31m",
+      "\u001b[0m",
+      "30",
+      "5",
+      "\t",
+      "\n",
+      "<",
+      ",",
+    ],
+    "x ".repeat(120),
+  );
+  const texts = fc.array(part, { maxLength: 12 }).map((parts) => parts.join(""));
+  fc.assert(
+    fc.property(fc.array(texts, { minLength: 1, maxLength: 50 }), (all) => {
+      const lines = all.map((line) => ({ line, timestamp: 7, app: "a" }));
+      assert.ok(agree(Buffer.from(JSON.stringify({ lines }))));
+    }),
+    { numRuns: 500 },
+  );
 });
