@@ -100,6 +100,19 @@ export class BlockWriter {
     return this.#numbers(halves);
   }
 
+  /** The same one for every row. */
+  repeated64(value: number, rows: number): this {
+    return this.#numbers(new BigInt64Array(rows).fill(BigInt(value)));
+  }
+
+  /** So many bytes of 0. */
+  zeros(bytes: number): this {
+    this.#room(bytes);
+    this.#buffer.fill(0, this.#end, this.#end + bytes);
+    this.#end += bytes;
+    return this;
+  }
+
   /** 0, 1, 2 and so on. */
   counting32(rows: number): this {
     const numbers = new Uint32Array(rows);
@@ -121,7 +134,7 @@ export class BlockWriter {
     return this.#numbers(type === 0 ? new Uint8Array(numbers) : type === 1 ? new Uint16Array(numbers) : numbers);
   }
 
-  #numbers(numbers: Uint8Array | Uint16Array | Uint32Array): this {
+  #numbers(numbers: Uint8Array | Uint16Array | Uint32Array | BigInt64Array): this {
     this.#room(numbers.byteLength);
     this.#buffer.set(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength), this.#end);
     this.#end += numbers.byteLength;

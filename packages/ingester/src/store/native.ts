@@ -3,6 +3,9 @@ import { BlockWriter, Dictionary } from "./block_writer.ts";
 import type { LineColumns, LineFields } from "./line_columns.ts";
 import { LINES } from "./tables.ts";
 
+/** Bytes in which a row says where its list ends among all of them; without any value there is nothing else. */
+const OFFSET = 8;
+
 type Column = keyof typeof LINES.columns;
 
 /**
@@ -24,7 +27,9 @@ export function rowsOf(columns: LineColumns, batch: string, number = 0): Buffer 
   const own = (row: number): LineFields | undefined => fields[fieldsOf[row] ?? 0];
   block.varint(Object.keys(LINES.columns).length).varint(rows);
   column("timestamp").integers64(rows, (n) => timestamps[n] ?? 0);
-  column("received").integers64(rows, (n) => own(n)?.received ?? 0);
+  const received = fields[0]?.received ?? 0;
+  if (fields.every((each) => each.received === received)) column("received").repeated64(received, rows);
+  else column("received").integers64(rows, (n) => own(n)?.received ?? 0);
   names("host");
   names("app");
   names("file");
@@ -33,17 +38,20 @@ export function rowsOf(columns: LineColumns, batch: string, number = 0): Buffer 
   column("level").dictionaryVersion().dictionaryOf(known);
   names("env");
   column("tags").dictionaryVersion();
-  listsOf(block, rows, (n) => own(n)?.tags ?? []);
+  if (fields.every(({ tags }) => tags.length === 0)) block.zeros(rows * OFFSET);
+  else listsOf(block, rows, (n) => own(n)?.tags ?? []);
   column("line").copy(texts);
   column("meta");
-  for (let n = 0; n < rows; n += 1) block.text(own(n)?.meta ?? "");
+  if (fields.every(({ meta }) => meta === "")) block.zeros(rows);
+  else for (let n = 0; n < rows; n += 1) block.text(own(n)?.meta ?? "");
   for (const name of ["label", "annotation"] as const) {
     column(name).dictionaryVersion();
-    mapsOf(block, rows, (n) => own(n)?.[name] ?? {});
+    if (fields.every((each) => Object.keys(each[name]).length === 0)) block.zeros(rows * OFFSET);
+    else mapsOf(block, rows, (n) => own(n)?.[name] ?? {});
   }
   column("batch").repeated(batch, rows);
   column("idx").counting32(rows);
-  column("block").integers64(rows, () => number);
+  column("block").repeated64(number, rows);
   return block.bytes();
 }
 
