@@ -51,8 +51,12 @@ export class Receiver {
     const sender: Sender = { hostname, tags: splitTags(query.get("tags") ?? ""), received: Date.now(), batch };
     // What the quick way does not take, the other reads, or says what is wrong with it.
     const lines = scanLines(body, sender) ?? columnsOf(readLines(body, sender));
-    if (lines.rows === 0) return;
-    if (await store.add(batch, fresh, () => lines)) onStored(() => linesOf(lines, batch));
+    try {
+      if (lines.rows === 0) return;
+      if (await store.add(batch, fresh, () => lines)) onStored(() => linesOf(lines, batch));
+    } finally {
+      lines.release?.();
+    }
   }
 }
 

@@ -19,18 +19,20 @@ let scanner: Scanner | undefined;
  * Reads the lines of a body as agents write it: an object with nothing but `lines`, each of which begins with its text, which its time
  * may follow. What stands behind these, the same for most lines, is read once. Everything else is left to `readLines`, and this never
  * takes what that would refuse, or reads anything in it differently.
- * @returns undefined for any other body.
+ * @returns undefined for any other body; what is returned has to be released.
  */
 export function scanLines(body: Buffer, sender: Sender): LineColumns | undefined {
   if (!isUtf8(body)) return undefined;
   scanner ??= new Scanner();
   const scanned = scanner.scan(body, MAX_LINES);
-  if (scanned === undefined || repeatsTooMuch(scanned.rows, sender)) return undefined;
-  return columnsOf(scanned, sender);
+  if (scanned === undefined) return undefined;
+  const lines = repeatsTooMuch(scanned.rows, sender) ? undefined : columnsOf(scanned, sender);
+  if (lines === undefined) scanned.release();
+  return lines;
 }
 
 function columnsOf(scanned: Scanned, sender: Sender): LineColumns | undefined {
-  const { rows, texts } = scanned;
+  const { rows, texts, release } = scanned;
   const timestamps = new Float64Array(rows);
   const fieldsOf = new Uint32Array(rows);
   const levels: string[] = [];
@@ -59,7 +61,7 @@ function columnsOf(scanned: Scanned, sender: Sender): LineColumns | undefined {
       if (scanned.level(row) === ASK && fields[fieldsOf[row] ?? 0]?.level === undefined)
         levels[row] = levelIn(texts.toString("utf8", from, Math.min(to, from + LEVEL_BYTES)));
     });
-  return { rows, timestamps, levels, fieldsOf, fields, texts };
+  return { rows, timestamps, levels, fieldsOf, fields, texts, release };
 }
 
 /** Reads what stands behind a line's text and time. @returns undefined for what `readLines` has to say something about. */

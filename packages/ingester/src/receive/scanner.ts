@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { pool } from "../store/buffer_pool.ts";
 import { SCANNER_WASM } from "./scanner_wasm.ts";
 
 /** The part of the WebAssembly API that is used here; the types of Node do not have it. */
@@ -20,8 +21,9 @@ interface ScannerExports {
 /** What was found in a body, until the next one is scanned. */
 export interface Scanned {
   readonly rows: number;
-  /** The texts, each behind its length; a copy. */
+  /** The texts, each behind its length; a copy, to be released. */
   readonly texts: Buffer;
+  readonly release: () => void;
   /** Of a line, its time in milliseconds or seconds; -1 where none is said. */
   time(row: number): number;
   /** Of a line, the number of its fields. */
@@ -71,10 +73,14 @@ export class Scanner {
     const found = this.#calls.scan(source, body.length, texts, rows, room);
     if (found < 0) return undefined;
     const view = this.#view;
+    const size = this.#calls.textsEnd.value - texts;
+    const memory = pool.take(size);
+    this.#bytes.copy(memory, 0, texts, texts + size);
     const fields = this.#calls.fieldsAt();
     return {
       rows: found,
-      texts: Buffer.from(this.#bytes.subarray(texts, this.#calls.textsEnd.value)),
+      texts: memory.subarray(0, size),
+      release: () => pool.give(memory),
       time: (row) => view.getFloat64(rows + row * ROW, true),
       fields: (row) => view.getUint32(rows + row * ROW + 8, true),
       level: (row) => view.getUint32(rows + row * ROW + 12, true),

@@ -34,9 +34,9 @@ export class BlockWriter {
   #buffer: Buffer;
   #end = 0;
 
-  /** @param size bytes that are expected; more are possible. */
-  constructor(size: number) {
-    this.#buffer = Buffer.allocUnsafeSlow(size);
+  /** @param room bytes that are expected, or memory for them; more are possible. */
+  constructor(room: number | Buffer) {
+    this.#buffer = typeof room === "number" ? Buffer.allocUnsafeSlow(room) : room;
   }
 
   /** What was written. */

@@ -23,7 +23,7 @@ export interface StoreConnections {
   /** For reading: as many queries may run at once, one on each. */
   readonly read: readonly ClickHouseClient[];
   /** Inserts blocks of rows (`native.ts`): all of them or none. Resolves when they are on disk. */
-  insert(table: StoreTable, rows: Buffer): Promise<void>;
+  insert(table: StoreTable, rows: readonly Buffer[]): Promise<void>;
   /** No other program stores lines there, so that this one can keep an index of texts of its own. */
   readonly alone: boolean;
   /** Settings of the table that this engine is to have, also where the table is older than they are. */
@@ -161,7 +161,7 @@ export async function openServer(url: string): Promise<StoreConnections> {
     insert: async ({ name, columns }, rows) => {
       const { stream } = await client.exec({
         query: `INSERT INTO ${name} (${Object.keys(columns).join(", ")}) FORMAT Native`,
-        values: Readable.from([rows], { objectMode: false }),
+        values: Readable.from(rows, { objectMode: false }),
         clickhouse_settings: Object.fromEntries(
           Object.entries(INSERT_SETTINGS).map(([name, value]) => [name, String(value)]),
         ),

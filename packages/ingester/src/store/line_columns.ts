@@ -21,6 +21,8 @@ export interface LineColumns {
   readonly fields: readonly LineFields[];
   /** For each line its text in UTF-8, behind its length as a varint. */
   readonly texts: Buffer;
+  /** To be called once nothing of them is used any more. */
+  readonly release?: () => void;
 }
 
 /** The same lines by column. */

@@ -38,7 +38,7 @@ let batches = 0;
 async function storedAs(lines: readonly ReceivedLine[]): Promise<ReceivedLine[]> {
   batches += 1;
   await connections.write.command({ query: "TRUNCATE TABLE lines" });
-  await connections.insert(LINES, rowsOf(columnsOf(lines), `batch-${batches}`));
+  await connections.insert(LINES, [rowsOf(columnsOf(lines), `batch-${batches}`)]);
   const answer = await connections.write.query({
     query: `SELECT toUnixTimestamp64Milli(timestamp) AS timestamp, toUnixTimestamp64Milli(received) AS received,
       host, app, file, level, env, tags, line, meta, label, annotation

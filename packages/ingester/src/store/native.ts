@@ -11,12 +11,12 @@ type Column = keyof typeof LINES.columns;
 /**
  * Lines as the store takes them: a block of ClickHouse's format `Native`, column by column, as which they are stored. The engine
  * takes it as it is, while rows of text would have to be parsed again. Several blocks one behind the other are one input.
+ * @param memory where they are written, if they fit.
  * @param number of the insert's block of lines, by which the index of texts knows them.
  */
-export function rowsOf(columns: LineColumns, batch: string, number = 0): Buffer {
+export function rowsOf(columns: LineColumns, batch: string, number = 0, memory?: Buffer): Buffer {
   const { rows, timestamps, levels, fieldsOf, fields, texts } = columns;
-  // What most lines come to; it grows where that is too little.
-  const block = new BlockWriter(texts.length + rows * (60 + batch.length) + 4096);
+  const block = new BlockWriter(memory ?? sizeOf(columns, batch));
   const column = (name: Column): BlockWriter => block.text(name).text(LINES.columns[name]);
   const names = (name: "host" | "app" | "file" | "env"): void => {
     const known = new Dictionary(fields.length);
@@ -53,6 +53,11 @@ export function rowsOf(columns: LineColumns, batch: string, number = 0): Buffer 
   column("idx").counting32(rows);
   column("block").repeated64(number, rows);
   return block.bytes();
+}
+
+/** Bytes that most rows come to. */
+export function sizeOf({ texts, rows }: LineColumns, batch: string): number {
+  return texts.length + rows * (60 + batch.length) + 4096;
 }
 
 function listsOf(block: BlockWriter, rows: number, of: (row: number) => readonly string[]): void {

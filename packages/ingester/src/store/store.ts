@@ -4,16 +4,17 @@ import { literal, timeLiteral } from "../query/literal.ts";
 import { FIELDS, type Query } from "../query/query.ts";
 import { COLUMN, condition } from "../query/sql.ts";
 import { BatchMemory } from "./batch_memory.ts";
+import { pool } from "./buffer_pool.ts";
 import type { StoreConnections } from "./connection.ts";
 import type { LineColumns } from "./line_columns.ts";
 import { type LinePlace, lineId } from "./line_id.ts";
-import { rowsOf } from "./native.ts";
+import { rowsOf, sizeOf } from "./native.ts";
 import { Readers } from "./readers.ts";
 import { BLOCK_COLUMN, CREATE_LINES, WORDS_GRANULARITY, WORDS_TYPE } from "./schema.ts";
 import { LINES } from "./tables.ts";
 import { TextIndex, type TimeRange, within } from "./text_index.ts";
 import { niceWidth } from "./widths.ts";
-import { type Rows, Writer } from "./writer.ts";
+import { Writer } from "./writer.ts";
 
 /** A query took longer than a reader should wait; a narrower one may not. */
 export class QueryTooSlow extends Error {
@@ -141,14 +142,20 @@ export class Store {
 
   async #write(batch: string, fresh: boolean, lines: () => LineColumns): Promise<boolean> {
     const known = !fresh && (await this.#holds(batch));
-    if (!known) await this.#writer.write(this.#numbered(lines(), batch));
+    if (!known) await this.#insert(lines(), batch);
     this.#stored.add(batch);
     return !known;
   }
 
-  #numbered(lines: LineColumns, batch: string): Rows {
+  async #insert(lines: LineColumns, batch: string): Promise<void> {
     if (this.#index !== undefined) this.#block += 1;
-    return { lines, block: this.#block, rows: rowsOf(lines, batch, this.#block) };
+    const memory = pool.take(sizeOf(lines, batch));
+    const rows = rowsOf(lines, batch, this.#block, memory);
+    try {
+      await this.#writer.write({ lines, block: this.#block, rows });
+    } finally {
+      pool.give(memory);
+    }
   }
 
   async #holds(batch: string): Promise<boolean> {

@@ -22,7 +22,7 @@ export interface TimeRange {
 /** What the index needs of the store. */
 export interface IndexConnection {
   readonly write: ClickHouseClient;
-  insert(table: StoreTable, rows: Buffer): Promise<void>;
+  insert(table: StoreTable, rows: readonly Buffer[]): Promise<void>;
 }
 
 type Rows = <T>(query: string) => Promise<T[]>;
@@ -93,7 +93,7 @@ export class TextIndex {
   async #write(block: number, sets: readonly GramSet[]): Promise<void> {
     this.#writing = sets;
     // Where this fails the lines will come again, and be taken up again.
-    await this.#connection.insert(GRAMS, rowsOf(block, sets));
+    await this.#connection.insert(GRAMS, [rowsOf(block, sets)]);
     this.#writing = [];
     if (sets.includes(this.#open)) this.#open = new GramSet();
   }
@@ -136,7 +136,7 @@ export class TextIndex {
     if (left === undefined || Number(left.n) === 0) return;
     if (Number(left.n) > MAX_READ_AGAIN) {
       const range = { lastReceived: Number(left.r), low: Number(left.a), high: Number(left.b), bytes: "" as const };
-      await this.#connection.insert(GRAMS, rowsOf(last, [range]));
+      await this.#connection.insert(GRAMS, [rowsOf(last, [range])]);
       return;
     }
     const lines = await rows<{ ts: string; rc: string; line: string }>(

@@ -1,4 +1,4 @@
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import type { NumberedLines } from "./text_index.ts";
 
 /** Lines of a batch, and as rows (`native.ts`). */
@@ -37,12 +37,12 @@ const DATA_ERRORS: ReadonlySet<number> = new Set([
  * sync of the disk serves many requests, and with one it costs no delay.
  */
 export class Writer {
-  readonly #insert: (rows: Buffer, group: readonly NumberedLines[]) => Promise<void>;
+  readonly #insert: (rows: readonly Buffer[], group: readonly NumberedLines[]) => Promise<void>;
   #pending: Pending[] = [];
   #running: Promise<void> | undefined;
 
   /** @param insert stores all of the rows or none, durably. */
-  constructor(insert: (rows: Buffer, group: readonly NumberedLines[]) => Promise<void>) {
+  constructor(insert: (rows: readonly Buffer[], group: readonly NumberedLines[]) => Promise<void>) {
     this.#insert = insert;
   }
 
@@ -68,10 +68,11 @@ export class Writer {
 
   /** Stores rows together; where some of them cannot be stored, each for itself, so that they hold up no others. */
   async #store(group: readonly Pending[]): Promise<void> {
-    const [first] = group;
     try {
-      const rows = group.length === 1 && first ? first.rows : Buffer.concat(group.map(({ rows }) => rows));
-      await this.#insert(rows, group);
+      await this.#insert(
+        group.map(({ rows }) => rows),
+        group,
+      );
       for (const { resolve } of group) resolve();
     } catch (error) {
       const faulty = DATA_ERRORS.has(codeOf(error));
