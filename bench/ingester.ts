@@ -6,7 +6,7 @@
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -307,18 +307,21 @@ async function quiet(server: Server): Promise<void> {
 
 /** Bytes of the parts that are in use: of those whose rows are in a merged one as well, the merged one. */
 function bytesOfParts(store: string): number {
-  const parts = new Map<string, { low: number; high: number; level: number; path: string }>();
+  const parts = new Map<string, { table: string; low: number; high: number; level: number; path: string }>();
   for (const { name, parentPath } of readdirSync(store, { recursive: true, withFileTypes: true })) {
     const [, low, high, level] = /^\d{8}_(\d+)_(\d+)_(\d+)$/.exec(name) ?? [];
+    if (level === undefined) continue;
     // The engine links to the table's directory from another, so each is met twice.
-    if (level !== undefined)
-      parts.set(name, { low: Number(low), high: Number(high), level: Number(level), path: join(parentPath, name) });
+    const table = realpathSync(parentPath);
+    const path = join(table, name);
+    parts.set(path, { table, low: Number(low), high: Number(high), level: Number(level), path });
   }
   const all = [...parts.values()];
   const used = all.filter(
     (part) =>
       !all.some(
-        (other) => other !== part && other.low <= part.low && other.high >= part.high && other.level > part.level,
+        (other) =>
+          other.table === part.table && other.low <= part.low && other.high >= part.high && other.level > part.level,
       ),
   );
   return used.reduce(

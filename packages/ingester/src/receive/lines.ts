@@ -1,5 +1,5 @@
 import type { Buffer } from "node:buffer";
-import type { ReceivedLine } from "../store/native.ts";
+import type { LineFields, ReceivedLine } from "../store/line_columns.ts";
 import { levelIn, normalLevel } from "./level.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -15,7 +15,7 @@ export interface Sender {
 /** Characters of one name, such as a host's or a file's. */
 const MAX_NAME = 4096;
 /** Lines of one body: each costs memory beyond its text. An agent halves a batch that is answered 413. */
-const MAX_LINES = 200_000;
+export const MAX_LINES = 200_000;
 /** Characters that the hostname and the tags of a request may come to in all of its lines together. */
 const MAX_REPEATED = 64 * 1024 * 1024;
 /** Timestamps below this are seconds: as milliseconds they would be before April 1973. */
@@ -41,32 +41,43 @@ export function readLines(body: Buffer, sender: Sender): ReceivedLine[] {
   if (!Array.isArray(list)) throw new Refusal(400, 'The body must be an object with an array "lines".');
   if (list.length > MAX_LINES)
     throw new Refusal(413, `The body has more than ${MAX_LINES} lines: send fewer at a time.`);
-  // Each line is stored with both: a small body would otherwise come to gigabytes.
-  if (list.length * (sender.hostname.length + sender.tags.join().length) > MAX_REPEATED)
+  if (repeatsTooMuch(list.length, sender))
     throw new Refusal(413, "The hostname and tags are too long for so many lines: send fewer at a time.");
   return list.map((line: unknown, idx) => readLine(line, idx, sender));
+}
+
+/** Each line is stored with the hostname and the tags: a small body would otherwise come to gigabytes. */
+export function repeatsTooMuch(lines: number, sender: Sender): boolean {
+  return lines * (sender.hostname.length + sender.tags.join().length) > MAX_REPEATED;
 }
 
 function readLine(value: unknown, idx: number, sender: Sender): ReceivedLine {
   if (!isRecord(value)) throw wrong(idx, "is not an object");
   const { line } = value;
   if (typeof line !== "string") throw wrong(idx, 'has no text "line"');
+  const { level, ...fields } = readFields(value, idx, sender);
+  return {
+    timestamp: timeOf(value.timestamp, idx, sender.received),
+    level: level ?? levelIn(line),
+    line: line.toWellFormed(),
+    ...fields,
+  };
+}
+
+/** What a line says besides its text and its time. @throws {Refusal} 400 */
+export function readFields(value: Readonly<Record<string, unknown>>, idx: number, sender: Sender): LineFields {
   const app = text(value.app, idx, "app");
   const file = text(value.file, idx, "file");
   if (app === "" && file === "") throw wrong(idx, 'needs "app" or "file"');
-  const timestamp = timeOf(value.timestamp, idx, sender.received);
   const level = text(value.level, idx, "level");
-  const tags = value.tags === undefined ? sender.tags : [...new Set([...sender.tags, ...tagsOf(value.tags, idx)])];
   return {
-    timestamp,
     received: sender.received,
     host: text(value.host, idx, "host") || sender.hostname,
     app,
     file,
-    level: level === "" ? levelIn(line) : normalLevel(level),
+    level: level === "" ? undefined : normalLevel(level),
     env: text(value.env, idx, "env"),
-    tags,
-    line: line.toWellFormed(),
+    tags: value.tags === undefined ? sender.tags : [...new Set([...sender.tags, ...tagsOf(value.tags, idx)])],
     meta: value.meta === undefined || value.meta === null ? "" : JSON.stringify(value.meta),
     label: strings(value.label, idx, "label"),
     annotation: strings(value.annotation, idx, "annotation"),
@@ -89,7 +100,8 @@ function tagsOf(value: unknown, idx: number): string[] {
   throw wrong(idx, 'has "tags" that are neither a text nor a list of texts');
 }
 
-function timeOf(value: unknown, idx: number, received: number): number {
+/** Milliseconds since the epoch that a "timestamp" says. @throws {Refusal} 400 */
+export function timeOf(value: unknown, idx: number, received: number): number {
   if (value === undefined || value === null) return received;
   const number = typeof value === "string" && value !== "" ? Number(value) : value;
   if (typeof number !== "number" || !Number.isFinite(number)) throw wrong(idx, 'has a "timestamp" that is no number');

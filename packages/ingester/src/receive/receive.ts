@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { BATCH_ID_PATTERN, HEADER, type StoredLine } from "@logdna-agent/protocol";
-import { lineId } from "../store/line_id.ts";
-import { rowsOf } from "../store/native.ts";
+import { columnsOf, linesOf } from "../store/line_columns.ts";
 import type { Store } from "../store/store.ts";
 import { Admission, type Share } from "./admission.ts";
 import { isOneOf, keyOf } from "./authenticate.ts";
 import { discardBody, readBody } from "./body.ts";
 import { readLines, type Sender, splitTags } from "./lines.ts";
 import { Refusal } from "./refusal.ts";
+import { scanLines } from "./scan_lines.ts";
 
 export interface ReceiverOptions {
   readonly store: Store;
@@ -49,10 +49,14 @@ export class Receiver {
     const { batch, fresh } = batchOf(request);
     const body = await readBody(request, share);
     const sender: Sender = { hostname, tags: splitTags(query.get("tags") ?? ""), received: Date.now(), batch };
-    const lines = readLines(body, sender);
-    if (lines.length === 0) return;
-    if (await store.add(batch, fresh, () => rowsOf(lines, batch)))
-      onStored(() => lines.map((line, idx) => ({ id: lineId({ timestamp: line.timestamp, batch, idx }), ...line })));
+    // What the quick way does not take, the other reads, or says what is wrong with it.
+    const lines = scanLines(body, sender) ?? columnsOf(readLines(body, sender));
+    try {
+      if (lines.rows === 0) return;
+      if (await store.add(batch, fresh, () => lines)) onStored(() => linesOf(lines, batch));
+    } finally {
+      lines.release?.();
+    }
   }
 }
 

@@ -34,9 +34,9 @@ export class BlockWriter {
   #buffer: Buffer;
   #end = 0;
 
-  /** @param size bytes that are expected; more are possible. */
-  constructor(size: number) {
-    this.#buffer = Buffer.allocUnsafeSlow(size);
+  /** @param room bytes that are expected, or memory for them; more are possible. */
+  constructor(room: number | Buffer) {
+    this.#buffer = typeof room === "number" ? Buffer.allocUnsafeSlow(room) : room;
   }
 
   /** What was written. */
@@ -81,6 +81,14 @@ export class BlockWriter {
     return this;
   }
 
+  /** What is written as this writer would have. */
+  copy(bytes: Uint8Array): this {
+    this.#room(bytes.length);
+    this.#buffer.set(bytes, this.#end);
+    this.#end += bytes.length;
+    return this;
+  }
+
   /** Safe integers in eight bytes each. */
   integers64(rows: number, of: (row: number) => number): this {
     const halves = new Uint32Array(rows * 2);
@@ -90,6 +98,19 @@ export class BlockWriter {
       halves[2 * row + 1] = Math.floor(value / TWO_32);
     }
     return this.#numbers(halves);
+  }
+
+  /** The same one for every row. */
+  repeated64(value: number, rows: number): this {
+    return this.#numbers(new BigInt64Array(rows).fill(BigInt(value)));
+  }
+
+  /** So many bytes of 0. */
+  zeros(bytes: number): this {
+    this.#room(bytes);
+    this.#buffer.fill(0, this.#end, this.#end + bytes);
+    this.#end += bytes;
+    return this;
   }
 
   /** 0, 1, 2 and so on. */
@@ -105,7 +126,7 @@ export class BlockWriter {
   }
 
   /** Not for a dictionary without rows, of which there is nothing. */
-  dictionaryOf({ keys, numbers }: Dictionary): this {
+  dictionaryOf({ keys, numbers }: Pick<Dictionary, "keys" | "numbers">): this {
     const type = keys.length <= 0x100 ? 0 : keys.length <= 0x1_0000 ? 1 : 2;
     this.integers64(1, () => OWN_KEYS | type).integers64(1, () => keys.length);
     for (const key of keys) this.text(key);
@@ -113,7 +134,7 @@ export class BlockWriter {
     return this.#numbers(type === 0 ? new Uint8Array(numbers) : type === 1 ? new Uint16Array(numbers) : numbers);
   }
 
-  #numbers(numbers: Uint8Array | Uint16Array | Uint32Array): this {
+  #numbers(numbers: Uint8Array | Uint16Array | Uint32Array | BigInt64Array): this {
     this.#room(numbers.byteLength);
     this.#buffer.set(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength), this.#end);
     this.#end += numbers.byteLength;

@@ -7,7 +7,7 @@ import { type ClickHouseClient, ClickHouseLogLevel, createClient } from "@clickh
 import { createChdbConnection } from "chdb/connection";
 import { readIfThere, STORE_DIRECTORY } from "../private_files.ts";
 import { literal } from "../query/literal.ts";
-import { COLUMN_TYPES } from "./native.ts";
+import type { StoreTable } from "./tables.ts";
 
 /** The store cannot be opened: what was attempted, and what to do. */
 class StoreError extends Error {
@@ -23,13 +23,14 @@ export interface StoreConnections {
   /** For reading: as many queries may run at once, one on each. */
   readonly read: readonly ClickHouseClient[];
   /** Inserts blocks of rows (`native.ts`): all of them or none. Resolves when they are on disk. */
-  insert(rows: Buffer): Promise<void>;
+  insert(table: StoreTable, rows: readonly Buffer[]): Promise<void>;
+  /** No other program stores lines there, so that this one can keep an index of texts of its own. */
+  readonly alone: boolean;
   /** Settings of the table that this engine is to have, also where the table is older than they are. */
   readonly tableSettings?: string;
   close(): Promise<void>;
 }
 
-const COLUMNS = Object.keys(COLUMN_TYPES).join(", ");
 /** Beneath the engine's directory: where rows are put for it to read them. */
 const INCOMING_DIRECTORY = "incoming";
 
@@ -50,18 +51,13 @@ const INSERT_SETTINGS = {
 
 const EMBEDDED_INSERT_SETTINGS = {
   ...INSERT_SETTINGS,
-  // Parts are merged within moments, and the merge makes it. Older servers do not know this setting.
-  exclude_materialize_skip_indexes_on_insert: "words",
   // More would only wait for each other.
   max_threads: 1,
   max_insert_threads: 1,
 };
 
-/**
- * Fewer and larger merges: each costs more processor time than the insert did, most of it for the index of texts, which every merge
- * makes anew. Merging column by column would cost more still, and saves memory only with larger lines than these.
- */
-const EMBEDDED_TABLE_SETTINGS = "merge_selector_base = 20, enable_vertical_merge_algorithm = 0";
+/** Fewer and larger merges: each costs about as much processor time as the insert did. */
+const EMBEDDED_TABLE_SETTINGS = "merge_selector_base = 20";
 
 /** Opens the embedded engine in a directory of its own. @throws {StoreError} */
 export async function openEmbedded(dataDirectory: string): Promise<StoreConnections> {
@@ -86,6 +82,7 @@ export async function openEmbedded(dataDirectory: string): Promise<StoreConnecti
       check: check ?? write,
       read,
       insert: fileInsert(write, join(path, INCOMING_DIRECTORY)),
+      alone: true,
       tableSettings: EMBEDDED_TABLE_SETTINGS,
       close: () => closeAll([write, check ?? write, ...read]),
     };
@@ -109,16 +106,17 @@ function fileInsert(client: ClickHouseClient, directory: string): StoreConnectio
   // What a crash left.
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { mode: 0o700 });
-  const types = Object.entries(COLUMN_TYPES).map(([name, type]) => `${name} ${type}`);
   const settings = Object.entries(EMBEDDED_INSERT_SETTINGS).map(([name, value]) => `${name} = ${literal(value)}`);
   let inserts = 0;
-  return async (rows) => {
+  return async (table, rows) => {
+    const columns = Object.keys(table.columns).join(", ");
+    const types = Object.entries(table.columns).map(([name, type]) => `${name} ${type}`);
     inserts += 1;
     const file = join(directory, `${inserts}.native`);
     try {
       await writeFile(file, rows, { mode: 0o600, flag: "wx" });
       await client.command({
-        query: `INSERT INTO lines (${COLUMNS}) SELECT ${COLUMNS}
+        query: `INSERT INTO ${table.name} (${columns}) SELECT ${columns}
           FROM file(${literal(file)}, Native, ${literal(types.join(", "))}) SETTINGS ${settings.join(", ")}`,
       });
     } finally {
@@ -159,10 +157,11 @@ export async function openServer(url: string): Promise<StoreConnections> {
     write: client,
     check: client,
     read: Array.from({ length: SERVER_READERS }, () => client),
-    insert: async (rows) => {
+    alone: false,
+    insert: async ({ name, columns }, rows) => {
       const { stream } = await client.exec({
-        query: `INSERT INTO lines (${COLUMNS}) FORMAT Native`,
-        values: Readable.from([rows], { objectMode: false }),
+        query: `INSERT INTO ${name} (${Object.keys(columns).join(", ")}) FORMAT Native`,
+        values: Readable.from(rows, { objectMode: false }),
         clickhouse_settings: Object.fromEntries(
           Object.entries(INSERT_SETTINGS).map(([name, value]) => [name, String(value)]),
         ),

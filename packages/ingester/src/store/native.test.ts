@@ -5,8 +5,10 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import fc from "fast-check";
 import { openEmbedded } from "./connection.ts";
-import { type ReceivedLine, rowsOf } from "./native.ts";
+import { columnsOf, type ReceivedLine } from "./line_columns.ts";
+import { rowsOf } from "./native.ts";
 import { Store } from "./store.ts";
+import { LINES } from "./tables.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "native-"));
 const connections = await openEmbedded(directory);
@@ -36,7 +38,7 @@ let batches = 0;
 async function storedAs(lines: readonly ReceivedLine[]): Promise<ReceivedLine[]> {
   batches += 1;
   await connections.write.command({ query: "TRUNCATE TABLE lines" });
-  await connections.insert(rowsOf(lines, `batch-${batches}`));
+  await connections.insert(LINES, [rowsOf(columnsOf(lines), `batch-${batches}`)]);
   const answer = await connections.write.query({
     query: `SELECT toUnixTimestamp64Milli(timestamp) AS timestamp, toUnixTimestamp64Milli(received) AS received,
       host, app, file, level, env, tags, line, meta, label, annotation

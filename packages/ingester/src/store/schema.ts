@@ -1,9 +1,12 @@
 /**
- * The index of texts: which runs of four bytes each 8,192 lines have. Of more lines together nearly every run of four hexadecimal
+ * The index of texts that a server of ClickHouse keeps, in place of `text_index.ts`: which runs of four bytes each 8,192 lines have. Of more lines together nearly every run of four hexadecimal
  * digits would be there, and ids not be found by it.
  */
 export const WORDS_TYPE = "ngrambf_v1(4, 16384, 1, 0)";
 export const WORDS_GRANULARITY = 1;
+
+/** Counts the batches in the order in which they were stored; 0 where several servers store them. */
+export const BLOCK_COLUMN = "block UInt64 CODEC(Delta(8), ZSTD(1))";
 
 /**
  * The table of lines.
@@ -30,6 +33,7 @@ CREATE TABLE IF NOT EXISTS lines (
   annotation Map(LowCardinality(String), String),
   batch String CODEC(ZSTD(1)),
   idx UInt32 CODEC(Delta(4), ZSTD(1)),
+  ${BLOCK_COLUMN},
   INDEX words lower(line) TYPE ${WORDS_TYPE} GRANULARITY ${WORDS_GRANULARITY},
   INDEX batches batch TYPE bloom_filter(0.001) GRANULARITY 4
 ) ENGINE = MergeTree

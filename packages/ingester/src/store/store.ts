@@ -1,14 +1,18 @@
-import type { Buffer } from "node:buffer";
 import type { ClickHouseClient } from "@clickhouse/client";
 import type { FacetsAnswer, FacetValue, HistogramAnswer, LinesAnswer, StoredLine } from "@logdna-agent/protocol";
 import { literal, timeLiteral } from "../query/literal.ts";
 import { FIELDS, type Query } from "../query/query.ts";
 import { COLUMN, condition } from "../query/sql.ts";
 import { BatchMemory } from "./batch_memory.ts";
+import { pool } from "./buffer_pool.ts";
 import type { StoreConnections } from "./connection.ts";
+import type { LineColumns } from "./line_columns.ts";
 import { type LinePlace, lineId } from "./line_id.ts";
+import { rowsOf, sizeOf } from "./native.ts";
 import { Readers } from "./readers.ts";
-import { CREATE_LINES, WORDS_GRANULARITY, WORDS_TYPE } from "./schema.ts";
+import { BLOCK_COLUMN, CREATE_LINES, WORDS_GRANULARITY, WORDS_TYPE } from "./schema.ts";
+import { LINES } from "./tables.ts";
+import { TextIndex, type TimeRange, within } from "./text_index.ts";
 import { niceWidth } from "./widths.ts";
 import { Writer } from "./writer.ts";
 
@@ -25,6 +29,10 @@ const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 /** Bytes beyond which a line in a list is cut, and the characters that are left of it. */
 const MAX_LISTED_BYTES = 64 * 1024;
 const LISTED_CHARACTERS = 16 * 1024;
+
+/** Ranges of time that a search for texts begins with, those of the first lines of a page, and that one may have. */
+const FIRST_RANGES = 32;
+const MAX_RANGES = 256;
 
 const LINE_COLUMNS = `toUnixTimestamp64Milli(timestamp) AS ts, toUnixTimestamp64Milli(received) AS rc, host, app, file, level, env,
   tags, line, meta, label, annotation, batch, idx`;
@@ -72,24 +80,40 @@ export class Store {
   readonly #checkers: Readers;
   readonly #writer: Writer;
   readonly #stored = new BatchMemory();
+  readonly #index: TextIndex | undefined;
+  /** The number of the last batch that was written. */
+  #block: number;
   /** Batches whose rows are being written. */
   readonly #writing = new Map<string, Promise<void>>();
 
-  private constructor(connections: StoreConnections) {
+  private constructor(connections: StoreConnections, index: TextIndex | undefined, block: number) {
     this.#connections = connections;
     this.#readers = new Readers(connections.read);
     this.#checkers = new Readers([connections.check]);
-    this.#writer = new Writer((rows) => connections.insert(rows));
+    this.#index = index;
+    this.#block = block;
+    this.#writer = new Writer(async (rows, group) => {
+      await index?.cover(group);
+      await connections.insert(LINES, rows);
+    });
   }
 
   /** Makes the table where it is missing, and gives one of an earlier version what has changed since. */
   static async open(connections: StoreConnections): Promise<Store> {
     const { write, tableSettings } = connections;
     await write.command({ query: CREATE_LINES });
+    await write.command({ query: `ALTER TABLE lines ADD COLUMN IF NOT EXISTS ${BLOCK_COLUMN}` });
     if (tableSettings !== undefined)
       await write.command({ query: `ALTER TABLE lines MODIFY SETTING ${tableSettings}` });
-    await renewIndex(write);
-    return new Store(connections);
+    if (!connections.alone) {
+      await renewIndex(write);
+      return new Store(connections, undefined, 0);
+    }
+    await write.command({ query: "ALTER TABLE lines DROP INDEX IF EXISTS words" });
+    const rows = <T>(query: string): Promise<T[]> => selected<T>(write, query);
+    const [last] = await rows<{ block: string }>("SELECT max(block) AS block FROM lines");
+    const block = Number(last?.block ?? 0);
+    return new Store(connections, await TextIndex.open(connections, rows, block), block);
   }
 
   /**
@@ -98,14 +122,14 @@ export class Store {
    * @returns whether the rows were written by this call.
    * @throws {StoreUnavailable | UnstorableRows}
    */
-  async add(batch: string, fresh: boolean, rows: () => Buffer): Promise<boolean> {
+  async add(batch: string, fresh: boolean, lines: () => LineColumns): Promise<boolean> {
     const running = this.#writing.get(batch);
     if (running !== undefined) {
       await running;
       return false;
     }
     if (this.#stored.has(batch)) return false;
-    const writing = this.#write(batch, fresh, rows);
+    const writing = this.#write(batch, fresh, lines);
     const settled = writing.then(() => undefined);
     this.#writing.set(batch, settled);
     settled.catch(() => undefined);
@@ -116,16 +140,27 @@ export class Store {
     }
   }
 
-  async #write(batch: string, fresh: boolean, rows: () => Buffer): Promise<boolean> {
+  async #write(batch: string, fresh: boolean, lines: () => LineColumns): Promise<boolean> {
     const known = !fresh && (await this.#holds(batch));
-    if (!known) await this.#writer.write(rows());
+    if (!known) await this.#insert(lines(), batch);
     this.#stored.add(batch);
     return !known;
   }
 
+  async #insert(lines: LineColumns, batch: string): Promise<void> {
+    if (this.#index !== undefined) this.#block += 1;
+    const memory = pool.take(sizeOf(lines, batch));
+    const rows = rowsOf(lines, batch, this.#block, memory);
+    try {
+      await this.#writer.write({ lines, block: this.#block, rows });
+    } finally {
+      pool.give(memory);
+    }
+  }
+
   async #holds(batch: string): Promise<boolean> {
     const query = `SELECT 1 AS found FROM lines WHERE batch = ${literal(batch)} LIMIT 1`;
-    const found = await this.#checkers.run((client) => rowsOf(client, query));
+    const found = await this.#checkers.run((client) => selected(client, query));
     return found.length > 0;
   }
 
@@ -142,19 +177,56 @@ export class Store {
   ): Promise<LinesAnswer> {
     const sorting = `timestamp ${order}, batch ${order}, idx ${order}`;
     const where = `${condition(query)}${after === undefined ? "" : behind(after, order)}`;
-    const rows = await this.#rows<ListedRow>(
+    const select = (ranges: string): string =>
       `SELECT ${LINE_COLUMNS.replace("line, meta", "listed AS line, listed_meta AS meta")}, whole, cut, found FROM (
          SELECT *, count() OVER () AS found, row_number() OVER page AS nth, sum(bytes) OVER page AS total FROM (
-           SELECT ${LISTED_COLUMNS} FROM lines WHERE ${where} ORDER BY ${sorting} LIMIT ${Math.trunc(limit) + 1}
+           SELECT ${LISTED_COLUMNS} FROM lines WHERE ${where}${ranges} ORDER BY ${sorting} LIMIT ${Math.trunc(limit) + 1}
          ) WINDOW page AS (ORDER BY ${sorting} ROWS UNBOUNDED PRECEDING)
-       ) WHERE nth = 1 OR (nth <= ${Math.trunc(limit)} AND total <= ${MAX_PAGE_BYTES}) ORDER BY nth`,
-      signal,
-    );
+       ) WHERE nth = 1 OR (nth <= ${Math.trunc(limit)} AND total <= ${MAX_PAGE_BYTES}) ORDER BY nth`;
+    let rows: ListedRow[] = [];
+    for await (const ranges of this.#parts(query, order, after, signal)) {
+      rows = await this.#rows<ListedRow>(select(ranges), signal);
+      if (Number(rows[0]?.found ?? 0) > limit) break;
+    }
     const page = rows.map(({ whole, cut, found: _, ...row }) => ({
       ...toLine(row),
       ...(cut === 1 && { wholeBytes: Number(whole) }),
     }));
     return { lines: page, next: Number(rows[0]?.found ?? 0) > rows.length ? (page.at(-1)?.id ?? null) : null };
+  }
+
+  /** Conditions under which lines may have the texts of a query, each of more times than the one before, the last of all of them. */
+  async *#parts(
+    query: Query,
+    order: "asc" | "desc",
+    after: LinePlace | undefined,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<string> {
+    const bound =
+      after &&
+      (order === "desc"
+        ? { to: Math.min(query.to ?? Infinity, after.timestamp + 1) }
+        : { from: Math.max(query.from ?? -Infinity, after.timestamp) });
+    const all = await this.#ranges({ ...query, ...bound }, signal);
+    if (all === undefined) {
+      yield "";
+      return;
+    }
+    if (order === "desc") all.reverse();
+    for (let count = FIRST_RANGES; count < all.length; count *= 8) yield ` AND ${within(all.slice(0, count))}`;
+    yield all.length > MAX_RANGES ? "" : ` AND ${within(all)}`;
+  }
+
+  async #ranges(query: Query, signal: AbortSignal | undefined): Promise<TimeRange[] | undefined> {
+    return this.#index?.rangesOf(query, (text) => this.#rows(text, signal));
+  }
+
+  /** The query as a condition, with what the index of texts knows of it. */
+  async #condition(query: Query, signal: AbortSignal | undefined): Promise<string> {
+    const ranges = await this.#ranges(query, signal);
+    return ranges === undefined || ranges.length > MAX_RANGES
+      ? condition(query)
+      : `${condition(query)} AND ${within(ranges)}`;
   }
 
   /** The line of a place, whole; undefined when it is not there. */
@@ -171,7 +243,7 @@ export class Store {
   async span(query: Query, signal?: AbortSignal): Promise<{ from: number; to: number } | undefined> {
     const [row] = await this.#rows<{ n: string; a: string; b: string }>(
       `SELECT count() AS n, toUnixTimestamp64Milli(min(timestamp)) AS a, toUnixTimestamp64Milli(max(timestamp)) AS b
-       FROM lines WHERE ${condition(query)}`,
+       FROM lines WHERE ${await this.#condition(query, signal)}`,
       signal,
     );
     return row === undefined || Number(row.n) === 0 ? undefined : { from: Number(row.a), to: Number(row.b) + 1 };
@@ -186,7 +258,7 @@ export class Store {
     const from = query.from ?? whole?.from ?? Date.now() - 1000;
     const to = Math.max(from + 1, query.to ?? whole?.to ?? Date.now());
     const bucketMs = niceWidth((to - from) / buckets);
-    const where = condition({ ...query, from, to: query.to ?? to });
+    const where = await this.#condition({ ...query, from, to: query.to ?? to }, signal);
     const rows = await this.#rows<{ start: string; level: string; n: string }>(
       `SELECT toUnixTimestamp64Milli(timestamp) - positiveModulo(toUnixTimestamp64Milli(timestamp), ${literal(bucketMs)}) AS start,
          level, count() AS n
@@ -213,7 +285,7 @@ export class Store {
     const texts = columns.filter((column) => column !== COLUMN.tag);
     // The table is read once; what each row of a grouping set is about is told by the column that it is grouped by.
     const counts = `SELECT multiIf(${columns.map((column) => `grouping(${column}) = 0, '${column}'`)}, '') AS name,
-       ${columns}, count() AS n FROM lines WHERE ${condition(query)}
+       ${columns}, count() AS n FROM lines WHERE ${await this.#condition(query, signal)}
        GROUP BY GROUPING SETS (${columns.map((column) => `(${column})`)})`;
     const rows = await this.#rows<{ name: string; value: string; n: string }>(
       `SELECT name, arrayJoin(if(name = 'tags', CAST(tags, 'Array(String)'), [concat(${texts})])) AS value, sum(n) AS n
@@ -236,7 +308,7 @@ export class Store {
   async retain({ maxAgeMs, maxBytes }: Retention, now = Date.now()): Promise<string[]> {
     const days = await this.#rows<{ day: string; bytes: string }>(
       `SELECT partition AS day, sum(bytes_on_disk) AS bytes FROM system.parts
-       WHERE active AND table = 'lines' AND database = currentDatabase() GROUP BY day ORDER BY day DESC`,
+       WHERE active AND table IN ('lines', 'grams') AND database = currentDatabase() GROUP BY day ORDER BY day DESC`,
     );
     const dropped: string[] = [];
     let kept = 0;
@@ -246,7 +318,9 @@ export class Store {
       // The newest day stays: dropping what is being written helps nobody.
       const tooMuch = maxBytes !== undefined && kept > maxBytes && day !== days[0]?.day;
       if (!tooOld && !tooMuch) continue;
-      await this.#connections.write.command({ query: `ALTER TABLE lines DROP PARTITION ${Number(day)}` });
+      const { write, alone } = this.#connections;
+      await write.command({ query: `ALTER TABLE lines DROP PARTITION ${Number(day)}` });
+      if (alone) await write.command({ query: `ALTER TABLE grams DROP PARTITION ${Number(day)}` });
       dropped.push(day);
     }
     return dropped;
@@ -259,7 +333,7 @@ export class Store {
   }
 
   #rows<T>(query: string, signal?: AbortSignal): Promise<T[]> {
-    return this.#readers.run((client) => rowsOf<T>(client, query), signal);
+    return this.#readers.run((client) => selected<T>(client, query), signal);
   }
 }
 
@@ -268,7 +342,7 @@ export class Store {
  * then.
  */
 async function renewIndex(client: ClickHouseClient): Promise<void> {
-  const [index] = await rowsOf<{ type: string; granularity: string }>(
+  const [index] = await selected<{ type: string; granularity: string }>(
     client,
     `SELECT type_full AS type, granularity FROM system.data_skipping_indices
      WHERE database = currentDatabase() AND table = 'lines' AND name = 'words'`,
@@ -280,7 +354,7 @@ async function renewIndex(client: ClickHouseClient): Promise<void> {
 }
 
 /** @throws {QueryTooSlow} */
-async function rowsOf<T>(client: ClickHouseClient, query: string): Promise<T[]> {
+async function selected<T>(client: ClickHouseClient, query: string): Promise<T[]> {
   try {
     const answer = await client.query({
       query,

@@ -1,8 +1,12 @@
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
+import type { NumberedLines } from "./text_index.ts";
 
-/** Rows of a batch (`native.ts`). */
-interface Pending {
+/** Lines of a batch, and as rows (`native.ts`). */
+export interface Rows extends NumberedLines {
   readonly rows: Buffer;
+}
+
+interface Pending extends Rows {
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
@@ -33,19 +37,19 @@ const DATA_ERRORS: ReadonlySet<number> = new Set([
  * sync of the disk serves many requests, and with one it costs no delay.
  */
 export class Writer {
-  readonly #insert: (rows: Buffer) => Promise<void>;
+  readonly #insert: (rows: readonly Buffer[], group: readonly NumberedLines[]) => Promise<void>;
   #pending: Pending[] = [];
   #running: Promise<void> | undefined;
 
   /** @param insert stores all of the rows or none, durably. */
-  constructor(insert: (rows: Buffer) => Promise<void>) {
+  constructor(insert: (rows: readonly Buffer[], group: readonly NumberedLines[]) => Promise<void>) {
     this.#insert = insert;
   }
 
   /** Resolves when the rows are on disk. @throws {StoreUnavailable | UnstorableRows} */
-  write(rows: Buffer): Promise<void> {
+  write(rows: Rows): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#pending.push({ rows, resolve, reject });
+    this.#pending.push({ ...rows, resolve, reject });
     this.#running ??= this.#drain();
     return promise;
   }
@@ -64,9 +68,11 @@ export class Writer {
 
   /** Stores rows together; where some of them cannot be stored, each for itself, so that they hold up no others. */
   async #store(group: readonly Pending[]): Promise<void> {
-    const [first] = group;
     try {
-      await this.#insert(group.length === 1 && first ? first.rows : Buffer.concat(group.map(({ rows }) => rows)));
+      await this.#insert(
+        group.map(({ rows }) => rows),
+        group,
+      );
       for (const { resolve } of group) resolve();
     } catch (error) {
       const faulty = DATA_ERRORS.has(codeOf(error));
