@@ -40,7 +40,9 @@ mkdirSync(rootfs, { recursive: true, mode: 0o755 });
 
 const bundle = mkdtempSync(join(tmpdir(), "image-bundle-"));
 try {
-  const bundled = spawnSync(process.execPath, [join(root, "scripts/bundle.ts"), bundle], { stdio: ["ignore", "ignore", 2] });
+  const bundled = spawnSync(process.execPath, [join(root, "scripts/bundle.ts"), bundle], {
+    stdio: ["ignore", "ignore", 2],
+  });
   if (bundled.status !== 0) process.exit(1);
   makeRootfs(rootfs, {
     ...{ root, bundle, architecture, arch: values.arch, node: realpathSync(values.node) },
@@ -52,7 +54,9 @@ try {
 const files = Number(run("coreutils", "du", "--summarize", "--bytes", rootfs).split("\t")[0]);
 process.stdout.write(`${rootfs}: ${megabytes(files)}\n`);
 if (!values["rootfs-only"]) {
-  const { version } = JSON.parse(readFileSync(join(root, "packages/agent/package.json"), "utf8")) as { version: string };
+  const { version } = JSON.parse(readFileSync(join(root, "packages/agent/package.json"), "utf8")) as {
+    version: string;
+  };
   const { layerBytes, digest } = await writeLayout(rootfs, layout, {
     architecture: values.arch,
     entrypoint: ENTRYPOINT,

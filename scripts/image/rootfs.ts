@@ -1,4 +1,13 @@
-import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Architecture } from "./architecture.ts";
 import { librariesOf } from "./libraries.ts";
@@ -85,17 +94,28 @@ export function makeRootfs(directory: string, inputs: RootfsInputs): void {
   // What was made for the bundle was made for its maker alone.
   chmodSync(at(PROGRAM), 0o755);
   // So that `logdna-agent status` is a command in a container, too, although no shell is there to start it.
-  put(
-    MAIN.slice(1),
-    `#!/usr/bin/node ${FLAGS[0]}\n${readFileSync(join(bundle, "agent/main.mjs"), "utf8")}`,
-    0o755,
-  );
+  put(MAIN.slice(1), `#!/usr/bin/node ${FLAGS[0]}\n${readFileSync(join(bundle, "agent/main.mjs"), "utf8")}`, 0o755);
   symlinkSync(join("../..", MAIN), at("usr/bin/logdna-agent"));
 
   copy(join(sysroot, "etc/ssl/certs/ca-certificates.crt"), "etc/ssl/certs/ca-certificates.crt");
   symlinkSync("certs/ca-certificates.crt", at("etc/ssl/cert.pem"));
-  put("etc/passwd", users([["root", 0, "/root"], ["logdna-agent", USER, "/nonexistent"], ["nobody", 65_534, "/nonexistent"]]));
-  put("etc/group", groups([["root", 0], ["adm", 4], ["logdna-agent", USER], ["nogroup", 65_534]]));
+  put(
+    "etc/passwd",
+    users([
+      ["root", 0, "/root"],
+      ["logdna-agent", USER, "/nonexistent"],
+      ["nobody", 65_534, "/nonexistent"],
+    ]),
+  );
+  put(
+    "etc/group",
+    groups([
+      ["root", 0],
+      ["adm", 4],
+      ["logdna-agent", USER],
+      ["nogroup", 65_534],
+    ]),
+  );
   put("etc/nsswitch.conf", "hosts: files dns\n");
   const { version } = JSON.parse(readFileSync(join(bundle, "package.json"), "utf8")) as { version: string };
   put("usr/lib/os-release", `ID=logdna-agent\nNAME="logdna-agent"\nVERSION_ID=${version}\n`);
