@@ -78,15 +78,15 @@ export async function finishAttempt(confinement: Confinement): Promise<number> {
 function makeScratch(stateDirectory: string): string {
   // In a container all but the state directory itself may be read-only.
   const places = [() => nearestParent(stateDirectory), tmpdir, () => stateDirectory];
-  let first: unknown;
+  let last: unknown;
   for (const place of places) {
     try {
       return mkdtempSync(join(place(), ".logdna-agent-doctor-"));
     } catch (error) {
-      first ??= error;
+      last = error;
     }
   }
-  throw first;
+  throw last;
 }
 
 export function nearestParent(path: string): string {
