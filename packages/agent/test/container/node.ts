@@ -116,7 +116,9 @@ export function startContainer(t: TestContext, port: number, options: ContainerO
   // Before the agent is waited for: it holds its output open for as long as it runs, and crun alone could be killed.
   t.after(() => crun("delete", "--force", id));
   const agent = startAgent(t, { place: options.host.place, port, launcher: run });
-  return Object.assign(agent, { exec: (...command: readonly string[]) => crun("exec", "--user", user, id, ...command) });
+  return Object.assign(agent, {
+    exec: (...command: readonly string[]) => crun("exec", "--user", user, id, ...command),
+  });
 }
 
 /** Runs a container to its end. */
