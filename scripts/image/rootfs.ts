@@ -79,16 +79,17 @@ export function makeRootfs(directory: string, inputs: RootfsInputs): void {
   // capability ambient. Not effective by itself, since a kernel then refuses to execute it where it was not given.
   run("libcap2-bin", "setcap", "cap_dac_read_search+p", at("usr/bin/node"));
 
-  for (const [name, path] of librariesOf(node, architecture, sysroot)) {
-    if (name === basename(architecture.loader)) continue;
-    copy(path, `usr/lib/${architecture.triplet}/${name}`);
-  }
-  const loader = architecture.loader.slice(1);
-  if (loader.startsWith("lib64/")) {
+  const libraries = librariesOf(node, architecture, sysroot);
+  const loaderName = basename(architecture.loader);
+  for (const [name, path] of libraries) if (name !== loaderName) copy(path, `usr/lib/${architecture.triplet}/${name}`);
+  // Not by the path that the executables have of it: that is an absolute link in Debian, and would lead out of the other root.
+  const loader = libraries.get(loaderName);
+  if (loader === undefined) throw new Error(`The libraries below ${sysroot} do not name ${loaderName}.`);
+  if (architecture.loader.startsWith("/lib64/")) {
     mkdirSync(at("usr/lib64"), { mode: 0o755 });
     symlinkSync("usr/lib64", at("lib64"));
   }
-  copy(join(sysroot, loader), join("usr", loader), 0o755);
+  copy(loader, join("usr", architecture.loader), 0o755);
 
   cpSync(bundle, at(PROGRAM), { recursive: true });
   // What was made for the bundle was made for its maker alone.
