@@ -29,7 +29,7 @@ export interface RootfsInputs {
 }
 
 /** The user that the image has for an agent that is not to run as root. */
-export const USER = 10_001;
+const USER = 10_001;
 /** Where the program is, and the variables that say so to none but the start of it. */
 const PROGRAM = "usr/lib/logdna-agent";
 const MAIN = `/${PROGRAM}/agent/main.mjs`;

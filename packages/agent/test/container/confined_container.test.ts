@@ -1,15 +1,25 @@
 import assert from "node:assert/strict";
-import { chmodSync, chownSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chmodSync, chownSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { DoctorReport } from "../../src/doctor/report.ts";
 import type { StatusReport } from "../../src/status/report.ts";
 import { makeAuthority } from "../certificates.ts";
-import { traces } from "../confinement_bench.ts";
+import { REPOSITORY, traces } from "../confinement_bench.ts";
 import { eventually } from "../eventually.ts";
 import { type Sink, startSink } from "../sink.ts";
 import { type Container, type PodSpec, podOf } from "./manifests.ts";
-import { type ContainedAgent, given, type Host, makeHost, noContainers, runContainer, startContainer } from "./node.ts";
+import {
+  type ContainedAgent,
+  given,
+  type Host,
+  makeHost,
+  noContainers,
+  rootfs,
+  runContainer,
+  startContainer,
+} from "./node.ts";
 
 const DAEMONSET = "deploy/kubernetes/daemonset.yaml";
 const NON_ROOT = "deploy/variants/non_root/daemonset.yaml";
@@ -69,6 +79,30 @@ function withOwnProfile(pod: PodSpec): PodSpec {
   }));
   return { ...pod, containers };
 }
+
+test("the image has no shell, no setuid file and nothing that others may write to, and says what it consists of", {
+  skip,
+}, () => {
+  const image = rootfs();
+  const files = readdirSync(image, { recursive: true, withFileTypes: true });
+  const programs = files.filter(({ parentPath }) => parentPath === join(image, "usr/bin")).map(({ name }) => name);
+  assert.deepEqual(programs.sort(), ["logdna-agent", "node"]);
+  for (const file of files) {
+    if (file.isSymbolicLink()) continue;
+    const path = join(file.parentPath, file.name);
+    const { uid, gid, mode } = statSync(path);
+    assert.deepEqual([uid, gid, mode & 0o6000, path.endsWith("/tmp") ? 0 : mode & 0o022], [0, 0, 0, 0], path);
+  }
+  const capable = execFileSync("getcap", ["-r", image], { encoding: "utf8" });
+  assert.equal(capable, `${image}/usr/bin/node cap_dac_read_search=p\n`);
+  const bill = JSON.parse(readFileSync(join(image, "usr/share/sbom/logdna-agent.cdx.json"), "utf8"));
+  const names = bill.components.map(({ name }: { name: string }) => name);
+  const { dependencies } = JSON.parse(readFileSync(join(REPOSITORY, "packages/agent/package.json"), "utf8"));
+  for (const name of Object.keys(dependencies).filter((one) => !one.startsWith("@logdna-agent/")))
+    assert.ok(names.includes(name), name);
+  assert.ok(["node", "libc6", "libstdc++6", "ca-certificates"].every((name) => names.includes(name)));
+  assert.ok(!names.includes("esbuild"), "what it is built with is not in it");
+});
 
 for (const [what, pod, uid, capability] of [
   ["root by number without any capability", podOf(DAEMONSET), 0, "none"],

@@ -56,7 +56,7 @@ export interface Host {
   containerLog(pod: string, container: string): ContainerLog;
 }
 
-export interface ContainerLog {
+interface ContainerLog {
   /** Under the name that an agent ships it by. */
   readonly link: string;
   /** Where it is on this machine. */
