@@ -16,7 +16,8 @@ for (const [manifest, uid, capability, hostname] of [
 ] as const) {
   test(`the manifest of ${manifest} works with the image alone changed`, { skip: noContainers }, async (t) => {
     const host = makeHost();
-    mkdirSync(host.at("/etc"), { recursive: true });
+    for (const directory of ["/etc", "/var/run"]) mkdirSync(host.at(directory), { recursive: true });
+    writeFileSync(host.at("/var/run/docker.sock"), "");
     writeFileSync(host.at("/etc/hostname"), "the-node\n");
     writeFileSync(host.at("/etc/os-release"), "ID=host\n");
     const sink = await startSink();

@@ -4,7 +4,8 @@ import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { parseAllDocuments } from "yaml";
+import { parseAllDocuments, parseDocument } from "yaml";
+import { ENTRYPOINT } from "../../../../scripts/image/rootfs.ts";
 import { REPOSITORY } from "../confinement_bench.ts";
 import { type DaemonSet, type Manifest, manifestsOf, podOf } from "./manifests.ts";
 import { DEFAULT_PROFILE } from "./oci_config.ts";
@@ -46,6 +47,15 @@ for (const [name, pod] of pods) {
     assert.equal(agent.image, `logdna-agent:${version}`);
   });
 }
+
+test("the Dockerfile starts the program as the image that is made without Docker does, under the same version", () => {
+  const text = readFileSync(join(REPOSITORY, "Dockerfile"), "utf8");
+  const { version } = JSON.parse(readFileSync(join(REPOSITORY, "packages/agent/package.json"), "utf8"));
+  assert.ok(text.includes(`\nENTRYPOINT ${JSON.stringify(ENTRYPOINT).replaceAll('","', '", "')}\n`));
+  assert.ok(text.includes(`org.opencontainers.image.version="${version}"`));
+  const chart = parseDocument(readFileSync(join(CHART, "Chart.yaml"), "utf8")).toJS() as { appVersion: string };
+  assert.equal(chart.appVersion, version);
+});
 
 test("kustomizations name every file beside them, and nothing else", () => {
   for (const file of globSync("deploy/{kubernetes,variants/*}/kustomization.yaml", { cwd: REPOSITORY })) {
