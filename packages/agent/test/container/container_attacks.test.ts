@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -96,6 +97,46 @@ for (const [what, pod] of [
     assert.equal(await agent.stop(), 0);
   });
 }
+
+test("links that a service plants in the host's logs lead to nothing of the container, its key first of all", {
+  skip,
+}, async (t) => {
+  const host = makeHost();
+  const sink = await startSink();
+  t.after(() => sink.close());
+  const targets = {
+    key: "/etc/logdna/key/logdna-agent-key",
+    users: "/etc/passwd",
+    state: "/var/lib/logdna/status.json",
+    environment: "/proc/1/environ",
+    memory: "/proc/self/mem",
+    root: "/proc/1/root/etc/group",
+    above: "../../../etc/nsswitch.conf",
+  };
+  const log = host.containerLog("web-5d8f", "nginx");
+  const plant = (prefix: string): void => {
+    for (const [name, target] of Object.entries(targets)) {
+      symlinkSync(target, host.at(`/var/log/${prefix}-${name}.log`));
+      symlinkSync(target, host.at(`/var/log/containers/${prefix}-${name}_default_c-${"0".repeat(64)}.log`));
+    }
+    symlinkSync("/etc/logdna/key", host.at(`/var/log/${prefix}-directory`));
+    execFileSync("mkfifo", [host.at(`/var/log/${prefix}-pipe.log`)]);
+  };
+  plant("early");
+  const env = { LOGDNA_HOST: `localhost:${sink.port}`, LOGDNA_USE_SSL: "false", LOGDNA_LOOKBACK: "start" };
+  const agent = startContainer(t, sink.port, { host, pod: podOf(DAEMONSET), env });
+  await agent.logged(({ event }) => event === "agent_started", "agent_started");
+  plant("late");
+  log.write("of the container");
+  await sink.until(() => sink.texts(log.link).length === 1);
+  for (const prefix of ["early", "late"])
+    await agent.logged(({ event, path }) => event === "link_outside_refused" && String(path).includes(`${prefix}-key`));
+  assert.deepEqual(
+    sink.lines().map(({ file }) => file),
+    [log.link],
+  );
+  assert.equal(await agent.stop(), 0);
+});
 
 test("the container alone refuses much of that, and not all: the rest is the agent's own confinement", {
   skip,
