@@ -72,6 +72,30 @@ test("status tells what became of every byte, and what is still to be read", asy
   );
 });
 
+test("probes tell an agent that cannot deliver, and one that stands still", async (t) => {
+  const place = makePlace();
+  const sink = await startSink();
+  t.after(() => sink.close());
+  sink.behave((_, response) => {
+    response.writeHead(503).end("{}");
+    return true;
+  });
+  const agent = await startedAgent(t, { place, port: sink.port });
+  writeFileSync(join(place.logs, "a.log"), "one\n");
+  await eventually(() => status(place, "--ready").status === 1, "an agent that is not ready");
+  assert.match(status(place, "--ready").errors, /not ready: delivery fails/);
+  assert.equal(status(place, "--max-age", "30").status, 0);
+  sink.behave(undefined);
+  await eventually(() => status(place, "--ready").status === 0, "an agent that is ready");
+  process.kill(agent.pid, "SIGSTOP");
+  await eventually(() => status(place, "--max-age=1").status === 1, "an agent that stands still");
+  assert.match(status(place, "--max-age", "1").errors, /has not told its status for \d+ s/);
+  process.kill(agent.pid, "SIGCONT");
+  await eventually(() => status(place, "--max-age=3").status === 0, "an agent that goes on");
+  for (const wrong of [["--max-age"], ["--max-age", "x"], ["--max-age=-1"]])
+    assert.equal(status(place, ...wrong).status, 22);
+});
+
 test("what is in hand at a reload is given back, and the account still adds up", async (t) => {
   const place = makePlace();
   const sink = await startSink();

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readdirSync } from "node:fs";
 import { giveUpCapabilities, hideOverExec } from "./capabilities.ts";
 import { ConfinementError } from "./confinement_error.ts";
+import { elfInterpreter } from "./elf_interpreter.ts";
 import { HANDOVER_VARIABLE, writeHandover } from "./handover.ts";
 import { restrictByLandlock } from "./landlock.ts";
 import { type Libc, libc } from "./libc.ts";
@@ -79,7 +80,8 @@ export function confine(policy: Policy, image: NewImage): string {
   const handover = writeHandover(calls, { policy, outcomes, secrets: image.secrets });
   try {
     if (process.execve === undefined) throw new Error("this Node has no process.execve");
-    return process.execve(image.file, [...image.argv], {
+    const { file, argv } = keepingAmbient(calls, image);
+    return process.execve(file, argv, {
       // Where SQLite would put temporary files is not writable any more: https://sqlite.org/tempfiles.html, 5.
       SQLITE_TMPDIR: policy.stateDirectory,
       ...image.env,
@@ -96,6 +98,16 @@ export function confine(policy: Policy, image: NewImage): string {
 function isWanted(layer: Layer, policy: Policy): boolean {
   const isMounts = policy.readOnlyMounts || policy.mountsKept !== undefined;
   return !(policy.without?.includes(layer) ?? false) && (layer !== "mounts" || isMounts);
+}
+
+/**
+ * An executable whose file has capabilities, as Node has in the container image, loses those that are ambient when it is executed
+ * (capabilities(7), "Transformation of capabilities during execve()"). The dynamic loader has none, and starts it all the same.
+ */
+function keepingAmbient(calls: Libc, { file, argv }: NewImage): { readonly file: string; readonly argv: string[] } {
+  const own = calls.syscall("getxattr", Buffer.from(`${file}\0`), Buffer.from("security.capability\0"), 0, 0);
+  const loader = "value" in own && own.value > 0 ? elfInterpreter(file) : undefined;
+  return loader === undefined ? { file, argv: [...argv] } : { file: loader, argv: [loader, file, ...argv.slice(1)] };
 }
 
 /** A core holds the key. Where cores go to a program the limit counts for nothing (core(5)); the dumpable flag does, later. */

@@ -49,6 +49,7 @@ const NUMBERS = {
   fsopen: [430, 430],
   fspick: [433, 433],
   futimesat: [261, undefined],
+  getxattr: [191, 8],
   init_module: [175, 105],
   io_uring_enter: [426, 426],
   io_uring_register: [427, 427],

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import {
   buildPolicy,
   canLeaveRoot,
+  mayReadAll,
   needsCapability,
   type Policy,
   type PolicyInputs,
@@ -55,7 +56,8 @@ export function policyOf(config: Config, files: Iterable<string>): Policy {
   const wanted = buildPolicy(inputs);
   // A root without the capabilities for it, as in some containers, reads as root or not at all.
   const stays = wanted.fromRoot && !canLeaveRoot(wanted.keepCapability);
-  const policy = stays ? buildPolicy({ ...inputs, user: { uid: 0, gid: 0 } }) : wanted;
+  const fitting = stays ? buildPolicy({ ...inputs, user: { uid: 0, gid: 0 } }) : wanted;
+  const policy = stays || !wanted.fromRoot ? asGiven(fitting, config.noCap) : fitting;
   // One that comes and goes, as whoever may write to a log directory can make it, costs one start and no more.
   const met =
     policy.fromRoot && !config.noCap && !policy.keepCapability && metLately(readRestarts(config.dbPath), Date.now());
@@ -67,6 +69,20 @@ export function policyOf(config: Config, files: Iterable<string>): Policy {
     ...keeping,
     readOnlyMounts: !unshared,
     ...(unshared ? { mountsKept: MOUNTS_KEPT } : {}),
+  };
+}
+
+/**
+ * The same for who cannot leave its user: what it was given, it was given to read logs with, needed at the start or not; and what
+ * it was not given, no new start brings.
+ */
+function asGiven(policy: Policy, noCap: boolean): Policy {
+  if (noCap || !mayReadAll()) return { ...policy, fromRoot: false };
+  const { capabilityFor } = policy;
+  return {
+    ...policy,
+    keepCapability: true,
+    capabilityFor: capabilityFor.length > 0 ? capabilityFor : ["files to come"],
   };
 }
 

@@ -22,6 +22,8 @@ export interface LessPowerInputs {
 /** The user that packages make, and that these lines are for. */
 const USER = "logdna-agent";
 const EXAMPLES = 3;
+/** The number that this user has in the container image. */
+const IMAGE_USER = 10_001;
 /** Exit status with which the agent asks to be started anew. */
 const RESTART_STATUS = 75;
 
@@ -162,11 +164,14 @@ function containers({ files, user, podUser, noCapability }: LessPowerInputs, gid
   ];
   if (missedBy(files, root).misses > 0 && !noCapability)
     ways.push({
-      title: "Kubernetes: root with the one capability, of which it keeps no more",
-      text: context({ runAsUser: 0 }, { add: ["DAC_READ_SEARCH", "SETUID", "SETGID", "SETPCAP"] }),
+      title: "Kubernetes: an ordinary user with the one capability",
+      text: context({ runAsNonRoot: true, runAsUser: IMAGE_USER }, { add: ["DAC_READ_SEARCH"] }),
       misses: 0,
       examples: [],
-      caveats: ["SETUID, SETGID and SETPCAP are for leaving root at the start, and are given up with it"],
+      caveats: [
+        "it is the agent's image that carries the capability over to that user, by the file of its Node: Kubernetes makes none ambient",
+        `the state directory has to belong to user ${IMAGE_USER} (deploy/variants/non_root)`,
+      ],
     });
   const pod =
     gids.length === 0 ? "" : `\n# In the pod's own securityContext:\n# supplementalGroups: [${gids.join(", ")}]`;
@@ -174,9 +179,7 @@ function containers({ files, user, podUser, noCapability }: LessPowerInputs, gid
     title: "Kubernetes: not root",
     text: context({ runAsNonRoot: true, runAsUser: podUser === 0 ? NOBODY : podUser }, {}) + pod,
     ...missedBy(files, { ...user, gids: [...user.gids, ...gids] }),
-    caveats: [
-      "a capability that is added for a user other than root does not take effect: Kubernetes sets no ambient ones",
-    ],
+    caveats: ["the state directory has to belong to that user"],
   });
   return ways;
 }

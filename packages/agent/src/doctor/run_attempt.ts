@@ -77,12 +77,17 @@ export async function finishAttempt(confinement: Confinement): Promise<number> {
 
 /** An empty directory that is private to this user: where the state is going to be, so that the way to it is tried, too. */
 function makeScratch(stateDirectory: string): string {
-  const name = ".logdna-agent-doctor-";
-  try {
-    return mkdtempSync(join(nearestParent(stateDirectory), name));
-  } catch {
-    return mkdtempSync(join(tmpdir(), name));
+  // In a container all but the state directory itself may be read-only.
+  const places = [() => nearestParent(stateDirectory), tmpdir, () => stateDirectory];
+  let last: unknown;
+  for (const place of places) {
+    try {
+      return mkdtempSync(join(place(), ".logdna-agent-doctor-"));
+    } catch (error) {
+      last = error;
+    }
   }
+  throw last;
 }
 
 export function nearestParent(path: string): string {

@@ -45,3 +45,13 @@ test("a compressed form is never read as a rotated file", () => {
     assert.equal(looksRotatedFrom(`app.log.1.${extension}`, "app.log"), false);
   }
 });
+
+test("a name of many digits that is no date is told at once", () => {
+  const digits = "0".repeat(200);
+  for (const name of [`app-${digits}x.log`, `app.log-${digits}_`, `app.${digits}-T.log`]) {
+    assert.equal(isRotationOf(name, "app.log"), false);
+    assert.ok(rotatedFrom(name).length > 0);
+  }
+  assert.equal(isRotationOf(`app-${digits}.log`, "app.log"), true);
+  assert.equal(isRotationOf("app-20260102-12.30_59T1.log", "app.log"), true);
+});
