@@ -1,7 +1,7 @@
 import type { Buffer } from "node:buffer";
 import type { Chunk, ChunkSource } from "../../chunk.ts";
 import type { LineRules } from "../../config/line_options.ts";
-import type { EventPiece, PartPiece, Piece } from "../../lines/pieces.ts";
+import { type EventPiece, eventText, type PartPiece, type Piece } from "../../lines/pieces.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
 import type { Redactor } from "../redaction/mod.ts";
 import type { Finders } from "./line_redaction.ts";
@@ -123,7 +123,7 @@ export class LineStage {
 
   #applyToEvent(event: EventPiece, chunk: Chunk, memory: FileMemory, list: PieceList): void {
     const { from, to, lines } = event;
-    const run = new RunText(chunk.bytes.subarray(from, to));
+    const run = new RunText(eventText(event, chunk.bytes));
     const text = run.whole();
     const reason = this.#rules.reasonAgainst(text, chunk.file) ?? this.#reasonAt(chunk, memory, chunk.start + from);
     if (reason !== undefined) return list.leaveOut(from, to, lines, reason);
