@@ -186,7 +186,7 @@ export class Batcher {
   /** Adds what is one line, whatever newlines it has; one that is longer than a body is dropped. */
   #addSingle(chunk: Chunk, { from, to }: Piece, text: Buffer, of: EventPiece | PartPiece | undefined): void {
     const { encoder } = this.#options;
-    const mark = of === undefined ? undefined : of.kind === "part" ? markOf(of) : of.said && { stream: of.said.stream };
+    const mark = of === undefined ? undefined : of.kind === "part" ? markOf(of) : streamOf(of);
     const context = { ...this.#contextOf(chunk, mark, of?.kind === "event" ? of.said?.time : undefined), single: true };
     const offset = chunk.start + from;
     let added = encoder.add(text, context, offset);
@@ -303,6 +303,13 @@ interface NoteMark {
 /** What a line of a container says in `meta` where it is not in its text. */
 interface StreamMark {
   readonly stream: string;
+  /** The line goes on in the next one of its stream. */
+  readonly partial?: true;
+}
+
+function streamOf({ said }: EventPiece): StreamMark | undefined {
+  if (said === undefined) return undefined;
+  return said.goesOn ? { stream: said.stream, partial: true } : { stream: said.stream };
 }
 
 /** Where to cut a run of lines in two; undefined when it is one line. */

@@ -35,6 +35,8 @@ interface LinkedLog {
 const MAX_GONE = 10_000;
 /** Links are written together, this long after the first of them was found, in milliseconds. */
 const SAVE_MS = 500;
+/** How often it is looked whether a log is gone that has no link any more, in milliseconds. */
+const UNLINKED_MS = 1000;
 
 /**
  * The links by which Kubernetes names the logs of containers: `/var/log/containers/POD_NAMESPACE_CONTAINER-ID.log` leads to
@@ -50,6 +52,9 @@ export class ContainerLinks {
   readonly #targets = new Map<string, string>();
   readonly #gone = new Set<string>();
   readonly #unsaved = new Map<string, string>();
+  /** Logs that are there, and the last known link to which is not. */
+  readonly #unlinked = new Set<string>();
+  #unlinkedTimer: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ContainerLinksOptions) {
@@ -98,7 +103,12 @@ export class ContainerLinks {
       },
       removed: (path) => {
         if (this.#logs.has(path)) this.#isGone(path);
-        if (!this.#lost(path)) files.removed(path);
+        const log = this.#lost(path);
+        if (log === undefined) return files.removed(path);
+        // Nobody tells that it is gone where its directory went before it was looked into.
+        if (!isThere(log)) return files.removed(log);
+        this.#unlinked.add(log);
+        this.#unlinkedTimer ??= setInterval(() => this.#lookAfter(files), UNLINKED_MS).unref();
       },
       renamed: (from, to) => {
         if (!this.#targets.has(from) && !this.#targets.has(to)) return files.renamed(from, to);
@@ -123,6 +133,7 @@ export class ContainerLinks {
   }
 
   close(): void {
+    clearInterval(this.#unlinkedTimer);
     this.#save();
   }
 
@@ -158,13 +169,25 @@ export class ContainerLinks {
     this.#timer ??= setTimeout(() => this.#save(), SAVE_MS).unref();
   }
 
-  /** A link is gone. What it has led to may be gone, too, and keeps its name. @returns whether it was known. */
-  #lost(link: string): boolean {
+  /** A link is gone. What it has led to may be gone, too, and keeps its name. @returns what it has led to. */
+  #lost(link: string): string | undefined {
     const log = this.#targets.get(link);
-    if (log === undefined) return false;
+    if (log === undefined) return undefined;
     this.#targets.delete(link);
     this.#isGone(log);
-    return true;
+    return log;
+  }
+
+  /** Looks whether logs are gone that have lost their links. */
+  #lookAfter(files: WatchSink): void {
+    for (const log of this.#unlinked) {
+      if (isThere(log)) continue;
+      this.#unlinked.delete(log);
+      files.removed(log);
+    }
+    if (this.#unlinked.size > 0) return;
+    clearInterval(this.#unlinkedTimer);
+    this.#unlinkedTimer = undefined;
   }
 
   #isGone(log: string): void {
@@ -181,6 +204,7 @@ export class ContainerLinks {
       if (this.#targets.get(link) === log) this.#targets.delete(link);
     this.#logs.delete(log);
     this.#gone.delete(log);
+    this.#unlinked.delete(log);
     this.#unsaved.delete(log);
   }
 

@@ -61,8 +61,17 @@ export interface EventPiece {
   readonly lines: number;
   /** What is shipped of it, where that is not its bytes; of lines that stand within each other all but the last take no bytes. */
   readonly text?: Buffer;
-  /** What it says of itself: milliseconds since the epoch, and the stream of a container. */
-  readonly said?: { readonly time: number; readonly stream: string };
+  /** What a line of a container says of itself. */
+  readonly said?: SaidOfLine;
+}
+
+/** What a container's runtime says of a line where that is not in its text. */
+interface SaidOfLine {
+  /** Milliseconds since the epoch. */
+  readonly time: number;
+  readonly stream: string;
+  /** It does not end here: it is longer than a line may be, or had not gone on for a while. */
+  readonly goesOn: boolean;
 }
 
 /** The bytes of an event that are shipped. */

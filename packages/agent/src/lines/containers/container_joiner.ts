@@ -155,7 +155,7 @@ class Walk {
     const at = runtimeTime(time);
     if (plain === undefined || at === undefined)
       return { ...piece, text: Buffer.from(format.written(first, text, last), "latin1") };
-    return { ...piece, text: plain, said: { time: at, stream } };
+    return { ...piece, text: plain, said: { time: at, stream, goesOn: !last.ends } };
   }
 
   /** Lines up to a place stay as they are. */
