@@ -1,5 +1,6 @@
 import type { Buffer } from "node:buffer";
 import type { ReceivedLine } from "../store/native.ts";
+import { type ContainerLine, containerLine } from "./container_line.ts";
 import { levelIn, normalLevel } from "./level.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -54,23 +55,33 @@ function readLine(value: unknown, idx: number, sender: Sender): ReceivedLine {
   const app = text(value.app, idx, "app");
   const file = text(value.file, idx, "file");
   if (app === "" && file === "") throw wrong(idx, 'needs "app" or "file"');
-  const timestamp = timeOf(value.timestamp, idx, sender.received);
+  const own = containerLine(file, line);
+  const written = own?.line ?? line;
+  const timestamp = timeOf(own?.timestamp ?? value.timestamp, idx, sender.received);
   const level = text(value.level, idx, "level");
   const tags = value.tags === undefined ? sender.tags : [...new Set([...sender.tags, ...tagsOf(value.tags, idx)])];
   return {
     timestamp,
     received: sender.received,
     host: text(value.host, idx, "host") || sender.hostname,
-    app,
+    app: app === "" && own !== undefined ? own.container : app,
     file,
-    level: level === "" ? levelIn(line) : normalLevel(level),
+    level: level === "" ? levelIn(written) : normalLevel(level),
     env: text(value.env, idx, "env"),
     tags,
-    line: line.toWellFormed(),
-    meta: value.meta === undefined || value.meta === null ? "" : JSON.stringify(value.meta),
+    line: written.toWellFormed(),
+    meta: metaOf(value.meta, own),
     label: strings(value.label, idx, "label"),
     annotation: strings(value.annotation, idx, "annotation"),
   };
+}
+
+/** What is sent as `meta`, with what a container's runtime says of its line where that is of no other form. */
+function metaOf(meta: unknown, own: ContainerLine | undefined): string {
+  if (own === undefined || !(meta === undefined || meta === null || isRecord(meta)))
+    return meta === undefined || meta === null ? "" : JSON.stringify(meta);
+  const { stream, isPartial } = own;
+  return JSON.stringify({ stream, ...(isPartial && { partial: true }), ...(meta ?? {}) });
 }
 
 /** Tags of a text with commas. */
