@@ -10,6 +10,7 @@ import type { Config } from "./config/mod.ts";
 import { ContainerDirs } from "./containers/container_dirs.ts";
 import { ContainerLinks, type ContainerLinksOptions } from "./containers/container_links.ts";
 import { containerWatch } from "./containers/container_watch.ts";
+import { dockerFacts } from "./containers/docker_facts.ts";
 import type { Outlet } from "./delivery/outlet.ts";
 import { Quarantine } from "./delivery/quarantine.ts";
 import type { Transport } from "./delivery/transport.ts";
@@ -38,6 +39,9 @@ const BACKOFF = { baseMs: 100, capMs: 1500 } as const;
 const SLOW_RETRY_MS = 10_000;
 /** Between attempts to send a refused line alone. */
 const TRIAL_MS = 1000;
+/** Bytes that labels of a container take on each of its lines, at most; and the share of a body that those of one line do. */
+const MAX_LABEL_BYTES = 4096;
+const LABEL_SHARE = 16;
 /** How often the state is told that the agent is alive; what is born later counts as new after a restart. */
 const ALIVE_MS = 30_000;
 /** How many such times later it is certain that everything was seen that had happened by one of them. */
@@ -145,7 +149,14 @@ export class Agent {
         fieldsOf: rememberedFields(
           lineFields(config, { hostname: config.hostname, environment: config.fieldEnvironment, namesOf }) ??
             fieldsOfFacts,
-          allFacts([this.#links.factsOf]),
+          allFacts([
+            this.#links.factsOf,
+            dockerFacts({
+              // Of pods, Kubernetes tells more.
+              isLog: (path) => containerDirs.isDockerLog(path) && this.#links.factsOf(path) === undefined,
+              maxLabelBytes: Math.min(MAX_LABEL_BYTES, Math.floor(config.ingestBufferSize / LABEL_SHARE)),
+            }),
+          ]),
         ),
         sender: this.#transport,
         state: this.#state,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFileSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type AgentProcess, makePlace, type Place, startedAgent } from "./agent.ts";
@@ -184,6 +184,44 @@ test("parsed, lines have the container's text and time, and the stream in meta",
         { line: "ab", timestamp: at + 2, meta: { stream: "stdout" } },
       ],
     );
+});
+
+test("on a host with Docker alone, lines have the name, the image and the labels of their container", async (t) => {
+  const { host, sink, agent } = await bench(t);
+  const web = host.start("web", { runtime: "docker" });
+  // No kubelet has linked it.
+  rmSync(host.links, { recursive: true });
+  rmSync(host.pods, { recursive: true });
+  const configuration = join(host.docker, web.id, "config.v2.json");
+  const configure = (name: string): void => {
+    const content = {
+      Name: name,
+      Config: { Image: "nginx:1.27", Labels: { team: "shop" }, Env: ["PASSWORD=hunter2"] },
+    };
+    writeFileSync(`${configuration}.tmp`, JSON.stringify(content), { mode: 0o600 });
+    renameSync(`${configuration}.tmp`, configuration);
+  };
+  configure("/web");
+  const line = web.write("one");
+  await agent({ LOGDNA_LOG_DIRS: host.docker, LOGDNA_META_ENV: "prod" });
+  await sink.until(() => sink.lines().length === 1);
+  const [first] = sink.lines();
+  const { timestamp, ...rest } = first ?? assert.fail();
+  assert.equal(typeof timestamp, "number");
+  assert.deepEqual(rest, {
+    line: line.trim(),
+    file: web.log,
+    app: "web",
+    env: "prod",
+    meta: { "Image Name": "nginx", Tag: "1.27" },
+    label: { team: "shop" },
+  });
+  configure("/renamed");
+  await eventually(() => {
+    web.write("more");
+    return sink.lines().some(({ app }) => app === "renamed");
+  }, "a line with the new name");
+  assert.ok(!JSON.stringify(sink.lines()).includes("hunter2"));
 });
 
 test("killed while a line goes on, the agent ships it whole after the restart", async (t) => {
