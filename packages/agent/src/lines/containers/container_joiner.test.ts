@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
+import { Joiner } from "../multiline/joiner.ts";
+import { RULE } from "../multiline/reading.ts";
 import { eventText, splitPieces } from "../pieces.ts";
 import { ContainerJoiner } from "./container_joiner.ts";
 
 const T = "2026-01-02T03:04:05.67890123";
-const RAW = new ContainerJoiner(false);
-const PARSED = new ContainerJoiner(true);
+const RAW = new ContainerJoiner({ isParsed: false, multiline: undefined });
+const PARSED = new ContainerJoiner({ isParsed: true, multiline: undefined });
 
 /** What is shipped of a text that is read at once, a line each; `[held]` and what is left in the file at the end. */
 function shipped(text: string, { joiner = RAW, maxPart = 1000, final = false } = {}): string[] {
@@ -127,18 +129,68 @@ test("parsed, what no runtime has written stays as it is", () => {
   ]);
 });
 
+/** Joins what begins with a blank to the line before it. */
+const INDENTED = new Joiner({ ...RULE, start: undefined, continuation: "^ " });
+const WITH_RAW = new ContainerJoiner({ isParsed: false, multiline: INDENTED });
+const WITH_PARSED = new ContainerJoiner({ isParsed: true, multiline: INDENTED });
+
+test("lines that belong together are told by what the container has written, and have the time of the first", () => {
+  const text = `${T}1Z stderr F Error: x\n${T}2Z stderr F  at a\n${T}3Z stderr P  at\n${T}4Z stderr F  b\n${T}5Z stderr F next\n`;
+  assert.deepEqual(shipped(text, { joiner: WITH_RAW, final: true }), [
+    `${T}1Z stderr F Error: x\n at a\n at b`,
+    `${T}5Z stderr F next`,
+  ]);
+  assert.deepEqual(shipped(text, { joiner: WITH_PARSED, final: true }), [
+    "2026-01-02T03:04:05.678Z stderr: Error: x\n at a\n at b",
+    "2026-01-02T03:04:05.678Z stderr: next",
+  ]);
+  const lines = docker("Error: x\n", 1) + docker(" at a\n", 2) + docker("next\n", 3);
+  assert.deepEqual(shipped(lines, { joiner: WITH_RAW, final: true }), [
+    docker("Error: x\n at a\n", 1).trim(),
+    docker("next\n", 3).trim(),
+  ]);
+});
+
+test("lines of another stream end what belongs together", () => {
+  const text = `${T}1Z stderr F Error: x\n${T}2Z stdout F  out\n${T}3Z stderr F  at a\n`;
+  assert.deepEqual(shipped(text, { joiner: WITH_RAW, final: true }), text.trimEnd().split("\n"));
+});
+
+test("what may go on is left in the file, also with a line in front of it that goes on in pieces", () => {
+  const held = `${T}2Z stderr F Error: x\n`;
+  assert.deepEqual(shipped(`${T}1Z stdout F one\n${held}`, { joiner: WITH_RAW }), [
+    `${T}1Z stdout F one`,
+    `[held]${held}`,
+  ]);
+  const open = `${T}2Z stderr F Error: x\n${T}3Z stderr P  at\n`;
+  assert.deepEqual(shipped(open, { joiner: WITH_RAW }), [`[held]${open}`]);
+  const within = `${T}2Z stdout P a\n${T}3Z stderr F Error: x\n${T}4Z stdout F b\n`;
+  assert.deepEqual(shipped(within, { joiner: WITH_RAW }), [`[held]${within}`]);
+});
+
+test("what belongs together takes no more bytes of the file than a part of a line", () => {
+  const line = (n: number): string => `${T}1Z stdout F ${n === 0 ? "x" : ` ${n}`}\n`;
+  const text = Array.from({ length: 20 }, (_, n) => line(n)).join("");
+  const most = Math.floor(200 / line(1).length);
+  const whole = shipped(text, { joiner: WITH_RAW, maxPart: 200, final: true });
+  assert.equal(whole[0]?.split("\n").length, most);
+  assert.deepEqual(shipped(text, { joiner: WITH_RAW, maxPart: 200 }).slice(0, 4), whole.slice(0, 4));
+});
+
 test("wherever reading begins at the end of a piece, the same lines come", () => {
   const text =
     Array.from(
       { length: 40 },
       (_, n) => `${T}1Z ${n % 3 === 0 ? "stderr" : "stdout"} ${n % 4 === 3 ? "F" : "P"} ${n}\n`,
     ).join("") + `${T}1Z stdout F end\n${T}1Z stderr F end\n`;
-  const whole = shipped(text, { maxPart: 200, final: true });
   const bytes = Buffer.from(text);
   const split = splitPieces(bytes, 0, { lineStart: 0, part: 0 }, { maxPart: 200, maxLine: 2000 }, true);
-  const { pieces } = RAW.join(bytes, split, 200, true);
-  for (const { to } of pieces) {
-    const rest = shipped(text.slice(to), { maxPart: 200, final: true });
-    if (rest.length > 0) assert.deepEqual(rest, whole.slice(-rest.length));
+  for (const joiner of [RAW, WITH_RAW]) {
+    const whole = shipped(text, { joiner, maxPart: 200, final: true });
+    const { pieces } = joiner.join(bytes, split, 200, true);
+    for (const { to } of pieces) {
+      const rest = shipped(text.slice(to), { joiner, maxPart: 200, final: true });
+      if (rest.length > 0) assert.deepEqual(rest, whole.slice(-rest.length));
+    }
   }
 });

@@ -1,25 +1,21 @@
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import type { Joined, LineJoiner } from "../multiline/joiner.ts";
-import type { EventPiece, Piece, Split } from "../pieces.ts";
-import { DOCKER_STREAM, endsDockerLine, type RuntimeLine, runtimeLine, runtimeTime } from "./runtime_line.ts";
+import type { Piece, Split } from "../pieces.ts";
+import { eventOf, grouped } from "./container_events.ts";
+import { DOCKER_STREAM, endsDockerLine } from "./runtime_line.ts";
+import { type WrittenLine, writtenLines } from "./written_lines.ts";
+
+export interface ContainerJoinerOptions {
+  /** Lines are shipped as the container has written them, without what the runtime puts around them. */
+  readonly isParsed: boolean;
+  /** What joins several lines of the container, as it has written them. */
+  readonly multiline: LineJoiner | undefined;
+}
 
 /** Without growth of the file, after this time in milliseconds a line that goes on is shipped as far as it is there. */
 const TIMEOUT_MS = 1000;
 
-const NEWLINE = 10;
-const RETURN = 13;
 const BRACE = 123;
-
-/** Lines of the runtime that are read together: those of a line that goes on, and what other streams have in between. */
-interface Region {
-  readonly from: number;
-  to: number;
-  /** Lines that go on, by their stream. */
-  readonly open: Map<string, RuntimeLine[]>;
-  /** What is whole, in the order in which it was ended. */
-  readonly whole: RuntimeLine[][];
-  lines: number;
-}
 
 /**
  * Puts the lines of a container's log together that its runtime has cut (after 16 KiB, or where a program has paused within a line).
@@ -29,39 +25,41 @@ interface Region {
  * as read before the last one is: reading that begins anew finds the beginning of each.
  */
 export class ContainerJoiner implements LineJoiner {
-  readonly timeout = TIMEOUT_MS;
-  readonly #isParsed: boolean;
+  readonly timeout: number;
+  readonly #options: ContainerJoinerOptions;
 
-  /** @param isParsed lines are shipped as the container has written them, without what the runtime puts around them. */
-  constructor(isParsed: boolean) {
-    this.#isParsed = isParsed;
+  constructor(options: ContainerJoinerOptions) {
+    this.#options = options;
+    this.timeout = Math.max(TIMEOUT_MS, options.multiline?.timeout ?? 0);
   }
 
   join(bytes: Buffer, split: Split, maxPart: number, final: boolean): Joined {
+    const { isParsed, multiline } = this.#options;
     const pieces: Piece[] = [];
     for (const [n, piece] of split.pieces.entries()) {
-      if (piece.kind !== "lines" || (!this.#isParsed && isWhole(bytes, piece.from, piece.to))) {
+      const isPlain = !isParsed && multiline === undefined;
+      if (piece.kind !== "lines" || (isPlain && isWhole(bytes, piece.from, piece.to))) {
         pieces.push(piece);
         continue;
       }
       const isLast = n === split.pieces.length - 1;
       const rest = isLast ? bytes.length - split.consumed : 0;
-      const walk = new Walk(
-        bytes.toString("latin1", piece.from, piece.to),
-        piece.from,
-        maxPart,
-        this.#isParsed,
-        pieces,
-      );
-      const open = walk.through();
-      if (open === undefined) continue;
-      // What comes next would not fit: what it is need not be known.
-      const waits = isLast && !final && walk.length - open.from + rest <= maxPart;
-      if (waits) return { pieces, consumed: piece.from + open.from, held: true, cut: false };
-      walk.end(open);
-      if (isLast) return { pieces, consumed: split.consumed, held: false, cut: final };
+      const mayWait = isLast && !final;
+      const text = bytes.toString("latin1", piece.from, piece.to);
+      const { lines, open } = writtenLines(text, piece.from, { maxPart, rest, mayWait });
+      let held = lines.length;
+      let cut = open !== undefined && !mayWait;
+      if (multiline !== undefined) {
+        const joined = grouped(lines, { multiline, maxPart, rest: piece.to - (open ?? piece.to) + rest, mayWait });
+        pieces.push(...joined.groups.map((group) => eventOrLines(group, bytes, isParsed)));
+        held = joined.held;
+        cut ||= joined.cut;
+      } else for (const line of lines) pieces.push(eventOrLines([line], bytes, isParsed));
+      const consumed = lines[held]?.from ?? open;
+      if (consumed !== undefined && mayWait) return { pieces: runs(pieces), consumed, held: true, cut: false };
+      if (isLast) return { pieces: runs(pieces), consumed: split.consumed, held: false, cut: final && cut };
     }
-    return { pieces, consumed: split.consumed, held: false, cut: false };
+    return { pieces: runs(pieces), consumed: split.consumed, held: false, cut: false };
   }
 }
 
@@ -75,112 +73,21 @@ function isWhole(bytes: Buffer, from: number, to: number): boolean {
   return true;
 }
 
-/** One way through a run of whole lines. */
-class Walk {
-  readonly #text: string;
-  /** Where in the chunk the text begins. */
-  readonly #start: number;
-  readonly #maxPart: number;
-  readonly #isParsed: boolean;
-  readonly #pieces: Piece[];
-  /** Where lines begin that stay as they are. */
-  #asIs = 0;
-
-  constructor(text: string, start: number, maxPart: number, isParsed: boolean, pieces: Piece[]) {
-    this.#text = text;
-    this.#start = start;
-    this.#maxPart = maxPart;
-    this.#isParsed = isParsed;
-    this.#pieces = pieces;
-  }
-
-  get length(): number {
-    return this.#text.length;
-  }
-
-  /** @returns what goes on at the end of it. */
-  through(): Region | undefined {
-    const text = this.#text;
-    let region: Region | undefined;
-    for (let from = 0; from < text.length; ) {
-      const newline = text.indexOf("\n", from);
-      const to = newline < 0 ? text.length : newline + 1;
-      const line = runtimeLine(text, from, contentEnd(text, from, to));
-      if (region !== undefined && (line === undefined || to - region.from > this.#maxPart)) {
-        this.end(region);
-        region = undefined;
-      }
-      if (line !== undefined && region === undefined && line.ends) {
-        if (this.#isParsed) {
-          this.#keep(from);
-          this.#pieces.push(this.#event([line], this.#start + from, this.#start + to, 1));
-          this.#asIs = to;
-        }
-      } else if (line !== undefined) {
-        if (region === undefined) {
-          this.#keep(from);
-          region = { from, to, open: new Map(), whole: [], lines: 0 };
-        }
-        add(region, line, to);
-        if (region.open.size === 0) {
-          this.end(region);
-          region = undefined;
-        }
-      }
-      from = to;
-    }
-    if (region === undefined) this.#keep(text.length);
-    return region;
-  }
-
-  /** Ships a region, whatever of it goes on. */
-  end({ from, to, open, whole, lines }: Region): void {
-    const all = [...whole, ...open.values()];
-    for (const [n, parts] of all.entries()) {
-      const isLast = n === all.length - 1;
-      const size = isLast ? { lines: lines - all.length + 1, to } : { lines: 1, to: from };
-      this.#pieces.push(this.#event(parts, this.#start + from, this.#start + size.to, size.lines));
-    }
-    this.#asIs = to;
-  }
-
-  #event(parts: readonly RuntimeLine[], from: number, to: number, lines: number): EventPiece {
-    const [first] = parts;
-    const last = parts.at(-1);
-    const piece = { kind: "event", from, to, lines } as const;
-    if (first === undefined || last === undefined) return piece;
-    const { format, stream, time } = first;
-    const text = parts.map((part) => part.text).join("");
-    const plain = this.#isParsed ? format.plain(text) : undefined;
-    const at = runtimeTime(time);
-    if (plain === undefined || at === undefined)
-      return { ...piece, text: Buffer.from(format.written(first, text, last), "latin1") };
-    return { ...piece, text: plain, said: { time: at, stream, goesOn: !last.ends } };
-  }
-
-  /** Lines up to a place stay as they are. */
-  #keep(to: number): void {
-    if (to > this.#asIs) this.#pieces.push({ kind: "lines", from: this.#start + this.#asIs, to: this.#start + to });
-    this.#asIs = to;
-  }
+/** Lines that are one; a single one stays as it is where it need not be changed. */
+function eventOrLines(lines: readonly WrittenLine[], bytes: Buffer, isParsed: boolean): Piece {
+  const [first] = lines;
+  const isAsWritten = lines.length === 1 && first !== undefined && first.lines === 1 && first.to > first.from;
+  if (isAsWritten && (!isParsed || first.parts.length === 0)) return { kind: "lines", from: first.from, to: first.to };
+  return eventOf(lines, bytes, isParsed);
 }
 
-function add(region: Region, line: RuntimeLine, to: number): void {
-  const parts = region.open.get(line.stream) ?? [];
-  parts.push(line);
-  region.to = to;
-  region.lines += 1;
-  if (!line.ends) region.open.set(line.stream, parts);
-  else {
-    region.open.delete(line.stream);
-    region.whole.push(parts);
+/** Runs of lines beside each other become one. */
+function runs(pieces: readonly Piece[]): Piece[] {
+  const all: Piece[] = [];
+  for (const piece of pieces) {
+    const last = all.at(-1);
+    if (piece.kind === "lines" && last?.kind === "lines") all[all.length - 1] = { ...last, to: piece.to };
+    else all.push(piece);
   }
-}
-
-/** Where a line's text ends, without LF or CR LF. */
-function contentEnd(text: string, from: number, to: number): number {
-  let end = to;
-  if (end > from && text.charCodeAt(end - 1) === NEWLINE) end -= 1;
-  if (end > from && text.charCodeAt(end - 1) === RETURN) end -= 1;
-  return end;
+  return all;
 }

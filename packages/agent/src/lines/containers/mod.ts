@@ -1,4 +1,5 @@
 import type { Config } from "../../config/mod.ts";
+import type { LineJoiner } from "../multiline/joiner.ts";
 import type { JoinerFor } from "../multiline/mod.ts";
 import { ContainerJoiner } from "./container_joiner.ts";
 
@@ -6,8 +7,17 @@ import { ContainerJoiner } from "./container_joiner.ts";
 export function containerJoinerFor(
   { containerLines }: Pick<Config, "containerLines">,
   dirs: { isLog(path: string): boolean },
-  otherwise: JoinerFor,
+  multilineFor: JoinerFor,
 ): JoinerFor {
-  const joiner = new ContainerJoiner(containerLines === "parsed");
-  return (path) => (dirs.isLog(path) ? joiner : otherwise(path));
+  const joiners = new Map<LineJoiner | undefined, ContainerJoiner>();
+  return (path) => {
+    const multiline = multilineFor(path);
+    if (!dirs.isLog(path)) return multiline;
+    let joiner = joiners.get(multiline);
+    if (joiner === undefined) {
+      joiner = new ContainerJoiner({ isParsed: containerLines === "parsed", multiline });
+      joiners.set(multiline, joiner);
+    }
+    return joiner;
+  };
 }

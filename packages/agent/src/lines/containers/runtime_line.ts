@@ -16,6 +16,8 @@ export interface RuntimeLine {
 
 /** What a container runtime writes lines as, and how they are put together again. */
 interface RuntimeFormat {
+  /** What stands between the texts of two lines of the container. */
+  readonly between: string;
   /** One line of the runtime for several, with the time of the first. @param last tells whether that ends the line. */
   written(first: RuntimeLine, text: string, last: RuntimeLine): string;
   /** What the container has written, as UTF-8; undefined where it cannot be read. */
@@ -27,6 +29,7 @@ const CRI_LINE =
   /(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[-+]\d\d:\d\d)) (stdout|stderr) ([FP])((?::[^ \r\n]{0,64})?)(?: |(?=[\r\n]|$))/y;
 
 const CRI: RuntimeFormat = {
+  between: "\n",
   written: ({ time, stream }, text, { frame }) => `${time} ${stream} ${frame} ${text}`,
   plain: (text) => Buffer.from(text, "latin1"),
 };
@@ -38,6 +41,7 @@ export const DOCKER_STREAM = '","stream":"';
 const DOCKER_TAIL = /^","stream":"(stdout|stderr)"(?:,"attrs":\{.*\})?,"time":"([^"\\]{20,40})"\}$/;
 
 const DOCKER: RuntimeFormat = {
+  between: "",
   written: ({ frame }, text) => `${DOCKER_HEAD}${text}${frame}`,
   plain(text) {
     try {
