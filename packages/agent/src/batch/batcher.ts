@@ -188,7 +188,7 @@ export class Batcher {
     const { encoder } = this.#options;
     const mark = of === undefined ? undefined : of.kind === "part" ? markOf(of) : streamOf(of);
     const context = { ...this.#contextOf(chunk, mark, of?.kind === "event" ? of.said?.time : undefined), single: true };
-    const offset = chunk.start + from;
+    const offset = chunk.start + (of?.kind === "event" ? (of.at ?? from) : from);
     let added = encoder.add(text, context, offset);
     if (added === undefined && !encoder.empty) {
       this.flush();

@@ -59,6 +59,8 @@ export interface EventPiece {
   readonly to: number;
   /** Lines that it consists of. */
   readonly lines: number;
+  /** Where its first line begins, where that is not `from`: of no other event, also where several begin at one place. */
+  readonly at?: number;
   /** What is shipped of it, where that is not its bytes; of lines that stand within each other all but the last take no bytes. */
   readonly text?: Buffer;
   /** What a line of a container says of itself. */

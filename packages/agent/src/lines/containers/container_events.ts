@@ -8,7 +8,13 @@ import type { WrittenLine } from "./written_lines.ts";
 export function eventOf(lines: readonly WrittenLine[], bytes: Buffer, isParsed: boolean): EventPiece {
   const from = lines[0]?.from ?? 0;
   const to = lines.at(-1)?.to ?? from;
-  const piece = { kind: "event", from, to, lines: lines.reduce((sum, line) => sum + line.lines, 0) } as const;
+  const piece = {
+    kind: "event",
+    from,
+    to,
+    at: lines[0]?.at ?? from,
+    lines: lines.reduce((sum, line) => sum + line.lines, 0),
+  } as const;
   const first = lines[0]?.parts[0];
   const last = lines.at(-1)?.parts.at(-1);
   if (first === undefined || last === undefined) return { ...piece, text: bytes.subarray(from, to) };

@@ -177,6 +177,20 @@ test("what belongs together takes no more bytes of the file than a part of a lin
   assert.deepEqual(shipped(text, { joiner: WITH_RAW, maxPart: 200 }).slice(0, 4), whole.slice(0, 4));
 });
 
+test("lines that stand within each other have places of their own", () => {
+  const text = `${T}1Z stdout P on\n${T}2Z stderr F err\n${T}3Z stdout F e\n`;
+  const bytes = Buffer.from(text);
+  const split = splitPieces(bytes, 0, { lineStart: 0, part: 0 }, { maxPart: 1000, maxLine: 1000 }, false);
+  const { pieces } = RAW.join(bytes, split, 1000, false);
+  assert.deepEqual(
+    pieces.map((piece) => [piece.from, piece.to, piece.kind === "event" ? piece.at : undefined]),
+    [
+      [0, 0, text.indexOf("\n") + 1],
+      [0, text.length, 0],
+    ],
+  );
+});
+
 test("wherever reading begins at the end of a piece, the same lines come", () => {
   const text =
     Array.from(

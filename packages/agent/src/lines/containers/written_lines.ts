@@ -8,6 +8,8 @@ export interface WrittenLine {
    */
   readonly from: number;
   readonly to: number;
+  /** Where in the chunk it begins: of no other line. */
+  readonly at: number;
   /** Lines of the file that count for it. */
   readonly lines: number;
   /** What it consists of; nothing where no runtime has written it. */
@@ -29,9 +31,14 @@ interface Region {
   to: number;
   lines: number;
   /** Lines that go on, by their stream. */
-  readonly open: Map<string, RuntimeLine[]>;
+  readonly open: Map<string, Begun>;
   /** What is whole, in the order in which it was ended. */
-  readonly whole: RuntimeLine[][];
+  readonly whole: Begun[];
+}
+
+interface Begun {
+  readonly at: number;
+  readonly parts: RuntimeLine[];
 }
 
 const NEWLINE = 10;
@@ -59,10 +66,16 @@ export function writtenLines(
       region = undefined;
     }
     if (line === undefined || (region === undefined && line.ends))
-      lines.push({ from: start + from, to: start + to, lines: 1, parts: line === undefined ? [] : [line] });
+      lines.push({
+        from: start + from,
+        to: start + to,
+        at: start + from,
+        lines: 1,
+        parts: line === undefined ? [] : [line],
+      });
     else {
       region ??= { from: start + from, to: start + to, lines: 0, open: new Map(), whole: [] };
-      add(region, line, start + to);
+      add(region, line, start + from, start + to);
       if (region.open.size === 0) {
         end(region, lines);
         region = undefined;
@@ -77,24 +90,26 @@ export function writtenLines(
   return { lines, open: mayWait ? undefined : region.from };
 }
 
-function add(region: Region, line: RuntimeLine, to: number): void {
-  const parts = region.open.get(line.stream) ?? [];
-  parts.push(line);
+function add(region: Region, line: RuntimeLine, at: number, to: number): void {
+  const begun = region.open.get(line.stream) ?? { at, parts: [] };
+  begun.parts.push(line);
   region.to = to;
   region.lines += 1;
-  if (!line.ends) region.open.set(line.stream, parts);
+  if (!line.ends) region.open.set(line.stream, begun);
   else {
     region.open.delete(line.stream);
-    region.whole.push(parts);
+    region.whole.push(begun);
   }
 }
 
 /** Gives out a region, whatever of it goes on. */
 function end({ from, to, lines, open, whole }: Region, out: WrittenLine[]): void {
   const all = [...whole, ...open.values()];
-  for (const [n, parts] of all.entries())
+  for (const [n, { at, parts }] of all.entries())
     out.push(
-      n === all.length - 1 ? { from, to, lines: lines - all.length + 1, parts } : { from, to: from, lines: 1, parts },
+      n === all.length - 1
+        ? { from, to, at, lines: lines - all.length + 1, parts }
+        : { from, to: from, at, lines: 1, parts },
     );
 }
 

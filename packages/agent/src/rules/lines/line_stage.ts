@@ -122,10 +122,10 @@ export class LineStage {
   }
 
   #applyToEvent(event: EventPiece, chunk: Chunk, memory: FileMemory, list: PieceList): void {
-    const { from, to, lines } = event;
+    const { from, to, lines, at = from } = event;
     const run = new RunText(eventText(event, chunk.bytes));
     const text = run.whole();
-    const reason = this.#rules.reasonAgainst(text, chunk.file) ?? this.#reasonAt(chunk, memory, chunk.start + from);
+    const reason = this.#rules.reasonAgainst(text, chunk.file) ?? this.#reasonAt(chunk, memory, chunk.start + at);
     if (reason !== undefined) return list.leaveOut(from, to, lines, reason);
     const redacted = this.#rules.redacted(text, chunk.file);
     list.push(redacted === undefined ? event : { kind: "replaced", from, to, text: redacted, of: event });
