@@ -5,15 +5,21 @@ import { chooseEncoder } from "./batch/choose_encoder.ts";
 import { wayOfBatches } from "./batch/way_of_batches.ts";
 import type { Chunk } from "./chunk.ts";
 import type { Config } from "./config/mod.ts";
+import { ContainerDirs } from "./containers/container_dirs.ts";
+import { ContainerLinks, type ContainerLinksOptions } from "./containers/container_links.ts";
+import { containerWatch } from "./containers/container_watch.ts";
+import { dockerFacts } from "./containers/docker_facts.ts";
 import type { Outlet } from "./delivery/outlet.ts";
 import { Quarantine } from "./delivery/quarantine.ts";
 import type { Transport } from "./delivery/transport.ts";
-import { lineFields } from "./lines/fields/line_fields.ts";
+import { containerJoinerFor } from "./lines/containers/mod.ts";
+import { allFacts, rememberedFields } from "./lines/fields/file_facts.ts";
+import { fieldsOfFacts, lineFields } from "./lines/fields/line_fields.ts";
 import { multilineFor } from "./lines/multiline/mod.ts";
 import { Pipeline, type PipelineOptions } from "./pipeline.ts";
 import { compileLineRules, type LineRuleOptions } from "./rules/lines/line_rules.ts";
 import { createPathRules } from "./rules/path_rules.ts";
-import { realRoots } from "./rules/real_root.ts";
+import { type NamesOf, realRoots } from "./rules/real_root.ts";
 import { createRedactor, redactionSalt } from "./rules/redaction/mod.ts";
 import { FileSet } from "./sources/files/file_set.ts";
 import type { Lookback } from "./sources/files/first_position.ts";
@@ -31,6 +37,9 @@ const BACKOFF = { baseMs: 100, capMs: 1500 } as const;
 const SLOW_RETRY_MS = 10_000;
 /** Between attempts to send a refused line alone. */
 const TRIAL_MS = 1000;
+/** Bytes that labels of a container take on each of its lines, at most; and the share of a body that those of one line do. */
+const MAX_LABEL_BYTES = 4096;
+const LABEL_SHARE = 16;
 /** How often the state is told that the agent is alive; what is born later counts as new after a restart. */
 const ALIVE_MS = 30_000;
 /** How many such times later it is certain that everything was seen that had happened by one of them. */
@@ -53,6 +62,7 @@ export class Agent {
   readonly #files: FileSet;
   readonly #pipeline: Pipeline;
   readonly #watcher: Watcher;
+  readonly #links: ContainerLinks;
   readonly #left: readonly StoredBatch[];
   readonly #onRootAppeared: (root: string) => void;
   #alive: NodeJS.Timeout | undefined;
@@ -76,7 +86,7 @@ export class Agent {
     this.#onRootAppeared = onRootAppeared;
     this.#telemetry = telemetry;
     const { emit } = telemetry;
-    const { dirs, linked, namesOf } = realRoots(config.logDirs);
+    const { dirs, linked, namesOf: rootNames } = realRoots(config.logDirs);
     for (const { given, real } of linked) emit({ name: "root_resolved", given, path: real });
     const rules = createPathRules(
       {
@@ -86,23 +96,39 @@ export class Agent {
         exclude: config.excludeGlobs,
         excludeRegex: config.excludeRegexes,
       },
-      namesOf,
+      rootNames,
     );
     this.#transport = outlet.transport;
     this.#state = state;
+    const containerDirs = new ContainerDirs(config.containerDirs);
+    const watched = containerWatch(containerDirs, rules);
+    this.#links = new ContainerLinks({
+      dirs: containerDirs,
+      includes: rules.includes,
+      records: recordsIn(state),
+      onUnsaved: (error) =>
+        emit({
+          name: "checkpoint_failed",
+          attempt: "save the names of containers",
+          reason: error instanceof Error ? error.message : "",
+        }),
+    });
+    const { includes, namesOf: linkNames } = this.#links;
+    const namesOf: NamesOf = (path) => linkNames(path).flatMap(rootNames);
+    const prunes = (directory: string): boolean => rules.prunes(directory) && !watched.looksInto(directory);
     this.#state.makeUnder(wayOfBatches(config));
     this.#left = this.#state.batches();
     this.#forgetOtherBatches();
     const limits = { maxPart: config.lineMaxPart, maxLine: config.lineMax };
     const lineRules = compileLineRules({ rules: config, createRedactor: redactorOf(config), limits, emit, namesOf });
     this.#files = new FileSet({
-      roots: rules.roots,
-      includes: rules.includes,
-      prunes: rules.prunes,
+      roots: watched.roots.length === 0 ? rules.roots : [...rules.roots, containerDirs],
+      includes,
+      prunes,
       lookback,
       limits,
       held: lineRules,
-      joinerFor: multilineFor(config, namesOf),
+      joinerFor: containerJoinerFor(config, containerDirs, multilineFor(config, namesOf)),
       maxOpenFiles: config.maxOpenFiles,
       state: this.#state,
       spoolLimit: config.retryDiskLimit ?? Number.POSITIVE_INFINITY,
@@ -118,7 +144,18 @@ export class Agent {
         queue: this.#files,
         rules: lineRules,
         ...encoding(config, outlet, emit),
-        fieldsOf: lineFields(config, { hostname: config.hostname, environment: config.fieldEnvironment, namesOf }),
+        fieldsOf: rememberedFields(
+          lineFields(config, { hostname: config.hostname, environment: config.fieldEnvironment, namesOf }) ??
+            fieldsOfFacts,
+          allFacts([
+            this.#links.factsOf,
+            dockerFacts({
+              // Of pods, Kubernetes tells more.
+              isLog: (path) => containerDirs.isDockerLog(path) && this.#links.factsOf(path) === undefined,
+              maxLabelBytes: Math.min(MAX_LABEL_BYTES, Math.floor(config.ingestBufferSize / LABEL_SHARE)),
+            }),
+          ]),
+        ),
         sender: outlet.sender,
         state: this.#state,
         emit,
@@ -133,9 +170,9 @@ export class Agent {
       this.#state.newestBatch(),
     );
     this.#watcher = createWatcher({
-      roots: rules.roots,
-      sink: this.#files,
-      prune: rules.prunes,
+      roots: [...rules.roots, ...watched.roots],
+      sink: this.#links.sinkFor(this.#files),
+      prune: prunes,
       report: (event) => this.#report(event),
     });
   }
@@ -154,6 +191,7 @@ export class Agent {
     await this.#files.restored(this.#left);
     for (const batch of this.#left) this.#pipeline.repeat(batch, this.#readAgain(batch));
     this.#files.preparedRead();
+    this.#links.forgetAllBut(this.#files.paths());
     this.#stayAlive();
     this.#alive = setInterval(() => this.#stayAlive(), ALIVE_MS);
     this.#pipeline.wake();
@@ -182,6 +220,7 @@ export class Agent {
     await Promise.race([all, delay(timeoutMs, undefined, { ref: false })]);
     await this.#files.finish(false);
     const nameless = this.#files.close(goesOn);
+    this.#links.close();
     this.#transport.close();
     this.measure();
     if (seenUntil !== undefined && !restarts) this.#setAlive(seenUntil);
@@ -305,6 +344,16 @@ export class Agent {
         return;
     }
   }
+}
+
+/** The names of logs of containers, in the state. */
+function recordsIn(state: StateStore): ContainerLinksOptions["records"] {
+  const { containers } = state;
+  return {
+    all: () => containers.all(),
+    put: (links) => state.transaction(() => containers.put(links)),
+    forget: (logs) => state.transaction(() => containers.forget(logs)),
+  };
 }
 
 /** What redacts by presets; a key for hashes is read, or made, where there are any. */

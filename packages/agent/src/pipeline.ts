@@ -34,7 +34,7 @@ export interface PipelineOptions {
   readonly encoder: BodyEncoder;
   /** The format that it encodes; that of the LogDNA protocol where none is given. */
   readonly format?: BodyFormat;
-  /** The fields of the lines of a file, by its path; undefined where `file` is the only one. */
+  /** The fields of the lines of a file, by its path, the same object as long as they are the same; undefined where `file` is the only one. */
   readonly fieldsOf?: ((path: string) => LineFields) | undefined;
   readonly sender: Sender;
   readonly state: Pick<StateStore, "addBatch" | "removeBatch" | "transaction">;

@@ -38,7 +38,7 @@ export const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"] as co
  * What lines are asked for; the query string of every read request.
  *
  * `q` holds words and "quoted phrases" that must all occur in the line (case-insensitive substrings), `-word` that must
- * not, and `host:x app:x file:x level:x env:x tag:x` terms; within quotes `\"` and `\\` stand for a
+ * not, and `host:x app:x file:x level:x env:x tag:x` terms, and `stream:x` for the `stream` that `meta` has of a line of a container; within quotes `\"` and `\\` stand for a
  * quote and a backslash. The other fields are exact values; a repeated one means any of them.
  */
 export interface LineFilter {

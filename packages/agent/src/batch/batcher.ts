@@ -1,7 +1,14 @@
 import { Buffer } from "node:buffer";
 import type { Chunk, ChunkSource, SentRange } from "../chunk.ts";
 import type { LineFields } from "../lines/fields/line_fields.ts";
-import type { ExcludedPiece, NotePiece, PartPiece, Piece } from "../lines/pieces.ts";
+import {
+  type EventPiece,
+  type ExcludedPiece,
+  eventText,
+  type NotePiece,
+  type PartPiece,
+  type Piece,
+} from "../lines/pieces.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
 import type { BodyEncoder, EncodedBody, LineContext } from "./encoder.ts";
 
@@ -51,7 +58,7 @@ export interface BatcherOptions {
   readonly nextId: () => string;
   readonly onBatch: (batch: Batch) => void;
   readonly emit: (event: AgentEvent) => void;
-  /** The fields of the lines of a file, by its path; undefined where `file` is the only one. */
+  /** The fields of the lines of a file, by its path, the same object as long as they are the same; undefined where `file` is the only one. */
   readonly fieldsOf?: ((path: string) => LineFields) | undefined;
 }
 
@@ -61,8 +68,6 @@ const MIN_SPLIT_BYTES = 16 * 1024;
 /** Puts chunks into bodies, several sources in one body, and keeps account of which range went into which batch. */
 export class Batcher {
   readonly #options: BatcherOptions;
-  /** What goes with the file goes with it when nobody follows it any more. */
-  readonly #fields = new WeakMap<ChunkSource, { readonly file: string; readonly fields: LineFields }>();
   #ranges = new Map<ChunkSource, SentRange>();
   #lines = 0;
   #shipped = 0;
@@ -127,11 +132,11 @@ export class Batcher {
         this.#tellCut(chunk, piece);
         return this.#addRun(chunk, piece.from, piece.to, this.#contextOf(chunk, markOf(piece)));
       case "event":
-        return this.#addSingle(chunk, piece, chunk.bytes.subarray(piece.from, piece.to), undefined);
+        return this.#addSingle(chunk, piece, eventText(piece, chunk.bytes), piece);
       case "replaced": {
         const part = piece.of?.kind === "part" ? piece.of : undefined;
         if (part !== undefined) this.#tellCut(chunk, part);
-        return this.#addSingle(chunk, piece, piece.text, part);
+        return this.#addSingle(chunk, piece, piece.text, piece.of);
       }
       case "excluded":
         return this.#leaveOut(chunk, piece);
@@ -179,10 +184,11 @@ export class Batcher {
   }
 
   /** Adds what is one line, whatever newlines it has; one that is longer than a body is dropped. */
-  #addSingle(chunk: Chunk, { from, to }: Piece, text: Buffer, part: PartPiece | undefined): void {
+  #addSingle(chunk: Chunk, { from, to }: Piece, text: Buffer, of: EventPiece | PartPiece | undefined): void {
     const { encoder } = this.#options;
-    const context = { ...this.#contextOf(chunk, part && markOf(part)), single: true };
-    const offset = chunk.start + from;
+    const mark = of === undefined ? undefined : of.kind === "part" ? markOf(of) : streamOf(of);
+    const context = { ...this.#contextOf(chunk, mark, of?.kind === "event" ? of.said?.time : undefined), single: true };
+    const offset = chunk.start + (of?.kind === "event" ? (of.at ?? from) : from);
     let added = encoder.add(text, context, offset);
     if (added === undefined && !encoder.empty) {
       this.flush();
@@ -247,21 +253,10 @@ export class Batcher {
     this.#cover(chunk, piece.from, piece.to);
   }
 
-  #contextOf(chunk: Chunk, mark: PartMark | NoteMark | undefined): LineContext {
-    const fields = this.#fieldsOf(chunk);
-    const context = { file: chunk.file, fields, timestamp: chunk.readAt, source: chunk.source.id };
+  #contextOf(chunk: Chunk, mark: PartMark | NoteMark | StreamMark | undefined, timestamp = chunk.readAt): LineContext {
+    const fields = this.#options.fieldsOf?.(chunk.file);
+    const context = { file: chunk.file, fields, timestamp, source: chunk.source.id };
     return mark === undefined ? context : { ...context, meta: JSON.stringify({ ...fields?.meta, ...mark }) };
-  }
-
-  /** Asked for once for each file, and again when it has another name. */
-  #fieldsOf({ source, file }: Chunk): LineFields | undefined {
-    const { fieldsOf } = this.#options;
-    if (fieldsOf === undefined) return undefined;
-    const known = this.#fields.get(source);
-    if (known?.file === file) return known.fields;
-    const fields = fieldsOf(file);
-    this.#fields.set(source, { file, fields });
-    return fields;
   }
 
   #cover(chunk: Chunk, from: number, to: number): void {
@@ -303,6 +298,18 @@ function markOf({ number, lineStart, last }: PartPiece): PartMark {
 /** What a line of the agent's own says in `meta` of the lines that it stands for. */
 interface NoteMark {
   readonly lines_dropped: number;
+}
+
+/** What a line of a container says in `meta` where it is not in its text. */
+interface StreamMark {
+  readonly stream: string;
+  /** The line goes on in the next one of its stream. */
+  readonly partial?: true;
+}
+
+function streamOf({ said }: EventPiece): StreamMark | undefined {
+  if (said === undefined) return undefined;
+  return said.goesOn ? { stream: said.stream, partial: true } : { stream: said.stream };
 }
 
 /** Where to cut a run of lines in two; undefined when it is one line. */

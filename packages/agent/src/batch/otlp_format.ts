@@ -46,6 +46,10 @@ export const ATTRIBUTE = {
 /** In front of what a part of a line says of itself, and of the tags. */
 const OWN = "logdna.";
 const TAGS = `${OWN}tags`;
+/** Of pods and containers. */
+const LABEL = `${OWN}label`;
+const ANNOTATION = `${OWN}annotation`;
+const NOT_META = new Set([TAGS, LABEL, ANNOTATION]);
 /** In front of the keys of `meta` that are not of a part of a line. */
 const META = `${OWN}meta.`;
 /** Nanoseconds of a millisecond, as the zeros that they are. */
@@ -88,7 +92,7 @@ export class OtlpFormat implements BodyFormat {
 }
 
 /** The attributes that say where a line is from, from the fields of the LogDNA protocol. Fields without a value have none. */
-export function fieldAttributes({ file, app, env, host, tags, meta }: BodyLine): KeyValue[] {
+export function fieldAttributes({ file, app, env, host, tags, label, annotation, meta }: BodyLine): KeyValue[] {
   const attributes: KeyValue[] = [];
   const add = (key: string, value: unknown): unknown =>
     value === undefined ? undefined : attributes.push({ key, value: anyValue(value) });
@@ -98,6 +102,8 @@ export function fieldAttributes({ file, app, env, host, tags, meta }: BodyLine):
   add(ATTRIBUTE.env, env);
   add(ATTRIBUTE.host, host);
   add(TAGS, tags);
+  add(LABEL, label);
+  add(ANNOTATION, annotation);
   for (const [key, value] of Object.entries(isObject(meta) ? meta : {}))
     add(PART_KEYS.has(key) ? OWN + key : META + key, value);
   return attributes;
@@ -122,7 +128,7 @@ function lineOf(record: Record<string, unknown>): BodyLine {
       attributes.set(attribute.key, plainValue(attribute.value));
   const meta = [...attributes].flatMap(([key, value]): [string, unknown][] => {
     if (key.startsWith(META)) return [[key.slice(META.length), value]];
-    return key.startsWith(OWN) && key !== TAGS ? [[key.slice(OWN.length), value]] : [];
+    return key.startsWith(OWN) && !NOT_META.has(key) ? [[key.slice(OWN.length), value]] : [];
   });
   return {
     line: plainValue(record.body),
@@ -132,6 +138,8 @@ function lineOf(record: Record<string, unknown>): BodyLine {
     env: attributes.get(ATTRIBUTE.env),
     host: attributes.get(ATTRIBUTE.host),
     tags: attributes.get(TAGS),
+    ...(attributes.has(LABEL) && { label: attributes.get(LABEL) }),
+    ...(attributes.has(ANNOTATION) && { annotation: attributes.get(ANNOTATION) }),
     ...(meta.length > 0 && { meta: Object.fromEntries(meta) }),
     offset: attributes.get(ATTRIBUTE.offset),
     ...(attributes.has(ATTRIBUTE.uid) && { uid: attributes.get(ATTRIBUTE.uid) }),

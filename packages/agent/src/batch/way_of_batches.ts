@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Config } from "../config/mod.ts";
 
 /** To be raised when another version cuts, joins, changes or encodes lines in another way. */
-const WAY = 1;
+const WAY = 2;
 /** Bytes of the digest; as many are exact in a number. */
 const DIGEST_BYTES = 6;
 
@@ -11,10 +11,10 @@ const DIGEST_BYTES = 6;
  * one the same range of a file is another batch. It is never 0, and holds no secret.
  */
 export function wayOfBatches(config: Config): number {
-  const { lineMaxPart, lineMax, ingestBufferSize, output, pathRules } = config;
+  const { lineMaxPart, lineMax, ingestBufferSize, output, containerDirs, containerLines, pathRules } = config;
   const { lineExclusion, lineInclusion, lineRedact, redact, redactAs, multiline, rateLimit, sample } = config;
   const rules = [lineExclusion, lineInclusion, lineRedact, redact, redactAs, multiline, rateLimit, sample, pathRules];
-  const all = [WAY, lineMaxPart, lineMax, ingestBufferSize, output, ...rules];
+  const all = [WAY, lineMaxPart, lineMax, ingestBufferSize, output, containerDirs, containerLines, ...rules];
   // How long the end of a file was waited for decides nothing when a range is read again.
   const text = JSON.stringify(all, (name, value: unknown) => (name === "timeout" ? undefined : value));
   return createHash("sha256").update(text).digest().readUIntBE(0, DIGEST_BYTES) || 1;

@@ -10,6 +10,8 @@ import {
   trustedPath,
 } from "@logdna-agent/confinement";
 import type { Config } from "../config/mod.ts";
+import { ContainerDirs } from "../containers/container_dirs.ts";
+import { type ContainerWatch, containerWatch } from "../containers/container_watch.ts";
 import { PROGRAM } from "../own_program.ts";
 import { createPathRules, type PathRules } from "../rules/path_rules.ts";
 import { realRoots } from "../rules/real_root.ts";
@@ -36,12 +38,13 @@ export function pathRulesOf(config: Config): PathRules {
  */
 export function policyOf(config: Config, files: Iterable<string>): Policy {
   const rules = pathRulesOf(config);
+  const containers = containersOf(config, rules);
   const inputs: PolicyInputs = {
     program: "logdna-agent",
     stateFlag: "--db-path",
     mode: config.confinement,
-    roots: rules.roots,
-    isWatched: rules.includes,
+    roots: [...rules.roots, ...containers.roots],
+    isWatched: (path) => rules.includes(path) || containers.mayShip(path),
     stateDirectory: config.dbPath,
     stateFiles: STATE_FILES,
     stateMarks: STATE_MARKS,
@@ -113,7 +116,12 @@ function tlsPathsOf({ caFile, caDir, clientCertFile, clientKeyFile }: Config): s
 
 /** The real paths of what a configuration has watched. */
 export function rootsOf(config: Config): string[] {
-  return createPathRules({ ...NO_RULES, dirs: config.logDirs }).roots.map(realPath);
+  const { roots } = createPathRules({ ...NO_RULES, dirs: config.logDirs });
+  return [...roots, ...containersOf(config, pathRulesOf(config)).roots].map(realPath);
+}
+
+function containersOf(config: Config, rules: PathRules): ContainerWatch {
+  return containerWatch(new ContainerDirs(config.containerDirs), rules);
 }
 
 const NO_RULES = { include: [], includeRegex: [], exclude: [], excludeRegex: [] };

@@ -1,7 +1,7 @@
 import type { ConfinementMode } from "@logdna-agent/confinement";
 import type { LogLevel } from "../telemetry/mod.ts";
 import type { LineOptions } from "./line_options.ts";
-import type { LOOKBACKS, OUTPUTS } from "./options.ts";
+import type { CONTAINER_LINES, LOOKBACKS, OUTPUTS } from "./options.ts";
 import type { HttpProxy } from "./proxy.ts";
 import type { Secret } from "./secret.ts";
 
@@ -60,6 +60,9 @@ export interface Config extends LineOptions {
   readonly excludeGlobs: readonly string[];
   readonly excludeRegexes: readonly string[];
   readonly lookback: (typeof LOOKBACKS)[number];
+  /** Directories of the logs of containers. */
+  readonly containerDirs: readonly string[];
+  readonly containerLines: (typeof CONTAINER_LINES)[number];
   readonly maxOpenFiles: number;
   /** Directory of the state. */
   readonly dbPath: string;

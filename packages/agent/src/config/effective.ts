@@ -167,6 +167,8 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
       excludeGlobs: settings.excludeGlobs,
       excludeRegexes: settings.excludeRegexes,
       lookback: settings.lookback,
+      containerDirs: settings.containerDirs,
+      containerLines: settings.containerLines,
       maxOpenFiles: settings.maxOpenFiles,
       dbPath: settings.dbPath,
       lineMaxPart,

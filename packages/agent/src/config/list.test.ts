@@ -116,6 +116,8 @@ const VALUES: Partial<Record<OptionName, fc.Arbitrary<string>>> = {
   includeRegexes: regex,
   excludeGlobs: globs,
   excludeRegexes: regex,
+  containerDirs: fc.constantFrom("/c", "/d/containers", "/no"),
+  containerLines: fc.constantFrom("raw", "parsed"),
   lookback: fc.constantFrom("none", "start", "tail", "resume", "smallfiles"),
   maxOpenFiles: number(16, 1_000_000),
   dbPath: fc.constantFrom("/s/db/", "/~"),

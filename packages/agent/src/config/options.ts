@@ -41,6 +41,9 @@ const COMPRESSIONS = ["auto", "gzip", "zstd"] as const;
 /** What bodies are made by. */
 const ENCODERS = ["auto", "kernel", "zlib"] as const;
 
+/** How lines of containers are shipped. */
+export const CONTAINER_LINES = ["raw", "parsed"] as const;
+
 /** Values of `lookback`; `resume` is what holds when nothing is set. */
 export const LOOKBACKS = ["resume", "none", "smallfiles", "start", "tail"] as const;
 
@@ -450,6 +453,26 @@ export const OPTIONS = {
     default: "resume",
     description:
       "Where reading begins in a file that exists when the agent starts. resume: where it left off, and at the end of an unknown file. none: at the end, known or not; lines written while the agent was down are skipped. smallfiles: where it left off; an unknown file under 8 KiB from its start, a larger one from its end. start: where it left off, and at the start of an unknown file. tail: where it left off; an unknown file from its start if it is newer than the agent's start. A file that is created while the agent runs is always read from its start; with resume and smallfiles also one that was created since it last ran.",
+  }),
+  containerDirs: list({
+    group: "Files",
+    env: "CONTAINER_DIRS",
+    yaml: "log.container_dirs",
+    flags: "--container-dirs",
+    kind: path("DIR"),
+    default: ["/var/log/containers", "/var/log/pods", "/var/lib/docker/containers"],
+    description:
+      "Directories of the logs of containers: those that are in a log directory, or that links in these lead to, are read in the format of container runtimes.",
+  }),
+  containerLines: scalar({
+    group: "Files",
+    env: "CONTAINER_LINES",
+    yaml: "log.container_lines",
+    flags: "--container-lines",
+    kind: choice(CONTAINER_LINES),
+    default: "raw",
+    description:
+      "How lines of containers ship. raw: with the time and the stream that the runtime has written, as the hosted service expects it. parsed: as the container has written them, with that time, and the stream in meta.",
   }),
   maxOpenFiles: scalar({
     group: "Files",

@@ -24,7 +24,7 @@ export interface LineLimits {
  * - `lines`: whole lines, each with its newline (the last one may lack it when the file will not grow any more).
  * - `part`: a part of a line that is longer than `maxPart`; `last` when it ends the line.
  * - `dropped`: bytes of a line beyond `maxLine`; `total` is set once the line has ended: the bytes dropped of it in all.
- * - `event`: several lines that are shipped as one.
+ * - `event`: several lines that are shipped as one, or one that is not shipped as it is.
  * - `replaced`: one line, event or part of a line, with the text that is shipped in its place.
  * - `excluded`: lines that are not shipped.
  * - `note`: a line of the agent's own, which takes no bytes.
@@ -59,6 +59,26 @@ export interface EventPiece {
   readonly to: number;
   /** Lines that it consists of. */
   readonly lines: number;
+  /** Where its first line begins, where that is not `from`: of no other event, also where several begin at one place. */
+  readonly at?: number;
+  /** What is shipped of it, where that is not its bytes; of lines that stand within each other all but the last take no bytes. */
+  readonly text?: Buffer;
+  /** What a line of a container says of itself. */
+  readonly said?: SaidOfLine;
+}
+
+/** What a container's runtime says of a line where that is not in its text. */
+interface SaidOfLine {
+  /** Milliseconds since the epoch. */
+  readonly time: number;
+  readonly stream: string;
+  /** It does not end here: it is longer than a line may be, or had not gone on for a while. */
+  readonly goesOn: boolean;
+}
+
+/** The bytes of an event that are shipped. */
+export function eventText({ from, to, text }: EventPiece, bytes: Buffer): Buffer {
+  return text ?? bytes.subarray(from, to);
 }
 
 interface ReplacedPiece {

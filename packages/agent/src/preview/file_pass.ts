@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { runText } from "../batch/line_text.ts";
 import type { Chunk } from "../chunk.ts";
-import type { PartPiece, Piece } from "../lines/pieces.ts";
+import { eventText, type PartPiece, type Piece } from "../lines/pieces.ts";
 import type { LineExplainer, Redacted } from "../rules/lines/line_explainer.ts";
 import { longLineOf } from "../rules/lines/long_line.ts";
 import { RunText } from "../rules/lines/run_text.ts";
@@ -45,12 +45,13 @@ export class FilePass {
     const pieces = ruled.pieces.values();
     let became = pieces.next().value;
     for (const unit of unitsOf(chunk.bytes, chunk.pieces)) {
-      while (became !== undefined && became.to <= unit.from) became = pieces.next().value;
+      while (became !== undefined && became.to <= unit.from && !isBetween(unit, became)) became = pieces.next().value;
       if (became === undefined) throw new Error("The rules have lost bytes of a chunk");
       const begun = linesIn(unit);
       const from = this.#line + Math.min(begun, 1);
       this.#line += begun;
       const told = this.#tell(unit, became, chunk, shipment, () => takenFrom(wire));
+      if (became.from === became.to) became = pieces.next().value;
       if (told !== undefined) lines.push({ ...SILENT, ...told, from, to: this.#line });
     }
     if (wire.next().done !== true) throw new Error("A body has a line that is of no file");
@@ -70,7 +71,7 @@ export class FilePass {
       return became.kind === "dropped" && unit.total !== undefined ? { shipped: take(), isNote: true } : undefined;
     }
     const part = unit.kind === "part" ? unit.number : undefined;
-    const bytes = chunk.bytes.subarray(unit.from, unit.to);
+    const bytes = unit.kind === "event" ? eventText(unit, chunk.bytes) : chunk.bytes.subarray(unit.from, unit.to);
     const text = decoded(bytes);
     if (became.kind === "excluded") return { part, text, notShipped: this.#whyExcluded(unit, became.reason, chunk) };
     const changed = became.kind === "replaced" ? became.text : undefined;
@@ -144,10 +145,16 @@ function takenFrom(lines: Iterator<WireLine>): WireLine {
   return next.value;
 }
 
+/** Whether both take no bytes, and stand at the same place. */
+function isBetween(unit: Unit, piece: Piece): boolean {
+  return unit.from === unit.to && piece.from === unit.from && piece.to === unit.to;
+}
+
 /** A line as rules see it. */
-function textOf({ kind, from, to }: Unit, chunk: Chunk): string {
-  const run = new RunText(chunk.bytes.subarray(from, to));
-  return kind === "event" ? run.whole() : run.line(0, run.text.length);
+function textOf(unit: Unit, chunk: Chunk): string {
+  if (unit.kind === "event") return new RunText(eventText(unit, chunk.bytes)).whole();
+  const run = new RunText(chunk.bytes.subarray(unit.from, unit.to));
+  return run.line(0, run.text.length);
 }
 
 /** Bytes as the text that is shipped of them. */

@@ -1,6 +1,8 @@
 import type { BatchBytes } from "../batch/batcher.ts";
 import type { Chunk } from "../chunk.ts";
 import type { Config } from "../config/mod.ts";
+import { ContainerDirs } from "../containers/container_dirs.ts";
+import { containerJoinerFor } from "../lines/containers/mod.ts";
 import { type LineFields, lineFields } from "../lines/fields/line_fields.ts";
 import { multilineFor } from "../lines/multiline/mod.ts";
 import type { LineLimits, Piece } from "../lines/pieces.ts";
@@ -88,7 +90,12 @@ export class Previewer {
     });
     file.fd = source.fd;
     const namesOf = this.#namesOf;
-    const joinerFor = multilineFor(this.#options.config, namesOf);
+    const { config } = this.#options;
+    const joinerFor = containerJoinerFor(
+      config,
+      new ContainerDirs(config.containerDirs),
+      multilineFor(config, namesOf),
+    );
     const perPath = { limitsFor: this.#rules?.limitsFor, joinerFor };
     const reader = new ChunkReader(this.#limits, () => 0, perPath, source.readAt);
     const explainer = new LineExplainer({ ...this.#options, rules: this.#options.config, namesOf }, path);

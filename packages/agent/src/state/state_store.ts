@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { constants, mkdirSync, openSync, statfsSync, statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { ContainerRecords } from "./container_records.ts";
 import { isFull, makePrivate, openingError, StateError } from "./private_database.ts";
 import { prepareSchema, SCHEMA_VERSION } from "./schema.ts";
 import { SPOOLED_DEVICE, SpoolRecords } from "./spool_records.ts";
@@ -69,6 +70,8 @@ export class StateStore {
   readonly directory: string;
   /** What is known of files whose rest is in the spool. */
   readonly spool: SpoolRecords;
+  /** The names of logs of containers. */
+  readonly containers: ContainerRecords;
   readonly #database: DatabaseSync;
   readonly #insertFile: StatementSync;
   readonly #updateFile: StatementSync;
@@ -101,6 +104,7 @@ export class StateStore {
     this.#file = inodeOf(directory);
     this.#database = database;
     this.spool = new SpoolRecords(database);
+    this.containers = new ContainerRecords(database);
     this.#insertFile = database.prepare(
       `INSERT INTO files (dev, ino, path, head_length, head_crc, "offset", anchor, line_start, part, born) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (dev, ino) DO UPDATE SET path = excluded.path, head_length = excluded.head_length, head_crc = excluded.head_crc,

@@ -1,5 +1,5 @@
 import type { StoredLine } from "@logdna-agent/protocol";
-import { type Field, lowerAscii, type Query } from "./query.ts";
+import { lowerAscii, type Query, type TermField } from "./query.ts";
 
 /** Makes the test of whether a line fits a query, for lines that do not come from the store. */
 export function matcher(query: Query): (line: StoredLine) => boolean {
@@ -17,6 +17,15 @@ export function matcher(query: Query): (line: StoredLine) => boolean {
   };
 }
 
-function has(line: StoredLine, field: Field, values: ReadonlySet<string>): boolean {
+function has(line: StoredLine, field: TermField, values: ReadonlySet<string>): boolean {
+  if (field === "stream") return values.has(streamIn(line.meta));
   return field === "tag" ? line.tags.some((tag) => values.has(tag)) : values.has(line[field]);
+}
+
+/** The stream of a container's line, as the store finds it; empty where there is none. */
+function streamIn(meta: string): string {
+  if (!meta.includes('"stream"')) return "";
+  const parsed: unknown = JSON.parse(meta);
+  const stream = typeof parsed === "object" && parsed !== null && "stream" in parsed ? parsed.stream : undefined;
+  return typeof stream === "string" ? stream : "";
 }

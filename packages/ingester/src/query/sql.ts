@@ -19,7 +19,8 @@ export function condition(query: Query): string {
   if (query.receivedFrom !== undefined) parts.push(`received >= ${timeLiteral(query.receivedFrom)}`);
   for (const { field, values, not } of query.fields) {
     const list = literal(values);
-    const has = field === "tag" ? `hasAny(tags, ${list})` : `has(${list}, ${COLUMN[field]})`;
+    const value = field === "stream" ? "JSONExtractString(meta, 'stream')" : COLUMN[field];
+    const has = field === "tag" ? `hasAny(tags, ${list})` : `has(${list}, ${value})`;
     parts.push(not ? `NOT ${has}` : has);
   }
   for (const text of query.contains) parts.push(`lower(line) LIKE ${literal(like(text))}`);

@@ -1,5 +1,6 @@
 import type { Buffer } from "node:buffer";
 import type { LineFields, ReceivedLine } from "../store/line_columns.ts";
+import { type ContainerLine, containerLine } from "./container_line.ts";
 import { levelIn, normalLevel } from "./level.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -56,11 +57,15 @@ function readLine(value: unknown, idx: number, sender: Sender): ReceivedLine {
   const { line } = value;
   if (typeof line !== "string") throw wrong(idx, 'has no text "line"');
   const { level, ...fields } = readFields(value, idx, sender);
+  const own = containerLine(fields.file, line);
+  const written = own?.line ?? line;
   return {
-    timestamp: timeOf(value.timestamp, idx, sender.received),
-    level: level ?? levelIn(line),
-    line: line.toWellFormed(),
     ...fields,
+    timestamp: timeOf(own?.timestamp ?? value.timestamp, idx, sender.received),
+    app: fields.app === "" && own !== undefined ? own.container : fields.app,
+    level: level ?? levelIn(written),
+    line: written.toWellFormed(),
+    meta: own === undefined ? fields.meta : metaOf(value.meta, own),
   };
 }
 
@@ -78,10 +83,18 @@ export function readFields(value: Readonly<Record<string, unknown>>, idx: number
     level: level === "" ? undefined : normalLevel(level),
     env: text(value.env, idx, "env"),
     tags: value.tags === undefined ? sender.tags : [...new Set([...sender.tags, ...tagsOf(value.tags, idx)])],
-    meta: value.meta === undefined || value.meta === null ? "" : JSON.stringify(value.meta),
+    meta: metaOf(value.meta),
     label: strings(value.label, idx, "label"),
     annotation: strings(value.annotation, idx, "annotation"),
   };
+}
+
+/** What is sent as `meta`, with what a container's runtime says of its line where that is of no other form. */
+function metaOf(meta: unknown, own?: ContainerLine): string {
+  if (own === undefined || !(meta === undefined || meta === null || isRecord(meta)))
+    return meta === undefined || meta === null ? "" : JSON.stringify(meta);
+  const { stream, isPartial } = own;
+  return JSON.stringify({ stream, ...(isPartial && { partial: true }), ...(meta ?? {}) });
 }
 
 /** Tags of a text with commas. */

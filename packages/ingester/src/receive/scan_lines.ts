@@ -1,6 +1,7 @@
 import { type Buffer, isUtf8 } from "node:buffer";
 import { LEVELS } from "@logdna-agent/protocol";
 import { eachText, type LineColumns, type LineFields } from "../store/line_columns.ts";
+import { isContainerLog } from "./container_line.ts";
 import { levelIn } from "./level.ts";
 import { MAX_LINES, readFields, repeatsTooMuch, type Sender, timeOf } from "./lines.ts";
 import { Refusal } from "./refusal.ts";
@@ -76,8 +77,11 @@ function fieldsIn(
     const value = JSON.parse(`{${text.slice(1)}}`) as Record<string, unknown>;
     // What is said twice is read from where it stands last.
     if (Object.hasOwn(value, "line") || (timed && Object.hasOwn(value, "timestamp"))) return undefined;
+    const fields = readFields(value, row, sender);
+    // Each of its lines says its own time and more.
+    if (isContainerLog(fields.file)) return undefined;
     return {
-      fields: readFields(value, row, sender),
+      fields,
       timestamp: Object.hasOwn(value, "timestamp") ? timeOf(value.timestamp, row, sender.received) : undefined,
     };
   } catch (error) {

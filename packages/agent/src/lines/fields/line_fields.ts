@@ -1,6 +1,7 @@
 import type { MetaOverrides, PathRule } from "../../config/line_options.ts";
 import { globMatcher } from "../../rules/glob.ts";
 import { fitsAny, type NamesOf, onlyName } from "../../rules/real_root.ts";
+import type { FileFacts } from "./file_facts.ts";
 import { type JsonObject, jsonTemplate } from "./json_template.ts";
 import { parseTemplate, render } from "./template.ts";
 import { environmentValue, type FieldEnvironment, kindOf, lineVariable } from "./variables.ts";
@@ -15,6 +16,9 @@ export interface LineFields {
   /** Besides those of the agent, which each request names. */
   readonly tags?: readonly string[];
   readonly meta?: JsonObject;
+  /** Labels and annotations of the pod or the container. */
+  readonly label?: Readonly<Record<string, string>>;
+  readonly annotation?: Readonly<Record<string, string>>;
 }
 
 export interface FieldOptions extends MetaOverrides {
@@ -30,17 +34,18 @@ export interface FieldSurroundings {
 }
 
 /**
- * Tells the fields of the lines of a file, by its path. First every entry of `log.rules` that matches says what it says, in their
- * order; then the META options replace what is there, and see in `${line.…}` what was there before any of them.
+ * Tells the fields of the lines of a file, by its path and what is known of it. First that counts, then every entry of `log.rules` that
+ * matches says what it says, in their order; then the META options replace what is there, and see in `${line.…}` what was there
+ * before any of them.
  *
- * The same for the same path always, so that it need be asked once for each file; the function throws nothing.
- * @returns undefined where nothing is said of any file: `file` is the path then, and nothing else is there.
+ * The same for the same path and facts always, so that it need be asked once for each file; the function throws nothing.
+ * @returns undefined where nothing is said of any file: `file` is the path then, and nothing else but what is known of it is there.
  * @throws {TemplateError} for a template that cannot be read; `checkFields` tells it as a problem.
  */
 export function lineFields(
   options: FieldOptions,
   { hostname, environment, namesOf = onlyName }: FieldSurroundings,
-): ((path: string) => LineFields) | undefined {
+): ((path: string, facts?: FileFacts) => LineFields) | undefined {
   const rules = (options.pathRules ?? [])
     .filter(({ app, env, tags }) => app !== undefined || env !== undefined || tags.length > 0)
     .map((rule) => ({ ...rule, matchers: rule.paths.map((glob) => globMatcher(glob)) }));
@@ -53,10 +58,11 @@ export function lineFields(
   const { metaJson } = options;
   const meta = metaJson === undefined || metaJson === "" ? undefined : jsonTemplate(metaJson, environment);
   const overrides = [metaApp, metaHost, metaEnv, metaFile, meta];
-  if (rules.length === 0 && overrides.every((override) => override === undefined)) return undefined;
+  if (rules.length === 0 && overrides.every((override) => override === undefined) && metaJson === undefined)
+    return undefined;
 
-  return (path) => {
-    let app: string | undefined;
+  return (path, facts = {}) => {
+    let { app } = facts;
     let env: string | undefined;
     const tags = new Set<string>();
     const names = namesOf(path);
@@ -66,7 +72,8 @@ export function lineFields(
       env = rule.env ?? env;
       for (const tag of rule.tags) tags.add(tag);
     }
-    const before = { app, host: hostname, env, file: path };
+    const file = facts.file ?? path;
+    const before = { app, host: hostname, env, file };
     const lookUp = (variable: string): string | undefined => {
       if (kindOf(variable) === "env") return environmentValue(variable, environment);
       const field = lineVariable(variable);
@@ -76,7 +83,8 @@ export function lineFields(
       app: metaApp === undefined ? app : render(metaApp, lookUp),
       host: metaHost === undefined ? undefined : render(metaHost, lookUp),
       env: metaEnv === undefined ? env : render(metaEnv, lookUp),
-      file: metaFile === undefined ? path : render(metaFile, lookUp),
+      file: metaFile === undefined ? file : render(metaFile, lookUp),
+      meta: meta === undefined ? (metaJson === "" ? undefined : facts.meta) : meta(lookUp),
     };
     return {
       ...(isThere(after.app) && { app: after.app }),
@@ -84,9 +92,16 @@ export function lineFields(
       ...(isThere(after.env) && { env: after.env }),
       ...(isThere(after.file) && { file: after.file }),
       ...(tags.size > 0 && { tags: [...tags] }),
-      ...(meta !== undefined && { meta: meta(lookUp) }),
+      ...(after.meta !== undefined && { meta: after.meta }),
+      ...(facts.label !== undefined && { label: facts.label }),
+      ...(facts.annotation !== undefined && { annotation: facts.annotation }),
     };
   };
+}
+
+/** The fields of a file of which the configuration says nothing. */
+export function fieldsOfFacts(path: string, facts: FileFacts | undefined): LineFields {
+  return { file: path, ...facts };
 }
 
 /** An empty value removes a field. */

@@ -16,8 +16,20 @@ export interface Joined {
   readonly cut: boolean;
 }
 
+/** What joins the lines of a file. */
+export interface LineJoiner {
+  /** Milliseconds without growth of a file after which its last lines do not go on. */
+  readonly timeout: number;
+  /**
+   * Joins lines of a chunk.
+   * @param maxPart the largest event in bytes.
+   * @param final the last lines do not go on.
+   */
+  join(bytes: Buffer, split: Split, maxPart: number, final: boolean): Joined;
+}
+
 /** Joins lines as one rule says. It keeps nothing between two calls: what may go on is left in the file. */
-export class Joiner {
+export class Joiner implements LineJoiner {
   readonly #rule: MultilineRule;
   readonly #grouping: Grouping;
 

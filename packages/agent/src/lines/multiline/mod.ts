@@ -1,10 +1,10 @@
 import type { LineOptions, MultilineRule } from "../../config/line_options.ts";
 import { globMatcher } from "../../rules/glob.ts";
 import { fitsAny, type NamesOf, onlyName } from "../../rules/real_root.ts";
-import { Joiner } from "./joiner.ts";
+import { Joiner, type LineJoiner } from "./joiner.ts";
 
 /** What joins the lines of the file with a path; undefined where they are shipped as they are. */
-export type JoinerFor = (path: string) => Joiner | undefined;
+export type JoinerFor = (path: string) => LineJoiner | undefined;
 
 /** Answers that are remembered: each read of a file asks. */
 const MAX_REMEMBERED = 50_000;

@@ -1,7 +1,7 @@
 import type { Buffer } from "node:buffer";
 import type { Chunk, ChunkSource } from "../../chunk.ts";
 import type { LineRules } from "../../config/line_options.ts";
-import type { EventPiece, PartPiece, Piece } from "../../lines/pieces.ts";
+import { type EventPiece, eventText, type PartPiece, type Piece } from "../../lines/pieces.ts";
 import type { AgentEvent } from "../../telemetry/events.ts";
 import type { Redactor } from "../redaction/mod.ts";
 import type { Finders } from "./line_redaction.ts";
@@ -122,10 +122,10 @@ export class LineStage {
   }
 
   #applyToEvent(event: EventPiece, chunk: Chunk, memory: FileMemory, list: PieceList): void {
-    const { from, to, lines } = event;
-    const run = new RunText(chunk.bytes.subarray(from, to));
+    const { from, to, lines, at = from } = event;
+    const run = new RunText(eventText(event, chunk.bytes));
     const text = run.whole();
-    const reason = this.#rules.reasonAgainst(text, chunk.file) ?? this.#reasonAt(chunk, memory, chunk.start + from);
+    const reason = this.#rules.reasonAgainst(text, chunk.file) ?? this.#reasonAt(chunk, memory, chunk.start + at);
     if (reason !== undefined) return list.leaveOut(from, to, lines, reason);
     const redacted = this.#rules.redacted(text, chunk.file);
     list.push(redacted === undefined ? event : { kind: "replaced", from, to, text: redacted, of: event });

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { constants, crc32, createGunzip, createZstdDecompress } from "node:zlib";
 import type { Checkpoint } from "../../state/state_store.ts";
 import { looksRotatedFrom, namesIn } from "./copies.ts";
-import { openLog } from "./open_log.ts";
+import { type LogRoots, openLog } from "./open_log.ts";
 import type { Head } from "./tailed_file.ts";
 
 const writeAsync = promisify(write);
@@ -51,11 +51,11 @@ const MAX_DIRECTORIES = 1000;
  * recognised by its content: the log's first bytes, and the bytes right before the position that reading had come to.
  */
 export class CompressedForms {
-  readonly #roots: readonly string[];
+  readonly #roots: LogRoots;
   /** Compressed names of directories, valid while the directory has not changed: many files may vanish at once. */
   readonly #names = new Map<string, { readonly changed: bigint; readonly names: readonly string[] }>();
 
-  constructor(roots: readonly string[]) {
+  constructor(roots: LogRoots) {
     this.#roots = roots;
   }
 

@@ -1,6 +1,6 @@
 import { type BigIntStats, closeSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { openLog } from "./open_log.ts";
+import { type LogRoots, openLog } from "./open_log.ts";
 import { compareHead, hasAnchor, inodeKey, type TailedFile } from "./tailed_file.ts";
 
 /** An open file that is a copy of another one. */
@@ -92,7 +92,7 @@ function rotationOf(name: string, original: string): string | undefined {
  */
 export function findCopy(
   file: TailedFile,
-  roots: readonly string[],
+  roots: LogRoots,
   isKnown: (fd: number, stat: BigIntStats) => boolean,
 ): FoundCopy | undefined {
   if (file.head.length === 0) return undefined;

@@ -10,7 +10,7 @@ import { goesOnIn, identityOf, isAnother } from "./identity.ts";
 import { type LogTarget, targetOf } from "./log_target.ts";
 import type { MissedForms } from "./missed_forms.ts";
 import { MissedNames, type MissedNamesOptions } from "./missed_names.ts";
-import { errnoName, type OpenRefusal, openLog } from "./open_log.ts";
+import { errnoName, type LogRoots, type OpenRefusal, openLog } from "./open_log.ts";
 import type { Refusals } from "./refusals.ts";
 import { statOf } from "./stat_of.ts";
 import { bornApart, bornTogether, compareHead, hasHead, inodeKey, readHead, type TailedFile } from "./tailed_file.ts";
@@ -19,7 +19,7 @@ import { bornApart, bornTogether, compareHead, hasHead, inodeKey, readHead, type
 export type EntryReason = Parameters<WatchSink["entry"]>[1];
 
 interface DiscoveryOptions extends FollowingOptions, MissedNamesOptions {
-  readonly roots: readonly string[];
+  readonly roots: LogRoots;
   /** What was there at this time was seen by now, in milliseconds since the epoch. */
   readonly seenUntil: () => number | undefined;
   /** Inode keys of files that must never be shipped: the agent's own log. */

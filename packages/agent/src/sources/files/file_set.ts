@@ -20,7 +20,7 @@ import { HotFiles, type NamelessFile, TOLD_POLL_MS } from "./hot_files.ts";
 import { LinkedFiles } from "./linked_files.ts";
 import { MissedForms } from "./missed_forms.ts";
 import { OlderFiles } from "./older_files.ts";
-import { errnoName } from "./open_log.ts";
+import { errnoName, type LogRoots } from "./open_log.ts";
 import { PollTimer, shortPollMs, UNTOLD_POLL_MS } from "./poll_timer.ts";
 import { ReadyQueue } from "./ready_queue.ts";
 import { Refusals } from "./refusals.ts";
@@ -31,7 +31,7 @@ import { VanishedFiles } from "./vanished_files.ts";
 
 export interface FileSetOptions {
   /** Real paths of the directories and files that may be read. */
-  readonly roots: readonly string[];
+  readonly roots: LogRoots;
   /** Whether a path is to be shipped. */
   readonly includes: (path: string) => boolean;
   /** Whether a directory is not looked into, and so not watched. */
@@ -68,6 +68,7 @@ export interface FileSetOptions {
  * of `RewrittenFiles` and `VanishedFiles`; `FileRecords` tells the state.
  */
 export class FileSet implements WatchSink {
+  readonly #state: StateStore;
   readonly #emit: (event: AgentEvent) => void;
   readonly #clock: () => number;
   readonly #refusals: Refusals;
@@ -92,6 +93,7 @@ export class FileSet implements WatchSink {
   constructor(options: FileSetOptions) {
     const { roots, includes, prunes, lookback, limits, maxOpenFiles, state, emit } = options;
     const { clock = () => performance.now(), wallClock = Date.now, excludedInodes = new Set() } = options;
+    this.#state = state;
     this.#emit = emit;
     this.#clock = clock;
     const refusals = new Refusals(emit);
@@ -299,6 +301,14 @@ export class FileSet implements WatchSink {
       spooled: this.#spool.size,
       spoolBytes: this.#spool.bytes,
     };
+  }
+
+  /** The paths that files are shipped as, also those of an earlier run of which something may be left. */
+  paths(): Set<string> {
+    const paths = new Set<string>();
+    for (const { path } of this.#names.all()) paths.add(path);
+    for (const { path } of this.#state.files()) paths.add(path);
+    return paths;
   }
 
   /** True when a file may have something to read. */

@@ -2,14 +2,14 @@ import { closeSync, fstatSync } from "node:fs";
 import type { KnownFile } from "../../state/state_store.ts";
 import { due, isDrained, isQuiet } from "./draining.ts";
 import { recordOf } from "./file_records.ts";
-import { errnoName, openLog } from "./open_log.ts";
+import { errnoName, type LogRoots, openLog } from "./open_log.ts";
 import { FEW_FILES, shortPollMs, UNTOLD_POLL_MS } from "./poll_timer.ts";
 import type { Refusals } from "./refusals.ts";
 import { statOf } from "./stat_of.ts";
 import { bornApart, HEAD_BYTES, hasHead, readHead, type TailedFile } from "./tailed_file.ts";
 
 interface HotFilesOptions {
-  readonly roots: readonly string[];
+  readonly roots: LogRoots;
   /** Descriptors that may be open at once. */
   readonly maxOpenFiles: number;
   readonly clock: () => number;

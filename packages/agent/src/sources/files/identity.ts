@@ -1,6 +1,6 @@
 import { type BigIntStats, closeSync } from "node:fs";
 import type { KnownFile } from "../../state/state_store.ts";
-import { openLog } from "./open_log.ts";
+import { type LogRoots, openLog } from "./open_log.ts";
 import { bornApart, hasAnchor, hasHead, type TailedFile } from "./tailed_file.ts";
 
 /** What a file is recognised by when its inode number, or a copy of it, is met. */
@@ -21,7 +21,7 @@ export function isAnother(
   stat: BigIntStats,
   isItsOwn: boolean,
   known: Identity,
-  roots: readonly string[],
+  roots: LogRoots,
 ): boolean {
   const isApart = bornApart(stat.birthtimeNs, known.born);
   if (!isApart && isItsOwn) return false;

@@ -1,10 +1,10 @@
 import { dirname } from "node:path";
-import { isInside } from "./open_log.ts";
+import { isInside, type LogRoots } from "./open_log.ts";
 import { UNTOLD_POLL_MS } from "./poll_timer.ts";
 import type { TailedFile } from "./tailed_file.ts";
 
 interface LinkedFilesOptions {
-  readonly roots: readonly string[];
+  readonly roots: LogRoots;
   /** Whether a directory is not looked into, and so not watched. */
   readonly prunes: (directory: string) => boolean;
   /** Looks at a name of a closed file. */

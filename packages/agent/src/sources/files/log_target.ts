@@ -1,5 +1,5 @@
 import { type BigIntStats, lstatSync, realpathSync } from "node:fs";
-import { errnoName, isInside, type OpenRefusal, typeName } from "./open_log.ts";
+import { errnoName, isInside, type LogRoots, type OpenRefusal, typeName } from "./open_log.ts";
 
 /** The regular file that a name leads to. */
 export interface LogTarget {
@@ -14,7 +14,7 @@ export interface LogTarget {
  * @param roots real paths of the directories (or files) that may be read.
  * @returns undefined for a directory: what is in it is found under its own name.
  */
-export function targetOf(path: string, roots: readonly string[]): LogTarget | OpenRefusal | undefined {
+export function targetOf(path: string, roots: LogRoots): LogTarget | OpenRefusal | undefined {
   try {
     const stat = lstatSync(path, { bigint: true });
     if (!stat.isSymbolicLink()) return regular(path, stat);

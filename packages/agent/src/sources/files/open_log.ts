@@ -17,6 +17,14 @@ export type OpenRefusal =
   /** A hard link to a file that whoever made the link may not read: see `isPlanted`. */
   | { readonly kind: "planted" };
 
+/** Places outside of the roots at which there are logs: a path counts there only if nothing on the way to it is a link. */
+export interface ExactPlaces {
+  isLog(path: string): boolean;
+}
+
+/** Real paths of the directories (or files) that may be read, and places of single logs. */
+export type LogRoots = readonly (string | ExactPlaces)[];
+
 /** libuv adds `O_CLOEXEC` to every open. */
 const BASE_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
@@ -29,9 +37,9 @@ const BASE_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBL
  * - `O_NONBLOCK`: a FIFO without a writer does not hang the agent (open(2)).
  * - `O_NOATIME` where the kernel grants it, which is to the owner of the file and to `CAP_FOWNER` (open(2)).
  *
- * @param roots real paths of the directories (or files) that may be read.
+ * @param roots what may be read.
  */
-export function openLog(path: string, roots: readonly string[]): OpenedLog | OpenRefusal {
+export function openLog(path: string, roots: LogRoots): OpenedLog | OpenRefusal {
   const opened = openReadOnly(path);
   if (typeof opened !== "number") return opened;
   try {
@@ -42,7 +50,7 @@ export function openLog(path: string, roots: readonly string[]): OpenedLog | Ope
     }
     const realPath = realPathOf(opened, path);
     const refusal: OpenRefusal | undefined =
-      !isInside(realPath, roots) || !isOnOwnMount(opened)
+      !mayBeRead(realPath, path, roots) || !isOnOwnMount(opened)
         ? { kind: "outside", realPath }
         : isPlanted(realPath, stat)
           ? { kind: "planted" }
@@ -57,8 +65,16 @@ export function openLog(path: string, roots: readonly string[]): OpenedLog | Ope
 }
 
 /** True when a real path is one of the roots or beneath one. */
-export function isInside(realPath: string, roots: readonly string[]): boolean {
-  return roots.some((root) => realPath === root || realPath.startsWith(root.endsWith("/") ? root : `${root}/`));
+export function isInside(realPath: string, roots: LogRoots): boolean {
+  return roots.some(
+    (root) =>
+      typeof root === "string" && (realPath === root || realPath.startsWith(root.endsWith("/") ? root : `${root}/`)),
+  );
+}
+
+function mayBeRead(realPath: string, path: string, roots: LogRoots): boolean {
+  if (isInside(realPath, roots)) return true;
+  return realPath === path && roots.some((root) => typeof root !== "string" && root.isLog(path));
 }
 
 /** The kind of a thing that is not a regular file, in words. */

@@ -6,10 +6,11 @@ import type { FileNames } from "./file_names.ts";
 import type { FileRecords } from "./file_records.ts";
 import { endOfFile } from "./first_position.ts";
 import type { HotFiles } from "./hot_files.ts";
+import type { LogRoots } from "./open_log.ts";
 import { BEGINNING, bornApart, hasAnchor, hasHead, inodeKey, readHead, type TailedFile } from "./tailed_file.ts";
 
 interface RewrittenFilesOptions {
-  readonly roots: readonly string[];
+  readonly roots: LogRoots;
   /** Whether a path is to be shipped. */
   readonly includes: (path: string) => boolean;
   readonly names: FileNames;
