@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import type { LineFields } from "../lines/fields/line_fields.ts";
 import { BodyBuffers } from "./body_buffers.ts";
 import type { BodyEncoder, EncodedBody, EncodedRun, LineContext } from "./encoder.ts";
 import { MARK, runText } from "./line_text.ts";
@@ -129,10 +130,11 @@ export class OtlpEncoder implements BodyEncoder {
 }
 
 function templateOf(context: LineContext): Template {
-  const { file, fields = { file }, timestamp, source, meta } = context;
+  const { file, fields = { file } as LineFields, timestamp, source, meta } = context;
   const attributes = fieldAttributes(meta === undefined ? { ...fields } : { ...fields, meta: JSON.parse(meta) });
   const shared = attributes.map((attribute) => `${latin1(JSON.stringify(attribute))},`).join("");
-  const head = `{"observedTimeUnixNano":"${timestamp}${NANOS}","body":{"stringValue":"`;
+  const severity = fields.level === undefined ? "" : `"severityText":${latin1(JSON.stringify(fields.level))},`;
+  const head = `{"observedTimeUnixNano":"${timestamp}${NANOS}",${severity}"body":{"stringValue":"`;
   const afterText = `"},"attributes":[${shared}{"key":"${ATTRIBUTE.offset}","value":{"intValue":"`;
   const hasId = source !== undefined && source > 0;
   const afterOffset = hasId ? `"}},{"key":"${ATTRIBUTE.uid}","value":{"stringValue":"` : '"}}';

@@ -80,21 +80,25 @@ export class ApiClient {
   }
 
   /**
-   * All objects of a kind, in pages, each given out as soon as it has arrived.
+   * All objects of a kind, in pages, each given out as soon as it has arrived. Reading stops while the consumer is busy.
    * @returns the resource version of the list.
    * @throws {ApiError} expired where the server has forgotten the list between two pages.
    */
   async list(
     path: string,
     query: Query,
-    onItem: (item: JsonRecord) => void,
+    onItem: (item: JsonRecord) => void | Promise<void>,
     signal?: AbortSignal,
   ): Promise<{ readonly resourceVersion: string }> {
     let page: Query = query;
     for (;;) {
-      const reader = new ListReader(onItem);
+      const items: JsonRecord[] = [];
+      const reader = new ListReader((item) => items.push(item));
       const answer = await this.#send(path, { query: page, signal });
-      await this.#read(answer, path, (chunk) => reader.read(chunk));
+      await this.#read(answer, path, async (chunk) => {
+        reader.read(chunk);
+        for (const item of items.splice(0)) await onItem(item);
+      });
       const { metadata } = reader.end();
       const next = textAt(metadata, "continue");
       if (next === undefined || next === "") return { resourceVersion: textAt(metadata, "resourceVersion") ?? "" };
@@ -152,9 +156,9 @@ export class ApiClient {
     return parsed(Buffer.concat(chunks));
   }
 
-  async #read(answer: IncomingMessage, path: string, take: (chunk: Buffer) => void): Promise<void> {
+  async #read(answer: IncomingMessage, path: string, take: (chunk: Buffer) => void | Promise<void>): Promise<void> {
     try {
-      for await (const chunk of answer as AsyncIterable<Buffer>) take(chunk);
+      for await (const chunk of answer as AsyncIterable<Buffer>) await take(chunk);
     } catch (error) {
       answer.destroy();
       throw error instanceof ApiError ? error : new ApiError(`reading the answer to ${path}: ${reasonOf(error)}`);

@@ -38,6 +38,7 @@ export function podOf(object: JsonRecord): Pod | undefined {
       if (containerName !== undefined && image !== undefined) images.set(containerName, imageOf(image));
     }
   const containerIds = new Set<string>();
+  // `containerd://ID`
   for (const kind of STATUSES)
     for (const status of recordsAt(object, "status", kind))
       for (const id of [
@@ -45,7 +46,6 @@ export function podOf(object: JsonRecord): Pod | undefined {
         textAt(status, "state", "terminated", "containerID"),
         textAt(status, "lastState", "terminated", "containerID"),
       ])
-        // `containerd://ID`
         if (id !== undefined) containerIds.add(id.slice(id.lastIndexOf("/") + 1));
   return {
     uid: annotations[STATIC_UID] ?? uid,

@@ -10,6 +10,11 @@ interface Kept {
   unlisted: boolean;
 }
 
+export interface FoundPod {
+  readonly pod: Pod;
+  readonly isDoubtful: boolean;
+}
+
 /** Deleted pods that are kept whatever is still to be shipped of them: two days of a busy node. */
 const MAX_DELETED = 10_000;
 /** A log may be met this long after its pod was deleted, in milliseconds. */
@@ -36,14 +41,23 @@ export class PodStore {
     return size;
   }
 
-  /** The pod that a log is of; undefined where it is not known, or not yet. */
-  podOf({ namespace, pod, containerId, uid }: ContainerName): Pod | undefined {
+  /**
+   * The pod that a log is of; undefined where it is not known, or not yet. It is doubtful where it was deleted and had other containers:
+   * one of the same name may have come that was not told yet.
+   */
+  podOf({ namespace, pod, containerId, uid }: ContainerName): FoundPod | undefined {
     const kept = this.#pods.get(`${namespace}/${pod}`);
     if (kept === undefined) return undefined;
-    if (uid !== undefined) return kept.find((one) => one.pod.uid === uid)?.pod;
+    if (uid !== undefined) {
+      const found = kept.find((one) => one.pod.uid === uid);
+      return found && { pod: found.pod, isDoubtful: false };
+    }
     const sure = kept.find((one) => containerId !== undefined && one.pod.containerIds.has(containerId));
+    if (sure !== undefined) return { pod: sure.pod, isDoubtful: false };
     // The kubelet tells the ids of containers after they have begun; of several pods, a new container is the newest one's.
-    return (sure ?? kept.at(-1))?.pod;
+    const newest = kept.at(-1);
+    if (newest === undefined) return undefined;
+    return { pod: newest.pod, isDoubtful: newest.deletedAt !== undefined && newest.pod.containerIds.size > 0 };
   }
 
   put(pod: Pod): void {

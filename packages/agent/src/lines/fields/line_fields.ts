@@ -1,8 +1,8 @@
 import type { MetaOverrides, PathRule } from "../../config/line_options.ts";
 import { globMatcher } from "../../rules/glob.ts";
 import { fitsAny, type NamesOf, onlyName } from "../../rules/real_root.ts";
-import { type JsonObject, jsonTemplate } from "./json_template.ts";
-import { parseTemplate, render } from "./template.ts";
+import { type JsonObject, type JsonTemplate, jsonTemplate } from "./json_template.ts";
+import { parseTemplate, render, TemplateError } from "./template.ts";
 import { environmentValue, type FieldEnvironment, kindOf, lineVariable } from "./variables.ts";
 
 /** What a line says of itself besides its text and its time. What is absent is not sent. */
@@ -15,7 +15,31 @@ export interface LineFields {
   /** Besides those of the agent, which each request names. */
   readonly tags?: readonly string[];
   readonly meta?: JsonObject;
+  readonly level?: string;
+  /** Of the pod that a container is of. */
+  readonly label?: Texts;
+  readonly annotation?: Texts;
 }
+
+export type Texts = Readonly<Record<string, string>>;
+
+/** What is known of lines besides the path of their file. */
+export interface KnownOfLines {
+  /** What Kubernetes says of the container that they are of; undefined for lines of anything else. */
+  readonly container?: ContainerFields | undefined;
+  /** What lines that are of no file say of themselves. */
+  readonly own?: Pick<LineFields, "app" | "host" | "file" | "level"> | undefined;
+}
+
+/** What Kubernetes says of a container's lines: nothing where the pod is not known. */
+export interface ContainerFields {
+  readonly labels?: Texts | undefined;
+  readonly annotations?: Texts | undefined;
+  readonly image?: { readonly name: string; readonly tag: string } | undefined;
+}
+
+/** Tells the fields of lines, by the path of their file and what else is known of them. Throws nothing. */
+export type FieldsOf = (path: string, known?: KnownOfLines) => LineFields;
 
 export interface FieldOptions extends MetaOverrides {
   readonly pathRules?: readonly Pick<PathRule, "paths" | "app" | "env" | "tags">[];
@@ -27,20 +51,22 @@ export interface FieldSurroundings {
   readonly environment: FieldEnvironment;
   /** An entry of `log.rules` counts for a path if it matches one of these; by default the path alone. */
   readonly namesOf?: NamesOf;
+  /** There may be lines of which more is known than the path of their file. */
+  readonly hasMore?: boolean;
 }
 
 /**
  * Tells the fields of the lines of a file, by its path. First every entry of `log.rules` that matches says what it says, in their
  * order; then the META options replace what is there, and see in `${line.…}` what was there before any of them.
  *
- * The same for the same path always, so that it need be asked once for each file; the function throws nothing.
+ * The same for the same path, and the same that is known, always, so that it need be asked once for each file.
  * @returns undefined where nothing is said of any file: `file` is the path then, and nothing else is there.
  * @throws {TemplateError} for a template that cannot be read; `checkFields` tells it as a problem.
  */
 export function lineFields(
   options: FieldOptions,
-  { hostname, environment, namesOf = onlyName }: FieldSurroundings,
-): ((path: string) => LineFields) | undefined {
+  { hostname, environment, namesOf = onlyName, hasMore = false }: FieldSurroundings,
+): FieldsOf | undefined {
   const rules = (options.pathRules ?? [])
     .filter(({ app, env, tags }) => app !== undefined || env !== undefined || tags.length > 0)
     .map((rule) => ({ ...rule, matchers: rule.paths.map((glob) => globMatcher(glob)) }));
@@ -52,10 +78,12 @@ export function lineFields(
   ].map((text) => (text === undefined ? undefined : parseTemplate(text)));
   const { metaJson } = options;
   const meta = metaJson === undefined || metaJson === "" ? undefined : jsonTemplate(metaJson, environment);
+  const labels = textsTemplate(options.metaLabels, environment);
+  const annotations = textsTemplate(options.metaAnnotations, environment);
   const overrides = [metaApp, metaHost, metaEnv, metaFile, meta];
-  if (rules.length === 0 && overrides.every((override) => override === undefined)) return undefined;
+  if (!hasMore && rules.length === 0 && overrides.every((override) => override === undefined)) return undefined;
 
-  return (path) => {
+  return (path, { container, own } = {}) => {
     let app: string | undefined;
     let env: string | undefined;
     const tags = new Set<string>();
@@ -66,27 +94,72 @@ export function lineFields(
       env = rule.env ?? env;
       for (const tag of rule.tags) tags.add(tag);
     }
-    const before = { app, host: hostname, env, file: path };
+    const file = own === undefined ? path : own.file;
+    const before = { app: own?.app ?? app, host: own?.host ?? hostname, env, file };
     const lookUp = (variable: string): string | undefined => {
       if (kindOf(variable) === "env") return environmentValue(variable, environment);
+      if (kindOf(variable) === "kubernetes") return podVariable(variable, container);
       const field = lineVariable(variable);
       return field && before[field];
     };
     const after = {
-      app: metaApp === undefined ? app : render(metaApp, lookUp),
-      host: metaHost === undefined ? undefined : render(metaHost, lookUp),
+      app: metaApp === undefined ? before.app : render(metaApp, lookUp),
+      host: metaHost === undefined ? own?.host : render(metaHost, lookUp),
       env: metaEnv === undefined ? env : render(metaEnv, lookUp),
-      file: metaFile === undefined ? path : render(metaFile, lookUp),
+      file: metaFile === undefined ? file : render(metaFile, lookUp),
     };
+    const image = container?.image;
+    const ownMeta = image && { "Image Name": image.name, Tag: image.tag };
+    const finalMeta = meta === undefined ? (metaJson === "" ? undefined : ownMeta) : meta(lookUp);
+    const label = container && merged(container.labels, labels, lookUp);
+    const annotation = container && merged(container.annotations, annotations, lookUp);
     return {
       ...(isThere(after.app) && { app: after.app }),
       ...(isThere(after.host) && { host: after.host }),
       ...(isThere(after.env) && { env: after.env }),
       ...(isThere(after.file) && { file: after.file }),
       ...(tags.size > 0 && { tags: [...tags] }),
-      ...(meta !== undefined && { meta: meta(lookUp) }),
+      ...(finalMeta !== undefined && { meta: finalMeta }),
+      ...(own?.level !== undefined && { level: own.level }),
+      ...(label !== undefined && { label }),
+      ...(annotation !== undefined && { annotation }),
     };
   };
+}
+
+/** A template of texts by name; `none` removes all that there are. @throws {TemplateError} */
+export function textsTemplate(
+  text: string | undefined,
+  environment: FieldEnvironment,
+): JsonTemplate | "none" | undefined {
+  if (text === undefined) return undefined;
+  if (text === "") return "none";
+  const template = jsonTemplate(text, environment);
+  const wrong = Object.entries(template(() => "")).find(([, value]) => typeof value !== "string");
+  if (wrong !== undefined) throw new TemplateError(`the value of ${wrong[0]} must be a text`);
+  return template;
+}
+
+/** An empty text removes one. */
+function merged(
+  texts: Texts | undefined,
+  template: JsonTemplate | "none" | undefined,
+  lookUp: (variable: string) => string | undefined,
+): Texts | undefined {
+  if (template === "none") return undefined;
+  const more = template?.(lookUp) ?? {};
+  const all = Object.entries({ ...texts, ...more }).filter(
+    (entry): entry is [string, string] => typeof entry[1] === "string" && (entry[1] !== "" || !(entry[0] in more)),
+  );
+  return all.length === 0 ? undefined : Object.fromEntries(all);
+}
+
+/** `label.KEY` or `annot.KEY` of a line's pod. */
+function podVariable(variable: string, container: ContainerFields | undefined): string | undefined {
+  const dot = variable.indexOf(".");
+  const texts = (variable.startsWith("label.") ? container?.labels : container?.annotations) ?? {};
+  const key = variable.slice(dot + 1);
+  return Object.hasOwn(texts, key) ? texts[key] : undefined;
 }
 
 /** An empty value removes a field. */

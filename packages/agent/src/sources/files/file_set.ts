@@ -42,6 +42,8 @@ export interface FileSetOptions {
   readonly held?: { readonly limits: LineLimits; readonly limitsFor: (path: string) => LineLimits } | undefined;
   /** What joins the lines of a file; nothing by default. */
   readonly joinerFor?: JoinerFor;
+  /** Whether nothing of a path is to be read before `release` is called; see `ChunkQueue`. */
+  readonly waits?: ((path: string, release: () => void) => boolean) | undefined;
   /** Descriptors that may be open at once. */
   readonly maxOpenFiles: number;
   readonly state: StateStore;
@@ -217,6 +219,7 @@ export class FileSet implements WatchSink {
       emit,
       clock,
       wallClock,
+      waits: options.waits,
       onFirst: (file) => older.meet(file),
       onReady,
       onRewritten,
@@ -300,6 +303,11 @@ export class FileSet implements WatchSink {
   /** True when a file may have something to read. */
   get hasReady(): boolean {
     return this.#ready.size > 0;
+  }
+
+  /** Paths of the files that are followed, or still to be shipped. */
+  paths(): string[] {
+    return [...this.#names.all()].map(({ path }) => path);
   }
 
   /** A followed file by its id in the state. */
