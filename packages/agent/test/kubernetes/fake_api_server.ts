@@ -36,6 +36,8 @@ export class FakeApiServer {
   readonly #pages = new Map<string, { readonly items: readonly ApiObject[]; readonly version: number }>();
   /** What was asked for, by verb and resource. */
   readonly asked: Asked[] = [];
+  /** The version that the last bookmark told. */
+  bookmarked = 0;
   /** Answers instead of the server; true when it has. */
   behave: ((asked: ApiRequest, response: ServerResponse) => boolean) | undefined;
 
@@ -67,9 +69,11 @@ export class FakeApiServer {
 
   /** Ends every connection and takes none until `listen`. */
   async close(): Promise<void> {
+    // Who is cut off comes back at once: no connection is taken from here on.
+    const closed = new Promise((resolve) => this.#server.close(resolve));
     this.endWatches();
     this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
+    await closed;
   }
 
   /** Ends all watches, as a server does after some minutes. */
@@ -195,8 +199,9 @@ export class FakeApiServer {
     const bookmark = setInterval(() => {
       flush();
       version = Math.max(version, this.store.version);
-      if (query.get("allowWatchBookmarks") === "true")
-        write("BOOKMARK", { kind: "Bookmark", metadata: { resourceVersion: String(version) } });
+      if (query.get("allowWatchBookmarks") !== "true") return;
+      write("BOOKMARK", { kind: "Bookmark", metadata: { resourceVersion: String(version) } });
+      this.bookmarked = version;
     }, BOOKMARK_MS);
     const stop = this.store.onChange(flush);
     const end = (): void => {
