@@ -11,7 +11,8 @@ import type { Outlet } from "./delivery/outlet.ts";
 import { Quarantine } from "./delivery/quarantine.ts";
 import type { Transport } from "./delivery/transport.ts";
 import { Kubernetes } from "./kubernetes/kubernetes.ts";
-import { lineFields } from "./lines/fields/line_fields.ts";
+import { allFacts, rememberedFields } from "./lines/fields/file_facts.ts";
+import { fieldsOfFacts, lineFields } from "./lines/fields/line_fields.ts";
 import { multilineFor } from "./lines/multiline/mod.ts";
 import { Pipeline, type PipelineOptions } from "./pipeline.ts";
 import { type CompiledLineRules, compileLineRules, type LineRuleOptions } from "./rules/lines/line_rules.ts";
@@ -130,20 +131,17 @@ export class Agent {
       onReady: () => this.#pipeline.wake(),
       excludedInodes: ownLog(),
     });
+    const { hostname, fieldEnvironment: environment } = config;
+    const fieldsOf = lineFields(config, { hostname, environment, namesOf }) ?? fieldsOfFacts;
+    const remembered = rememberedFields(fieldsOf, allFacts(kubernetes === undefined ? [] : [kubernetes.factsOf]));
     // What a server says has no secrets any more; of a line, other headers may be any word.
     const quarantine = new Quarantine({ directory: config.dbPath, emit, conceal: (text) => key.concealIn(text) });
     this.#pipeline = new Pipeline(
       {
         queue: kubernetes === undefined ? this.#files : queueOf(this.#files, kubernetes),
         rules: kubernetes === undefined ? lineRules : rulesOf(lineRules, kubernetes),
-        containerOf: kubernetes?.containerOf,
         ...encoding(config, otlp, emit),
-        fieldsOf: lineFields(config, {
-          hostname: config.hostname,
-          environment: config.fieldEnvironment,
-          namesOf,
-          hasMore: kubernetes !== undefined,
-        }),
+        fieldsOf: (path, own) => (own === undefined ? remembered(path) : fieldsOf(path, undefined, own)),
         sender: this.#transport,
         state: this.#state,
         emit,

@@ -35,7 +35,6 @@ export interface PipelineOptions {
   readonly format?: BodyFormat;
   /** See `BatcherOptions`. */
   readonly fieldsOf?: BatcherOptions["fieldsOf"];
-  readonly containerOf?: BatcherOptions["containerOf"];
   readonly sender: Sender;
   readonly state: Pick<StateStore, "addBatch" | "removeBatch" | "transaction">;
   readonly emit: (event: AgentEvent) => void;
@@ -107,7 +106,6 @@ export class Pipeline {
       onBatch: (batch) => this.#send(batch),
       emit: options.emit,
       fieldsOf: options.fieldsOf,
-      containerOf: options.containerOf,
     });
     this.#deliverer = new Deliverer({
       ...options,

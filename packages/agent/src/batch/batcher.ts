@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Chunk, ChunkSource, SentRange } from "../chunk.ts";
-import type { ContainerFields, FieldsOf, LineFields } from "../lines/fields/line_fields.ts";
+import type { LineFields, OwnFields } from "../lines/fields/line_fields.ts";
 import type { ExcludedPiece, NotePiece, PartPiece, Piece } from "../lines/pieces.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
 import type { BodyEncoder, EncodedBody, LineContext } from "./encoder.ts";
@@ -51,20 +51,11 @@ export interface BatcherOptions {
   readonly nextId: () => string;
   readonly onBatch: (batch: Batch) => void;
   readonly emit: (event: AgentEvent) => void;
-  /** The fields of the lines of a file, by its path; undefined where `file` is the only one. */
-  readonly fieldsOf?: FieldsOf | undefined;
   /**
-   * What is known of the container that a file is of; undefined where it is of none. The same object as long as nothing of it changes.
+   * The fields of the lines of a file, by its path, or of lines that say their own; the same object as long as they are the same.
+   * Undefined where `file` is the only one.
    */
-  readonly containerOf?: ((path: string) => ContainerFields | undefined) | undefined;
-}
-
-/** Fields of a file's lines, and what they were told from. */
-interface KnownFields {
-  readonly file: string;
-  readonly container: ContainerFields | undefined;
-  readonly own: Chunk["own"];
-  readonly fields: LineFields;
+  readonly fieldsOf?: ((path: string, own?: OwnFields) => LineFields) | undefined;
 }
 
 /** A run is not cut below this to fill a body. */
@@ -73,8 +64,6 @@ const MIN_SPLIT_BYTES = 16 * 1024;
 /** Puts chunks into bodies, several sources in one body, and keeps account of which range went into which batch. */
 export class Batcher {
   readonly #options: BatcherOptions;
-  /** What goes with the file goes with it when nobody follows it any more. */
-  readonly #fields = new WeakMap<ChunkSource, KnownFields>();
   #ranges = new Map<ChunkSource, SentRange>();
   #lines = 0;
   #shipped = 0;
@@ -260,21 +249,9 @@ export class Batcher {
   }
 
   #contextOf(chunk: Chunk, mark: PartMark | NoteMark | undefined): LineContext {
-    const fields = this.#fieldsOf(chunk);
+    const fields = this.#options.fieldsOf?.(chunk.file, chunk.own);
     const context = { file: chunk.file, fields, timestamp: chunk.readAt, source: chunk.source.id };
     return mark === undefined ? context : { ...context, meta: JSON.stringify({ ...fields?.meta, ...mark }) };
-  }
-
-  /** Asked for once for each file, and again when it has another name, or something else is known of its container. */
-  #fieldsOf({ source, file, own }: Chunk): LineFields | undefined {
-    const { fieldsOf, containerOf } = this.#options;
-    if (fieldsOf === undefined) return undefined;
-    const known = this.#fields.get(source);
-    const container = containerOf?.(file);
-    if (known?.file === file && known.container === container && known.own === own) return known.fields;
-    const fields = fieldsOf(file, { container, own });
-    this.#fields.set(source, { file, container, own, fields });
-    return fields;
   }
 
   #cover(chunk: Chunk, from: number, to: number): void {

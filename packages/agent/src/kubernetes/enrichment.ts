@@ -1,5 +1,5 @@
 import { type ContainerName, containerOf } from "../containers/container_name.ts";
-import type { ContainerFields } from "../lines/fields/line_fields.ts";
+import type { FileFacts } from "../lines/fields/file_facts.ts";
 import type { Pod } from "./pod.ts";
 import type { PodStore } from "./pod_store.ts";
 
@@ -19,7 +19,7 @@ export interface EnrichmentOptions {
 interface KnownFile {
   readonly name: ContainerName;
   pod: Pod | undefined;
-  fields: ContainerFields;
+  facts: FileFacts | undefined;
   /** Lines do not wait for the pod any more. */
   waited: boolean;
 }
@@ -30,7 +30,6 @@ interface Waiting {
   readonly timer: NodeJS.Timeout;
 }
 
-const NOTHING: ContainerFields = {};
 /** Files that are remembered; those that are asked about again are looked up again. */
 const MAX_REMEMBERED = 20_000;
 
@@ -55,13 +54,13 @@ export class Enrichment {
   }
 
   /** What is known of a container's file; undefined for any other. The same objects as long as nothing changes. */
-  lookUp(path: string): { readonly name: ContainerName; readonly fields: ContainerFields } | undefined {
+  lookUp(path: string): { readonly name: ContainerName; readonly facts: FileFacts | undefined } | undefined {
     const file = this.#fileAt(path);
     if (file === undefined) return undefined;
     const pod = this.#options.pods.podOf(file.name)?.pod;
     if (pod !== file.pod) {
       file.pod = pod;
-      file.fields = pod === undefined ? NOTHING : fieldsOf(pod, file.name.container);
+      file.facts = pod && factsOf(pod, file.name.container);
     }
     return file;
   }
@@ -142,12 +141,17 @@ export class Enrichment {
     const name = this.#nameOf(path);
     if (name === undefined) return undefined;
     if (this.#files.size >= MAX_REMEMBERED) this.#files.clear();
-    const file: KnownFile = { name, pod: undefined, fields: NOTHING, waited: false };
+    const file: KnownFile = { name, pod: undefined, facts: undefined, waited: false };
     this.#files.set(path, file);
     return file;
   }
 }
 
-function fieldsOf({ labels, annotations, images }: Pod, container: string): ContainerFields {
-  return { labels, annotations, image: images.get(container) };
+function factsOf({ labels, annotations, images }: Pod, container: string): FileFacts {
+  const image = images.get(container);
+  return {
+    ...(image !== undefined && { meta: { "Image Name": image.name, Tag: image.tag } }),
+    ...(Object.keys(labels).length > 0 && { label: labels }),
+    ...(Object.keys(annotations).length > 0 && { annotation: annotations }),
+  };
 }

@@ -1,10 +1,10 @@
-import type { KnownOfLines } from "../lines/fields/line_fields.ts";
+import type { OwnFields } from "../lines/fields/line_fields.ts";
 import { type JsonRecord, numberAt, recordAt, textAt } from "./json_values.ts";
 
 /** An event of the cluster as a line. */
 export interface EventLine {
   readonly text: string;
-  readonly own: NonNullable<KnownOfLines["own"]>;
+  readonly own: OwnFields;
 }
 
 /**

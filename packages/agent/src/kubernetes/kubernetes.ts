@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Chunk } from "../chunk.ts";
 import type { KubernetesConfig } from "../config/kubernetes_options.ts";
-import type { ContainerFields } from "../lines/fields/line_fields.ts";
+import type { FactsOf } from "../lines/fields/file_facts.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
 import { VERSION } from "../version.ts";
 import { ApiClient } from "./api_client.ts";
@@ -80,7 +80,7 @@ export class Kubernetes {
   }
 
   /** What is known of the container that a file is of. */
-  readonly containerOf = (path: string): ContainerFields | undefined => this.#enrichment.lookUp(path)?.fields;
+  readonly factsOf: FactsOf = (path) => this.#enrichment.lookUp(path)?.facts;
 
   /** Whether lines of a file wait for their pod; see `Enrichment`. */
   readonly waits = (path: string, release: () => void): boolean => this.#enrichment.waits(path, release);

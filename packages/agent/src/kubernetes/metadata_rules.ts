@@ -1,12 +1,12 @@
 import type { Chunk } from "../chunk.ts";
 import type { MetadataRule } from "../config/kubernetes_options.ts";
 import type { ContainerName } from "../containers/container_name.ts";
-import type { ContainerFields } from "../lines/fields/line_fields.ts";
+import type { FileFacts } from "../lines/fields/file_facts.ts";
 
-/** What is known of the container that a file is of; undefined where it is of none. */
+/** What is known of the container that a file is of; undefined where it is of none. Without facts where its pod is not known. */
 export type ContainerLookUp = (
   path: string,
-) => { readonly name: ContainerName; readonly fields: ContainerFields } | undefined;
+) => { readonly name: ContainerName; readonly facts: FileFacts | undefined } | undefined;
 
 /**
  * Leaves out lines of containers by what Kubernetes says of them. Lines are counted as excluded, since they were read. What is not known
@@ -21,7 +21,7 @@ export function metadataRules(
   return (chunk) => {
     const container = lookUp(chunk.file);
     if (container === undefined || chunk.own !== undefined || chunk.bytes.length === 0) return chunk;
-    const fits = (rule: MetadataRule): boolean | undefined => ruleFits(rule, container.name, container.fields);
+    const fits = (rule: MetadataRule): boolean | undefined => ruleFits(rule, container.name, container.facts);
     const isIncluded = include.length === 0 || include.some((rule) => fits(rule) !== false);
     if (isIncluded && !exclude.some((rule) => fits(rule) === true)) return chunk;
     const to = chunk.bytes.length;
@@ -30,16 +30,16 @@ export function metadataRules(
 }
 
 /** Undefined where it is not known. */
-function ruleFits(rule: MetadataRule, name: ContainerName, fields: ContainerFields): boolean | undefined {
+function ruleFits(rule: MetadataRule, name: ContainerName, facts: FileFacts | undefined): boolean | undefined {
   switch (rule.field) {
     case "namespace":
       return name.namespace === rule.value;
     case "name":
       return name.pod === rule.value;
     case "label":
-      return fields.labels && fields.labels[rule.key] === rule.value;
+      return facts && facts.label?.[rule.key] === rule.value;
     case "annotation":
-      return fields.annotations && fields.annotations[rule.key] === rule.value;
+      return facts && facts.annotation?.[rule.key] === rule.value;
   }
 }
 

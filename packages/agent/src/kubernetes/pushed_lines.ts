@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Chunk, ChunkSource, SentRange } from "../chunk.ts";
-import type { KnownOfLines } from "../lines/fields/line_fields.ts";
+import type { OwnFields } from "../lines/fields/line_fields.ts";
 import type { AgentEvent } from "../telemetry/events.ts";
 
 /** A line of no file. */
@@ -8,7 +8,7 @@ export interface PushedLine {
   readonly text: string;
   /** What rules on paths and messages know it by. */
   readonly path: string;
-  readonly own: NonNullable<KnownOfLines["own"]>;
+  readonly own: OwnFields;
   /** Called when it is safe at its destination, or given up and counted, and so are all before it. */
   readonly onSafe?: () => void;
 }

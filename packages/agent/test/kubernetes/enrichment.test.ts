@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the variables are those of the agent's options.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type AgentProcess, makePlace, type Owner } from "../agent.ts";

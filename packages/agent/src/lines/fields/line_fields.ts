@@ -1,6 +1,8 @@
 import type { MetaOverrides, PathRule } from "../../config/line_options.ts";
+import { containerOf } from "../../containers/container_name.ts";
 import { globMatcher } from "../../rules/glob.ts";
 import { fitsAny, type NamesOf, onlyName } from "../../rules/real_root.ts";
+import type { FileFacts } from "./file_facts.ts";
 import { type JsonObject, type JsonTemplate, jsonTemplate } from "./json_template.ts";
 import { parseTemplate, render, TemplateError } from "./template.ts";
 import { environmentValue, type FieldEnvironment, kindOf, lineVariable } from "./variables.ts";
@@ -15,31 +17,19 @@ export interface LineFields {
   /** Besides those of the agent, which each request names. */
   readonly tags?: readonly string[];
   readonly meta?: JsonObject;
-  readonly level?: string;
-  /** Of the pod that a container is of. */
+  /** Labels and annotations of the pod or the container. */
   readonly label?: Texts;
   readonly annotation?: Texts;
+  readonly level?: string;
 }
 
-export type Texts = Readonly<Record<string, string>>;
+type Texts = Readonly<Record<string, string>>;
 
-/** What is known of lines besides the path of their file. */
-export interface KnownOfLines {
-  /** What Kubernetes says of the container that they are of; undefined for lines of anything else. */
-  readonly container?: ContainerFields | undefined;
-  /** What lines that are of no file say of themselves. */
-  readonly own?: Pick<LineFields, "app" | "host" | "file" | "level"> | undefined;
-}
+/** What lines that are of no file say of themselves. */
+export type OwnFields = Pick<LineFields, "app" | "host" | "file" | "level">;
 
-/** What Kubernetes says of a container's lines: nothing where the pod is not known. */
-export interface ContainerFields {
-  readonly labels?: Texts | undefined;
-  readonly annotations?: Texts | undefined;
-  readonly image?: { readonly name: string; readonly tag: string } | undefined;
-}
-
-/** Tells the fields of lines, by the path of their file and what else is known of them. Throws nothing. */
-export type FieldsOf = (path: string, known?: KnownOfLines) => LineFields;
+/** Tells the fields of lines, by the path of their file and what is known of it; or by what they say themselves. Throws nothing. */
+export type FieldsOf = (path: string, facts?: FileFacts, own?: OwnFields) => LineFields;
 
 export interface FieldOptions extends MetaOverrides {
   readonly pathRules?: readonly Pick<PathRule, "paths" | "app" | "env" | "tags">[];
@@ -51,21 +41,20 @@ export interface FieldSurroundings {
   readonly environment: FieldEnvironment;
   /** An entry of `log.rules` counts for a path if it matches one of these; by default the path alone. */
   readonly namesOf?: NamesOf;
-  /** There may be lines of which more is known than the path of their file. */
-  readonly hasMore?: boolean;
 }
 
 /**
- * Tells the fields of the lines of a file, by its path. First every entry of `log.rules` that matches says what it says, in their
- * order; then the META options replace what is there, and see in `${line.…}` what was there before any of them.
+ * Tells the fields of the lines of a file, by its path and what is known of it. First that counts, then every entry of `log.rules` that
+ * matches says what it says, in their order; then the META options replace what is there, and see in `${line.…}` what was there
+ * before any of them.
  *
- * The same for the same path, and the same that is known, always, so that it need be asked once for each file.
- * @returns undefined where nothing is said of any file: `file` is the path then, and nothing else is there.
+ * The same for the same path and facts always, so that it need be asked once for each file; the function throws nothing.
+ * @returns undefined where nothing is said of any file: `file` is the path then, and nothing else but what is known of it is there.
  * @throws {TemplateError} for a template that cannot be read; `checkFields` tells it as a problem.
  */
 export function lineFields(
   options: FieldOptions,
-  { hostname, environment, namesOf = onlyName, hasMore = false }: FieldSurroundings,
+  { hostname, environment, namesOf = onlyName }: FieldSurroundings,
 ): FieldsOf | undefined {
   const rules = (options.pathRules ?? [])
     .filter(({ app, env, tags }) => app !== undefined || env !== undefined || tags.length > 0)
@@ -80,11 +69,12 @@ export function lineFields(
   const meta = metaJson === undefined || metaJson === "" ? undefined : jsonTemplate(metaJson, environment);
   const labels = textsTemplate(options.metaLabels, environment);
   const annotations = textsTemplate(options.metaAnnotations, environment);
-  const overrides = [metaApp, metaHost, metaEnv, metaFile, meta];
-  if (!hasMore && rules.length === 0 && overrides.every((override) => override === undefined)) return undefined;
+  const overrides = [metaApp, metaHost, metaEnv, metaFile, meta, labels, annotations];
+  if (rules.length === 0 && overrides.every((override) => override === undefined) && metaJson === undefined)
+    return undefined;
 
-  return (path, { container, own } = {}) => {
-    let app: string | undefined;
+  return (path, facts = {}, own = undefined) => {
+    let app = own?.app ?? facts.app;
     let env: string | undefined;
     const tags = new Set<string>();
     const names = namesOf(path);
@@ -94,37 +84,41 @@ export function lineFields(
       env = rule.env ?? env;
       for (const tag of rule.tags) tags.add(tag);
     }
-    const file = own === undefined ? path : own.file;
-    const before = { app: own?.app ?? app, host: own?.host ?? hostname, env, file };
+    const file = own === undefined ? (facts.file ?? path) : own.file;
+    const before = { app, host: own?.host ?? hostname, env, file };
     const lookUp = (variable: string): string | undefined => {
       if (kindOf(variable) === "env") return environmentValue(variable, environment);
-      if (kindOf(variable) === "kubernetes") return podVariable(variable, container);
+      if (kindOf(variable) === "kubernetes") return podVariable(variable, facts);
       const field = lineVariable(variable);
       return field && before[field];
     };
     const after = {
-      app: metaApp === undefined ? before.app : render(metaApp, lookUp),
+      app: metaApp === undefined ? app : render(metaApp, lookUp),
       host: metaHost === undefined ? own?.host : render(metaHost, lookUp),
       env: metaEnv === undefined ? env : render(metaEnv, lookUp),
       file: metaFile === undefined ? file : render(metaFile, lookUp),
+      meta: meta === undefined ? (metaJson === "" ? undefined : facts.meta) : meta(lookUp),
     };
-    const image = container?.image;
-    const ownMeta = image && { "Image Name": image.name, Tag: image.tag };
-    const finalMeta = meta === undefined ? (metaJson === "" ? undefined : ownMeta) : meta(lookUp);
-    const label = container && merged(container.labels, labels, lookUp);
-    const annotation = container && merged(container.annotations, annotations, lookUp);
+    const isPods = labels !== undefined || annotations !== undefined ? containerOf(path) !== undefined : false;
+    const label = isPods ? merged(facts.label, labels, lookUp) : facts.label;
+    const annotation = isPods ? merged(facts.annotation, annotations, lookUp) : facts.annotation;
     return {
       ...(isThere(after.app) && { app: after.app }),
       ...(isThere(after.host) && { host: after.host }),
       ...(isThere(after.env) && { env: after.env }),
       ...(isThere(after.file) && { file: after.file }),
       ...(tags.size > 0 && { tags: [...tags] }),
-      ...(finalMeta !== undefined && { meta: finalMeta }),
+      ...(after.meta !== undefined && { meta: after.meta }),
       ...(own?.level !== undefined && { level: own.level }),
       ...(label !== undefined && { label }),
       ...(annotation !== undefined && { annotation }),
     };
   };
+}
+
+/** The fields of a file of which the configuration says nothing. */
+export function fieldsOfFacts(path: string, facts: FileFacts | undefined, own?: OwnFields): LineFields {
+  return own ?? { file: path, ...facts };
 }
 
 /** A template of texts by name; `none` removes all that there are. @throws {TemplateError} */
@@ -155,9 +149,9 @@ function merged(
 }
 
 /** `label.KEY` or `annot.KEY` of a line's pod. */
-function podVariable(variable: string, container: ContainerFields | undefined): string | undefined {
+function podVariable(variable: string, { label, annotation }: FileFacts): string | undefined {
   const dot = variable.indexOf(".");
-  const texts = (variable.startsWith("label.") ? container?.labels : container?.annotations) ?? {};
+  const texts = (variable.startsWith("label.") ? label : annotation) ?? {};
   const key = variable.slice(dot + 1);
   return Object.hasOwn(texts, key) ? texts[key] : undefined;
 }
