@@ -12,8 +12,7 @@ import { eventually } from "../eventually.ts";
 import { type Cluster, PODS, REAL, startCluster } from "./cluster.ts";
 import { pod } from "./pods.ts";
 
-const KINDS =
-  REAL === undefined ? [["fake", undefined] as const] : [["real", REAL] as const, ["fake", undefined] as const];
+const KINDS = REAL === undefined ? [["fake", "fake"] as const] : [["real", REAL] as const, ["fake", "fake"] as const];
 
 for (const [kind, real] of KINDS) {
   test(`with a ${kind} API server`, async (t) => {
@@ -64,7 +63,7 @@ for (const [kind, real] of KINDS) {
 
     await t.test("a server with a certificate of somebody else is not told the token", async (t) => {
       const ca = readFileSync(join(account, "ca.crt"));
-      const stranger = await startCluster(t, undefined);
+      const stranger = await startCluster(t, "fake");
       writeFileSync(join(account, "ca.crt"), readFileSync(stranger.caFile));
       const other = clientOf(t, cluster, account);
       await assert.rejects(other.get("/api/v1/namespaces"), /certificate/);
@@ -171,7 +170,7 @@ function follow(t: Owner, client: ApiClient, node: string) {
 }
 
 async function fakeCluster(t: Owner) {
-  const cluster = await startCluster(t, undefined);
+  const cluster = await startCluster(t, "fake");
   const account = await cluster.account("agents", "agent", { cluster: [PODS] });
   const { fake } = cluster;
   assert.ok(fake !== undefined);

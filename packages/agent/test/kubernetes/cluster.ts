@@ -1,5 +1,6 @@
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import { spawn } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
 import {
   accessSync,
   constants,
@@ -53,8 +54,10 @@ export const REAL = ((): { readonly server: string; readonly etcd: string } | un
   return server === undefined || etcd === undefined ? undefined : { server, etcd };
 })();
 
-/** Starts a cluster that ends with its owner. @param real a real one, which exists. */
-export async function startCluster(t: Owner, real = REAL): Promise<Cluster> {
+const READY_MS = 60_000;
+
+/** Starts a cluster that ends with its owner. A real one where there is one, unless a fake is asked for. */
+export async function startCluster(t: Owner, real: typeof REAL | "fake" = REAL): Promise<Cluster> {
   const directory = mkdtempSync(join(tmpdir(), "cluster-"));
   // Hooks run in the order of their making.
   const ends: (() => unknown)[] = [];
@@ -62,7 +65,7 @@ export async function startCluster(t: Owner, real = REAL): Promise<Cluster> {
     for (const end of ends.reverse()) await end();
     rmSync(directory, { recursive: true, force: true });
   });
-  if (real !== undefined) return startReal(real, directory, ends);
+  if (real !== undefined && real !== "fake") return startReal(real, directory, ends);
   const fake = await FakeApiServer.start(directory);
   ends.push(() => fake.close().catch(() => undefined));
   const { port, caFile } = fake;
@@ -92,9 +95,8 @@ async function startReal(real: NonNullable<typeof REAL>, directory: string, ends
     ...["--listen-client-urls", etcdUrl, "--advertise-client-urls", etcdUrl],
     ...["--listen-peer-urls", `http://127.0.0.1:${peerPort}`],
   ]);
-  const keys = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, ["sign", "verify"]);
-  const key = Buffer.from(await crypto.subtle.exportKey("pkcs8", keys.privateKey)).toString("base64");
-  writeFileSync(join(directory, "sa.key"), `-----BEGIN PRIVATE KEY-----\n${key}\n-----END PRIVATE KEY-----\n`);
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  writeFileSync(join(directory, "sa.key"), privateKey.export({ type: "sec1", format: "pem" }));
   writeFileSync(join(directory, "tokens.csv"), `${ADMIN_TOKEN},admin,admin,"system:masters"\n`);
   const server = start(real.server, [
     ...["--etcd-servers", etcdUrl, "--secure-port", String(port), "--bind-address", "127.0.0.1"],
@@ -107,15 +109,18 @@ async function startReal(real: NonNullable<typeof REAL>, directory: string, ends
   ]);
   const caFile = join(directory, "apiserver.crt");
   const cluster = clusterAt({ port, caFile, directory, fake: undefined });
-  await eventually(
-    () =>
-      cluster.ask("GET", "/readyz").then(
-        () => true,
-        () => false,
-      ),
-    `the API server is ready: ${server.output()}`,
-    60_000,
-  );
+  let answer = "";
+  const isReady = (): Promise<boolean> =>
+    cluster.ask("GET", "/readyz").then(
+      () => true,
+      (error: unknown) => {
+        answer = String(error);
+        return false;
+      },
+    );
+  await eventually(isReady, "the API server is ready", READY_MS).catch(() => {
+    throw new Error(`The API server is not ready: ${answer}\n${server.output()}`);
+  });
   return cluster;
 }
 

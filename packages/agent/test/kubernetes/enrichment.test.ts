@@ -84,7 +84,7 @@ test("lines of a deleted pod have its metadata, also when they are shipped later
 });
 
 test("without the API server all lines are shipped, and enriched once it is there", { skip: NOT_ROOT }, async (t) => {
-  const cluster = await startCluster(t, undefined);
+  const cluster = await startCluster(t, "fake");
   const account = await cluster.account("agents", "agent", { cluster: [PODS] });
   const { fake } = cluster;
   assert.ok(fake !== undefined);
