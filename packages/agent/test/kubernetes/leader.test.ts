@@ -66,7 +66,7 @@ test("a leader that is stopped for longer than its lease does nothing any more o
   const { cluster, sink, start } = await clusterWithEvents(t);
   const first = await start("agent-1");
   await first.logged(({ event }) => event === "leader_elected");
-  const second = await start("agent-2");
+  await start("agent-2");
   const made = await makeEvent(cluster, 0);
   await sink.until(() => numbers(sink).length === 1);
   await eventually(async () => ((await shippedOf(cluster)) ?? 0n) >= made, "it is noted", 30_000);
