@@ -2,7 +2,7 @@ import { isAbsolute, resolve } from "node:path";
 import * as z from "zod";
 import { globProblem } from "../rules/glob.ts";
 import { rustRegexProblem } from "../rules/rust_regex.ts";
-import type { MetadataRule } from "./kubernetes_options.ts";
+import { METADATA_RULE } from "./kubernetes_options.ts";
 import { shown } from "./problem.ts";
 import { MASK, Secret } from "./secret.ts";
 
@@ -309,45 +309,16 @@ export function keyHeader(): Kind<string> {
   };
 }
 
-/** What Kubernetes' metadata must be for a line to be, or not to be, shipped. */
-export function metadataRule(): Kind<MetadataRule> {
+/** What Kubernetes' metadata must be for a line to be, or not to be, shipped; `readMetadataRule` reads it. */
+export function metadataRule(): Kind<string> {
   const expected = "namespace:NAME, name:POD, label.KEY:VALUE or annotation.KEY:VALUE";
-  return {
-    expected,
-    placeholder: "FIELD:VALUE",
-    schema: z.string().regex(METADATA_RULE),
-    read: (text) => {
-      const [, own, prefix, key = "", value = ""] = METADATA_RULE.exec(text.trim()) ?? [];
-      switch (own ?? prefix) {
-        case "namespace":
-          return { ok: true, value: { field: "namespace", value: value.trim() } };
-        case "name":
-          return { ok: true, value: { field: "name", value: value.trim() } };
-        case "label.":
-          return { ok: true, value: { field: "label", key, value: value.trim() } };
-        case "annotation.":
-          return { ok: true, value: { field: "annotation", key, value: value.trim() } };
-        default:
-          return WRONG;
-      }
-    },
-  };
+  return kind(expected, "FIELD:VALUE", z.string().regex(METADATA_RULE), (text) => text.trim());
 }
 
-const METADATA_RULE = /^(?:(namespace|name)|(?:(label\.|annotation\.)([^:]+))):([^\u0000-\u001f\u007f]+)$/;
-
-/** Seconds, given with decimals or without a unit; in milliseconds. */
+/** Seconds, which may have decimals. */
 export function seconds(min: number, max: number): Kind<number> {
-  const number = z.number().min(min).max(max);
-  return {
-    expected: `a number of seconds from ${min} to ${max}`,
-    placeholder: "SECONDS",
-    schema: number,
-    read: (text) => {
-      const parsed = number.safeParse(/^[0-9]{1,6}(\.[0-9]{1,3})?$/.test(text) ? Number(text) : Number.NaN);
-      return parsed.success ? { ok: true, value: Math.round(parsed.data * 1000) } : WRONG;
-    },
-  };
+  const read = (text: string): number => (/^[0-9]{1,6}(\.[0-9]{1,3})?$/.test(text) ? Number(text) : Number.NaN);
+  return kind(`a number of seconds from ${min} to ${max}`, "SECONDS", z.number().min(min).max(max), read);
 }
 
 /** A secret that hashes are keyed with. What was given is never shown. */

@@ -3,6 +3,16 @@ export type MetadataRule =
   | { readonly field: "namespace" | "name"; readonly value: string }
   | { readonly field: "label" | "annotation"; readonly key: string; readonly value: string };
 
+/** `namespace:NAME`, `name:POD`, `label.KEY:VALUE` or `annotation.KEY:VALUE`. */
+export const METADATA_RULE = /^(?:(namespace|name)|(label|annotation)\.([^:]+)):([^\u0000-\u001f\u007f]+)$/;
+
+/** Reads a text that fits `METADATA_RULE`. */
+export function readMetadataRule(text: string): MetadataRule {
+  const [, own, map, key = "", value = ""] = METADATA_RULE.exec(text) ?? [];
+  if (own === "namespace" || own === "name") return { field: own, value: value.trim() };
+  return { field: map === "label" ? "label" : "annotation", key, value: value.trim() };
+}
+
 /** Whether an agent waits for its turn before it starts. `attempt`: for a short time. */
 export type StartupLease = "never" | "attempt" | "always";
 

@@ -1,13 +1,13 @@
 import { hostname } from "node:os";
 import type { Environment } from "./environment.ts";
-import type { KubernetesConfig, StartupLease } from "./kubernetes_options.ts";
+import { type KubernetesConfig, readMetadataRule, type StartupLease } from "./kubernetes_options.ts";
 import type { Merged } from "./merge.ts";
 import type { OptionName, Settings } from "./options.ts";
 import type { Problem } from "./problem.ts";
 import { titleOf } from "./titles.ts";
 
-/** Milliseconds that a line waits for its pod: the API server tells of a new one within much less. */
-const DEFAULT_DELAY_MS = 5000;
+/** Seconds that a line waits for its pod: the API server tells of a new one within much less. */
+const DEFAULT_DELAY = 5;
 
 const LEASES: Readonly<Record<Settings["k8sStartupLease"], StartupLease>> = {
   never: "never",
@@ -56,7 +56,9 @@ export function kubernetesSettings(
   const enrichedNode = enriches(settings, env) ? settings.nodeName : undefined;
   if (settings.useK8sEnrichment === "always" && enrichedNode === undefined)
     warn("useK8sEnrichment", "does nothing without NODE_NAME, the name of this node (fieldRef: spec.nodeName)");
-  const rules = [...settings.k8sMetadataInclude, ...settings.k8sMetadataExclude];
+  const metadataInclude = settings.k8sMetadataInclude.map(readMetadataRule);
+  const metadataExclude = settings.k8sMetadataExclude.map(readMetadataRule);
+  const rules = [...metadataInclude, ...metadataExclude];
   if (enrichedNode === undefined && rules.some(({ field }) => field === "label" || field === "annotation")) {
     const option = settings.k8sMetadataInclude.length > 0 ? "k8sMetadataInclude" : "k8sMetadataExclude";
     warn(option, "names labels or annotations, which are not known where lines are not enriched: such lines ship");
@@ -72,8 +74,8 @@ export function kubernetesSettings(
     events,
     statistics,
     startupLease,
-    metadataInclude: settings.k8sMetadataInclude,
-    metadataExclude: settings.k8sMetadataExclude,
-    metadataDelay: settings.metadataRetryDelay ?? DEFAULT_DELAY_MS,
+    metadataInclude,
+    metadataExclude,
+    metadataDelay: Math.round((settings.metadataRetryDelay ?? DEFAULT_DELAY) * 1000),
   };
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type AgentProcess, makePlace, type Owner } from "../agent.ts";
-import { eventually } from "../eventually.ts";
+import { eventually, openFiles } from "../eventually.ts";
 import { type Sink, startSink } from "../sink.ts";
 import { type Cluster, PODS, startCluster } from "./cluster.ts";
 import { type NodeLogs, nodeLogs, startInPod } from "./node.ts";
@@ -49,6 +49,9 @@ test("lines wait for a pod that is not known yet, and are shipped without it in 
   const never = logs.begin("agents", "never", "22222222-2222-4222-8222-222222222222");
   logs.log(never, "without a pod");
   await agent.logged(({ event, path }) => event === "file_found" && path === logs.fileOf(never), "the file is found");
+  await eventually(() => openFiles(agent.pid, "/var/log").length === 2, "both are held open");
+  // What waits is not lost with its log.
+  logs.remove(early);
   await cluster.ask("POST", NS, pod("early", "node-1"));
   await sink.until(() => sink.lines().length === 2);
   const lines = sink.lines();
