@@ -7,17 +7,19 @@ import type { Chunk } from "./chunk.ts";
 import type { Config } from "./config/mod.ts";
 import { ContainerDirs } from "./containers/container_dirs.ts";
 import { ContainerLinks, type ContainerLinksOptions } from "./containers/container_links.ts";
+import { containerOf } from "./containers/container_name.ts";
 import { containerWatch } from "./containers/container_watch.ts";
 import { dockerFacts } from "./containers/docker_facts.ts";
 import type { Outlet } from "./delivery/outlet.ts";
 import { Quarantine } from "./delivery/quarantine.ts";
 import type { Transport } from "./delivery/transport.ts";
+import { Kubernetes } from "./kubernetes/kubernetes.ts";
 import { containerJoinerFor } from "./lines/containers/mod.ts";
 import { allFacts, rememberedFields } from "./lines/fields/file_facts.ts";
 import { fieldsOfFacts, lineFields } from "./lines/fields/line_fields.ts";
 import { multilineFor } from "./lines/multiline/mod.ts";
 import { Pipeline, type PipelineOptions } from "./pipeline.ts";
-import { compileLineRules, type LineRuleOptions } from "./rules/lines/line_rules.ts";
+import { type CompiledLineRules, compileLineRules, type LineRuleOptions } from "./rules/lines/line_rules.ts";
 import { createPathRules } from "./rules/path_rules.ts";
 import { type NamesOf, realRoots } from "./rules/real_root.ts";
 import { createRedactor, redactionSalt } from "./rules/redaction/mod.ts";
@@ -60,11 +62,13 @@ export class Agent {
   readonly #state: StateStore;
   readonly #transport: Transport;
   readonly #files: FileSet;
+  readonly #kubernetes: Kubernetes | undefined;
   readonly #pipeline: Pipeline;
   readonly #watcher: Watcher;
   readonly #links: ContainerLinks;
   readonly #left: readonly StoredBatch[];
   readonly #onRootAppeared: (root: string) => void;
+  #hasBegun = false;
   #alive: NodeJS.Timeout | undefined;
   /** Times of the wall clock at which the agent looked, the oldest first. */
   #looked: number[] = [];
@@ -121,6 +125,20 @@ export class Agent {
     this.#forgetOtherBatches();
     const limits = { maxPart: config.lineMaxPart, maxLine: config.lineMax };
     const lineRules = compileLineRules({ rules: config, createRedactor: redactorOf(config), limits, emit, namesOf });
+    const kubernetes =
+      config.kubernetes &&
+      new Kubernetes(config.kubernetes, {
+        emit,
+        gauge: telemetry.gauge,
+        nameOf: (path) => containerOf(this.#links.factsOf(path)?.file ?? path),
+        onReady: () => {
+          // Before that, nothing may be read but what an earlier run had under way.
+          if (this.#hasBegun) this.#pipeline.wake();
+        },
+        paths: () => this.#files.paths(),
+        backlog: () => this.#files.backlog().bytes,
+      });
+    this.#kubernetes = kubernetes;
     this.#files = new FileSet({
       roots: watched.roots.length === 0 ? rules.roots : [...rules.roots, containerDirs],
       includes,
@@ -129,6 +147,7 @@ export class Agent {
       limits,
       held: lineRules,
       joinerFor: containerJoinerFor(config, containerDirs, multilineFor(config, namesOf)),
+      waits: kubernetes?.waits,
       maxOpenFiles: config.maxOpenFiles,
       state: this.#state,
       spoolLimit: config.retryDiskLimit ?? Number.POSITIVE_INFINITY,
@@ -137,25 +156,28 @@ export class Agent {
       onReady: () => this.#pipeline.wake(),
       excludedInodes: ownLog(),
     });
+    const { hostname, fieldEnvironment: environment } = config;
+    const fieldsOf = lineFields(config, { hostname, environment, namesOf }) ?? fieldsOfFacts;
+    const remembered = rememberedFields(
+      fieldsOf,
+      allFacts([
+        this.#links.factsOf,
+        ...(kubernetes === undefined ? [] : [kubernetes.factsOf]),
+        dockerFacts({
+          // Of pods, Kubernetes tells more.
+          isLog: (path) => containerDirs.isDockerLog(path) && this.#links.factsOf(path) === undefined,
+          maxLabelBytes: Math.min(MAX_LABEL_BYTES, Math.floor(config.ingestBufferSize / LABEL_SHARE)),
+        }),
+      ]),
+    );
     // What a server says has no secrets any more; of a line, other headers may be any word.
     const quarantine = new Quarantine({ directory: config.dbPath, emit, conceal: (text) => key.concealIn(text) });
     this.#pipeline = new Pipeline(
       {
-        queue: this.#files,
-        rules: lineRules,
+        queue: kubernetes === undefined ? this.#files : queueOf(this.#files, kubernetes),
+        rules: kubernetes === undefined ? lineRules : rulesOf(lineRules, kubernetes),
         ...encoding(config, outlet, emit),
-        fieldsOf: rememberedFields(
-          lineFields(config, { hostname: config.hostname, environment: config.fieldEnvironment, namesOf }) ??
-            fieldsOfFacts,
-          allFacts([
-            this.#links.factsOf,
-            dockerFacts({
-              // Of pods, Kubernetes tells more.
-              isLog: (path) => containerDirs.isDockerLog(path) && this.#links.factsOf(path) === undefined,
-              maxLabelBytes: Math.min(MAX_LABEL_BYTES, Math.floor(config.ingestBufferSize / LABEL_SHARE)),
-            }),
-          ]),
-        ),
+        fieldsOf: (path, own) => (own === undefined ? remembered(path) : fieldsOf(path, undefined, own)),
         sender: outlet.sender,
         state: this.#state,
         emit,
@@ -185,11 +207,14 @@ export class Agent {
   async start(nameless: readonly NamelessFile[] = []): Promise<void> {
     this.#looked = [Date.now()];
     this.#files.adopt(nameless);
+    this.#kubernetes?.start();
     await this.#watcher.start();
     await this.#files.prepareAgain(this.#left);
     this.#files.scanned();
     await this.#files.restored(this.#left);
+    if (this.#left.length > 0) await this.#kubernetes?.known();
     for (const batch of this.#left) this.#pipeline.repeat(batch, this.#readAgain(batch));
+    this.#hasBegun = true;
     this.#files.preparedRead();
     this.#links.forgetAllBut(this.#files.paths());
     this.#stayAlive();
@@ -213,7 +238,7 @@ export class Agent {
     const swept = this.#watcher.sweepNow().then(() => now);
     // What is deleted and not acknowledged ends with this process; it is copied while the last answers are waited for.
     const copied = goesOn ? undefined : this.#files.finish(true);
-    const complete = await this.#pipeline.finish(timeoutMs);
+    const [complete] = await Promise.all([this.#pipeline.finish(timeoutMs), this.#kubernetes?.stop(timeoutMs)]);
     const seenUntil = await Promise.race([swept, delay(timeoutMs, undefined, { ref: false })]);
     await this.#watcher.close();
     const all = copied?.then(() => this.#files.finish(true));
@@ -353,6 +378,35 @@ function recordsIn(state: StateStore): ContainerLinksOptions["records"] {
     all: () => containers.all(),
     put: (links) => state.transaction(() => containers.put(links)),
     forget: (logs) => state.transaction(() => containers.forget(logs)),
+  };
+}
+
+/** Files and what comes from the cluster take turns; files wait for the agent's turn to start. */
+function queueOf(files: FileSet, kubernetes: Kubernetes): PipelineOptions["queue"] {
+  let isFiles = false;
+  return {
+    get hasReady() {
+      return kubernetes.hasReady || (kubernetes.mayRead && files.hasReady);
+    },
+    next: () => {
+      isFiles = !isFiles;
+      const ofFiles = (): Chunk | undefined => (kubernetes.mayRead ? files.next() : undefined);
+      return isFiles ? (ofFiles() ?? kubernetes.next()) : (kubernetes.next() ?? ofFiles());
+    },
+    saveCheckpoints: () => files.saveCheckpoints(),
+    checkpointsSaved: () => files.checkpointsSaved(),
+  };
+}
+
+/** Rules on what Kubernetes says of lines come before those on their text. */
+function rulesOf(rules: CompiledLineRules | undefined, kubernetes: Kubernetes): PipelineOptions["rules"] {
+  return {
+    hasLimits: rules?.hasLimits ?? false,
+    apply: (chunk) => {
+      const applied = kubernetes.apply(chunk);
+      return applied === chunk ? (rules?.apply(chunk) ?? chunk) : applied;
+    },
+    notes: (isLast) => rules?.notes(isLast) ?? [],
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Buffer } from "node:buffer";
+import type { OwnFields } from "./lines/fields/line_fields.ts";
 import type { Piece } from "./lines/pieces.ts";
 import type { Checkpoint } from "./state/state_store.ts";
 
@@ -18,6 +19,8 @@ export interface Chunk {
   /** When it was read, in milliseconds since the epoch: the `timestamp` of its lines. */
   readonly readAt: number;
   readonly source: ChunkSource;
+  /** What its lines say of themselves, where they are of no file. */
+  readonly own?: OwnFields;
   /**
    * What comes before it in its source was cut off without waiting for it: in one batch, both would be joined when they are
    * read again.

@@ -1,12 +1,11 @@
 import { BatchIds } from "./batch/batch_ids.ts";
-import { type Batch, type BatchBytes, Batcher, bytesOf } from "./batch/batcher.ts";
+import { type Batch, type BatchBytes, Batcher, type BatcherOptions, bytesOf } from "./batch/batcher.ts";
 import type { BodyFormat } from "./batch/body_format.ts";
 import type { BodyEncoder } from "./batch/encoder.ts";
 import type { Chunk } from "./chunk.ts";
 import type { BackoffOptions } from "./delivery/backoff.ts";
 import { Deliverer, type Refused, type RenewableKey, type Sender } from "./delivery/deliverer.ts";
 import type { RefusedLine } from "./delivery/quarantine.ts";
-import type { LineFields } from "./lines/fields/line_fields.ts";
 import type { StateStore, StoredBatch } from "./state/state_store.ts";
 import type { AgentEvent } from "./telemetry/events.ts";
 
@@ -34,8 +33,8 @@ export interface PipelineOptions {
   readonly encoder: BodyEncoder;
   /** The format that it encodes; that of the LogDNA protocol where none is given. */
   readonly format?: BodyFormat;
-  /** The fields of the lines of a file, by its path, the same object as long as they are the same; undefined where `file` is the only one. */
-  readonly fieldsOf?: ((path: string) => LineFields) | undefined;
+  /** See `BatcherOptions`. */
+  readonly fieldsOf?: BatcherOptions["fieldsOf"];
   readonly sender: Sender;
   readonly state: Pick<StateStore, "addBatch" | "removeBatch" | "transaction">;
   readonly emit: (event: AgentEvent) => void;

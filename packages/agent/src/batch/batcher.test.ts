@@ -140,7 +140,7 @@ test("a batch has no gap in a range: where a source has left something out, the 
   );
 });
 
-test("each line has the fields of its own file", async () => {
+test("the fields of a file are asked for by its name; each line has those of its own", async () => {
   const own = bench(100_000, (path) => ({ app: `app of ${path}`, tags: ["t"] }));
   for (const path of ["/a", "/a", "/b", "/b"]) own.add(path, "one\ntwo\n");
   const lines = await own.lines();

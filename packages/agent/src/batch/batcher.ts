@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Chunk, ChunkSource, SentRange } from "../chunk.ts";
-import type { LineFields } from "../lines/fields/line_fields.ts";
+import type { LineFields, OwnFields } from "../lines/fields/line_fields.ts";
 import {
   type EventPiece,
   type ExcludedPiece,
@@ -58,8 +58,11 @@ export interface BatcherOptions {
   readonly nextId: () => string;
   readonly onBatch: (batch: Batch) => void;
   readonly emit: (event: AgentEvent) => void;
-  /** The fields of the lines of a file, by its path, the same object as long as they are the same; undefined where `file` is the only one. */
-  readonly fieldsOf?: ((path: string) => LineFields) | undefined;
+  /**
+   * The fields of the lines of a file, by its path, or of lines that say their own; the same object as long as they are the same.
+   * Undefined where `file` is the only one.
+   */
+  readonly fieldsOf?: ((path: string, own?: OwnFields) => LineFields) | undefined;
 }
 
 /** A run is not cut below this to fill a body. */
@@ -254,7 +257,7 @@ export class Batcher {
   }
 
   #contextOf(chunk: Chunk, mark: PartMark | NoteMark | StreamMark | undefined, timestamp = chunk.readAt): LineContext {
-    const fields = this.#options.fieldsOf?.(chunk.file);
+    const fields = this.#options.fieldsOf?.(chunk.file, chunk.own);
     const context = { file: chunk.file, fields, timestamp, source: chunk.source.id };
     return mark === undefined ? context : { ...context, meta: JSON.stringify({ ...fields?.meta, ...mark }) };
   }

@@ -37,8 +37,9 @@ export class LineSuffix {
 }
 
 /** Fields as they stand behind others, one character of latin1 for each byte. @param meta as JSON. */
-function fieldsText({ file, app, host, env, tags, label, annotation }: LineFields, meta: string | undefined): string {
-  const text = JSON.stringify({ file, app, host, env, tags, label, annotation }).slice(1, -1);
+function fieldsText({ meta: _, ...fields }: LineFields, meta: string | undefined): string {
+  const { file, app, host, env, tags, ...more } = fields;
+  const text = JSON.stringify({ file, app, host, env, tags, ...more }).slice(1, -1);
   const all = `${text === "" ? "" : `,${text}`}${meta === undefined ? "" : `,"meta":${meta}`}`;
   return Buffer.from(all).toString("latin1");
 }

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { LineClosing } from "@logdna-agent/kernel";
+import type { LineFields } from "../lines/fields/line_fields.ts";
 import type { LineContext } from "./encoder.ts";
 import { ATTRIBUTE, fieldAttributes, NANOS } from "./otlp_format.ts";
 
@@ -40,9 +41,11 @@ export class OtlpClosings {
 }
 
 function closingOf({ file, fields = { file }, timestamp, source, meta }: LineContext): LineClosing {
+  const { level }: LineFields = fields;
   const attributes = fieldAttributes(meta === undefined ? { ...fields } : { ...fields, meta: JSON.parse(meta) });
   const shared = attributes.map((attribute) => `${latin1(JSON.stringify(attribute))},`).join("");
-  const time = `},"observedTimeUnixNano":"${timestamp}${NANOS}"`;
+  const severity = level === undefined ? "" : `,"severityText":${latin1(JSON.stringify(level))}`;
+  const time = `},"observedTimeUnixNano":"${timestamp}${NANOS}"${severity}`;
   const beforeOffset = `${time},"attributes":[${shared}{"key":"${ATTRIBUTE.offset}","value":{"intValue":"`;
   if (source === undefined || source <= 0) return { texts: [beforeOffset, '"}}]}'] };
   return { texts: [beforeOffset, `${BEFORE_ID}${NO_ID}-${source}-`, '"}}]}'], idAt: BEFORE_ID.length };

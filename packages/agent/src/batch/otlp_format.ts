@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
+import { containerOf } from "../containers/container_name.ts";
 import { PART_KEYS } from "../lines/part_keys.ts";
 import { type BodyFormat, type BodyLine, isObject } from "./body_format.ts";
 
@@ -42,14 +43,16 @@ export const ATTRIBUTE = {
   host: "host.name",
   uid: "log.record.uid",
   offset: "log.file.record_offset",
+  namespace: "k8s.namespace.name",
+  pod: "k8s.pod.name",
+  container: "k8s.container.name",
 } as const;
+/** In front of the keys of a pod's labels and annotations. */
+const LABEL = "k8s.pod.label.";
+const ANNOTATION = "k8s.pod.annotation.";
 /** In front of what a part of a line says of itself, and of the tags. */
 const OWN = "logdna.";
 const TAGS = `${OWN}tags`;
-/** Of pods and containers. */
-const LABEL = `${OWN}label`;
-const ANNOTATION = `${OWN}annotation`;
-const NOT_META = new Set([TAGS, LABEL, ANNOTATION]);
 /** In front of the keys of `meta` that are not of a part of a line. */
 const META = `${OWN}meta.`;
 /** Nanoseconds of a millisecond, as the zeros that they are. */
@@ -92,7 +95,7 @@ export class OtlpFormat implements BodyFormat {
 }
 
 /** The attributes that say where a line is from, from the fields of the LogDNA protocol. Fields without a value have none. */
-export function fieldAttributes({ file, app, env, host, tags, label, annotation, meta }: BodyLine): KeyValue[] {
+export function fieldAttributes({ file, app, env, host, tags, meta, label, annotation }: BodyLine): KeyValue[] {
   const attributes: KeyValue[] = [];
   const add = (key: string, value: unknown): unknown =>
     value === undefined ? undefined : attributes.push({ key, value: anyValue(value) });
@@ -102,8 +105,12 @@ export function fieldAttributes({ file, app, env, host, tags, label, annotation,
   add(ATTRIBUTE.env, env);
   add(ATTRIBUTE.host, host);
   add(TAGS, tags);
-  add(LABEL, label);
-  add(ANNOTATION, annotation);
+  const container = typeof file === "string" ? containerOf(file) : undefined;
+  add(ATTRIBUTE.namespace, container?.namespace);
+  add(ATTRIBUTE.pod, container?.pod);
+  add(ATTRIBUTE.container, container?.container);
+  for (const [key, value] of Object.entries(isObject(label) ? label : {})) add(LABEL + key, value);
+  for (const [key, value] of Object.entries(isObject(annotation) ? annotation : {})) add(ANNOTATION + key, value);
   for (const [key, value] of Object.entries(isObject(meta) ? meta : {}))
     add(PART_KEYS.has(key) ? OWN + key : META + key, value);
   return attributes;
@@ -128,8 +135,14 @@ function lineOf(record: Record<string, unknown>): BodyLine {
       attributes.set(attribute.key, plainValue(attribute.value));
   const meta = [...attributes].flatMap(([key, value]): [string, unknown][] => {
     if (key.startsWith(META)) return [[key.slice(META.length), value]];
-    return key.startsWith(OWN) && !NOT_META.has(key) ? [[key.slice(OWN.length), value]] : [];
+    return key.startsWith(OWN) && key !== TAGS ? [[key.slice(OWN.length), value]] : [];
   });
+  const withPrefix = (prefix: string): Record<string, unknown> | undefined => {
+    const found = [...attributes].filter(([key]) => key.startsWith(prefix));
+    if (found.length === 0) return undefined;
+    return Object.fromEntries(found.map(([key, value]) => [key.slice(prefix.length), value]));
+  };
+  const [label, annotation] = [withPrefix(LABEL), withPrefix(ANNOTATION)];
   return {
     line: plainValue(record.body),
     timestamp: Number(String(record.observedTimeUnixNano).slice(0, -NANOS.length)),
@@ -138,19 +151,21 @@ function lineOf(record: Record<string, unknown>): BodyLine {
     env: attributes.get(ATTRIBUTE.env),
     host: attributes.get(ATTRIBUTE.host),
     tags: attributes.get(TAGS),
-    ...(attributes.has(LABEL) && { label: attributes.get(LABEL) }),
-    ...(attributes.has(ANNOTATION) && { annotation: attributes.get(ANNOTATION) }),
     ...(meta.length > 0 && { meta: Object.fromEntries(meta) }),
+    ...(label !== undefined && { label }),
+    ...(annotation !== undefined && { annotation }),
+    ...(record.severityText !== undefined && { level: record.severityText }),
     offset: attributes.get(ATTRIBUTE.offset),
     ...(attributes.has(ATTRIBUTE.uid) && { uid: attributes.get(ATTRIBUTE.uid) }),
   };
 }
 
 function recordOf(of: BodyLine): unknown {
-  const { line, timestamp, meta, offset, uid } = of;
+  const { line, timestamp, meta, offset, uid, level } = of;
   const attributes = [...fieldAttributes(of), { key: ATTRIBUTE.offset, value: anyValue(offset) }];
   if (typeof uid === "string") attributes.push({ key: ATTRIBUTE.uid, value: anyValue(uidOf(uid, line, meta)) });
-  return { observedTimeUnixNano: `${timestamp}${NANOS}`, body: anyValue(line), attributes };
+  const severity = level === undefined ? {} : { severityText: level };
+  return { observedTimeUnixNano: `${timestamp}${NANOS}`, ...severity, body: anyValue(line), attributes };
 }
 
 /** Characters of a check sum: 60 bits. */

@@ -49,10 +49,10 @@ export function policyOf(config: Config, files: Iterable<string>): Policy {
     stateFiles: STATE_FILES,
     stateMarks: STATE_MARKS,
     programPaths: PROGRAM,
-    configPaths: [...new Set([...CONFIGURATION, ...files])],
+    configPaths: [...new Set([...CONFIGURATION, ...files, ...serviceAccountOf(config)])],
     caPaths: tlsPathsOf(config),
     executable: process.execPath,
-    connectPorts: [connectPortOf(config)],
+    connectPorts: connectPortsOf(config),
     bindPorts: config.metricsPort === undefined ? [] : [config.metricsPort],
     noCapability: config.noCap,
   };
@@ -91,12 +91,12 @@ function asGiven(policy: Policy, noCap: boolean): Policy {
 
 /** Why a process with this policy cannot go on with another configuration; undefined when it can. */
 export function beyond(config: Config, policy: Policy): string | undefined {
-  const port = connectPortOf(config);
   const missing = [
     ...rootsOf(config).filter((root) => !isGranted(root, policy)),
     ...tlsPathsOf(config).filter((path) => !isGranted(resolve(path), policy)),
     ...(realPath(resolve(config.dbPath)) === policy.stateDirectory ? [] : [config.dbPath]),
-    ...(policy.connectPorts.includes(port) ? [] : [`port ${port}`]),
+    ...serviceAccountOf(config).filter((path) => !isGranted(resolve(path), policy)),
+    ...connectPortsOf(config).flatMap((port) => (policy.connectPorts.includes(port) ? [] : [`port ${port}`])),
     ...(config.metricsPort === undefined || policy.bindPorts.includes(config.metricsPort)
       ? []
       : [`METRICS_PORT ${config.metricsPort}`]),
@@ -104,9 +104,14 @@ export function beyond(config: Config, policy: Policy): string | undefined {
   return missing.length === 0 ? undefined : missing.join(", ");
 }
 
-/** The one port that is connected to: behind a proxy the server's is not. */
-function connectPortOf({ proxy, port }: Config): number {
-  return proxy?.port ?? port;
+/** The ports that are connected to: the server's, or behind a proxy that, and in a cluster its API server's. */
+function connectPortsOf({ proxy, port, kubernetes }: Config): number[] {
+  return [proxy?.port ?? port, ...(kubernetes === undefined ? [] : [kubernetes.port])];
+}
+
+/** Where the token for the API server is; the kubelet renews it, in a directory of its own each time. */
+function serviceAccountOf({ kubernetes }: Config): string[] {
+  return kubernetes === undefined ? [] : [kubernetes.serviceAccountDirectory];
 }
 
 /** Files and directories of certificates and of the key to one. */

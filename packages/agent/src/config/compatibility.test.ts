@@ -411,8 +411,9 @@ for (const row of ROWS) {
 
 test("options that are accepted and not acted upon are answered with a warning that names them", () => {
   const silent = new Set(["RETRY_DIR", "CLEAR_CACHE_INTERVAL"]);
-  // Those are on their way to being acted upon.
-  const maybe = /^META_(?:APP|HOST|ENV|FILE|JSON)$/;
+  // Those are acted upon, in a cluster.
+  const maybe =
+    /^META_(?:APP|HOST|ENV|FILE|JSON|LABELS|ANNOTATIONS)$|^(?:USE_|LOG_)?K8S_|^LOG_METRIC_SERVER_STATS$|^METADATA_RETRY_DELAY$/;
   for (const { env, field, text } of ROWS) {
     if (field !== undefined || silent.has(env) || maybe.test(env)) continue;
     const { warnings } = load({ env: { [`MZ_${env}`]: text } });

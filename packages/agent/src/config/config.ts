@@ -1,5 +1,6 @@
 import type { ConfinementMode } from "@logdna-agent/confinement";
 import type { LogLevel } from "../telemetry/mod.ts";
+import type { KubernetesConfig } from "./kubernetes_options.ts";
 import type { LineOptions } from "./line_options.ts";
 import type { CONTAINER_LINES, LOOKBACKS, OUTPUTS } from "./options.ts";
 import type { HttpProxy } from "./proxy.ts";
@@ -78,6 +79,9 @@ export interface Config extends LineOptions {
   readonly lineExclusion: readonly string[];
   readonly lineInclusion: readonly string[];
   readonly lineRedact: readonly string[];
+
+  /** What is done with the Kubernetes cluster that the agent runs in; undefined where it does not, or nothing is. */
+  readonly kubernetes: KubernetesConfig | undefined;
 
   readonly confinement: ConfinementMode;
   /** No capability is kept. */

@@ -3,6 +3,7 @@ import { checkFields } from "../lines/fields/check_fields.ts";
 import { globWarning } from "../rules/path_rules.ts";
 import type { Config } from "./config.ts";
 import type { Environment } from "./environment.ts";
+import { enriches, kubernetesSettings } from "./kubernetes_settings.ts";
 import { lineOptions } from "./line_settings.ts";
 import type { Merged } from "./merge.ts";
 import { isLoopback } from "./no_proxy.ts";
@@ -119,6 +120,7 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
       hostname,
       environment: surroundings.env,
       isSecret: isSecretVariable,
+      hasPods: enriches(settings, surroundings.env),
       needsName: settings.output === "logdna",
       logDirs: settings.logDirs,
       bodySize: settings.ingestBufferSize,
@@ -128,9 +130,12 @@ export function effective(merged: Merged, surroundings: Surroundings): Effective
   for (const { option, message } of fields.problems) problems.push({ where: where(option), message });
   for (const { option, message } of fields.warnings) warnings.push({ where: where(option), message });
 
+  const kubernetes = kubernetesSettings(merged, surroundings.env, warnings);
+
   return {
     config: {
       ...lines,
+      kubernetes,
       // OTLP does not ask for one.
       key: key ?? (settings.output === "otlp" ? new Secret("") : undefined),
       keyPath,

@@ -2,6 +2,7 @@ import { isAbsolute, resolve } from "node:path";
 import * as z from "zod";
 import { globProblem } from "../rules/glob.ts";
 import { rustRegexProblem } from "../rules/rust_regex.ts";
+import { METADATA_RULE } from "./kubernetes_options.ts";
 import { shown } from "./problem.ts";
 import { MASK, Secret } from "./secret.ts";
 import { readKey } from "./secret_text.ts";
@@ -307,6 +308,18 @@ export function keyHeader(): Kind<string> {
       return { ok: true, value: scheme === undefined ? name : `${name}: ${scheme}` };
     },
   };
+}
+
+/** What Kubernetes' metadata must be for a line to be, or not to be, shipped; `readMetadataRule` reads it. */
+export function metadataRule(): Kind<string> {
+  const expected = "namespace:NAME, name:POD, label.KEY:VALUE or annotation.KEY:VALUE";
+  return kind(expected, "FIELD:VALUE", z.string().regex(METADATA_RULE), (text) => text.trim());
+}
+
+/** Seconds, which may have decimals. */
+export function seconds(min: number, max: number): Kind<number> {
+  const read = (text: string): number => (/^[0-9]{1,6}(\.[0-9]{1,3})?$/.test(text) ? Number(text) : Number.NaN);
+  return kind(`a number of seconds from ${min} to ${max}`, "SECONDS", z.number().min(min).max(max), read);
 }
 
 /** A secret that hashes are keyed with. What was given is never shown. */

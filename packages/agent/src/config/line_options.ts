@@ -69,6 +69,9 @@ export interface MetaOverrides {
   readonly metaEnv: string | undefined;
   readonly metaFile: string | undefined;
   readonly metaJson: string | undefined;
+  /** Of lines of Kubernetes containers alone. */
+  readonly metaLabels: string | undefined;
+  readonly metaAnnotations: string | undefined;
 }
 
 /**

@@ -91,6 +91,8 @@ export function lineOptions(
     metaEnv: settings.metaEnv,
     metaFile: settings.metaFile,
     metaJson: settings.metaJson,
+    metaLabels: settings.metaLabels,
+    metaAnnotations: settings.metaAnnotations,
   };
 }
 

@@ -56,7 +56,16 @@ export interface ListOption<T> extends Naming {
   readonly entries?: Readonly<Record<string, AnyOption>>;
 }
 
-export const GROUPS = ["Server", "Delivery", "This host", "Files", "Lines", "Agent", "Not supported yet"] as const;
+export const GROUPS = [
+  "Server",
+  "Delivery",
+  "This host",
+  "Files",
+  "Lines",
+  "Kubernetes",
+  "Agent",
+  "Not supported yet",
+] as const;
 type Group = (typeof GROUPS)[number];
 
 type Given<O> = Omit<O, "many" | "support">;

@@ -21,6 +21,7 @@ import {
   text,
   textLike,
 } from "./kinds.ts";
+import { KUBERNETES_OPTIONS } from "./kubernetes_rows.ts";
 import { LINE_OPTIONS } from "./line_rows.ts";
 import { type AnyOption, later, laterList, list, scalar } from "./option.ts";
 
@@ -561,8 +562,28 @@ export const OPTIONS = {
     description:
       "A JSON object that every line has as its field meta, with the same variables within its strings; that of the environment may stand anywhere in it.",
   }),
+  metaLabels: scalar({
+    group: "Lines",
+    emptyCounts: true,
+    env: "META_LABELS",
+    yaml: "log.meta.labels",
+    kind: template(),
+    default: undefined,
+    description:
+      "A JSON object of texts that is merged over the labels of each line of a Kubernetes container, with the same variables; an empty text removes a label, an empty value all of them.",
+  }),
+  metaAnnotations: scalar({
+    group: "Lines",
+    emptyCounts: true,
+    env: "META_ANNOTATIONS",
+    yaml: "log.meta.annotations",
+    kind: template(),
+    default: undefined,
+    description: "The same for annotations.",
+  }),
 
   ...LINE_OPTIONS,
+  ...KUBERNETES_OPTIONS,
 
   confinement: scalar({
     group: "Agent",
@@ -638,70 +659,11 @@ export const OPTIONS = {
     harmless: ["false"],
     description: "Follow systemd's journal.",
   }),
-  useK8sEnrichment: later({
-    env: "USE_K8S_LOG_ENRICHMENT",
-    yaml: "log.use_k8s_enrichment",
-    flags: "--use-k8s-enrichment",
-    harmless: ["never"],
-    description: "Add Kubernetes' metadata to lines of containers.",
-  }),
-  logK8sEvents: later({
-    env: "LOG_K8S_EVENTS",
-    yaml: "log.log_k8s_events",
-    flags: "--log-k8s-events",
-    harmless: ["never"],
-    description: "Ship Kubernetes' events.",
-  }),
-  logMetricServerStats: later({
-    env: "LOG_METRIC_SERVER_STATS",
-    yaml: "log.log_metric_server_stats",
-    flags: "--log-metric-server-stats",
-    harmless: ["never"],
-    description: "Ship usage statistics of Kubernetes' metrics server.",
-  }),
-  k8sStartupLease: later({
-    env: "K8S_STARTUP_LEASE",
-    yaml: "startup.option",
-    flags: "--startup-lease",
-    harmless: ["never", "none", "off"],
-    description: "Take a lease before starting, so that a fleet does not start all at once.",
-  }),
-  k8sMetadataInclude: laterList({
-    env: "K8S_METADATA_LINE_INCLUSION",
-    yaml: "log.k8s_metadata_include",
-    flags: "--k8s-metadata-line-inclusion",
-    description: "Kubernetes' metadata of lines that alone ship.",
-  }),
-  k8sMetadataExclude: laterList({
-    env: "K8S_METADATA_LINE_EXCLUSION",
-    yaml: "log.k8s_metadata_exclude",
-    flags: "--k8s-metadata-line-exclusion",
-    description: "Kubernetes' metadata of lines that do not ship.",
-  }),
-  metadataRetryDelay: later({
-    env: "METADATA_RETRY_DELAY",
-    yaml: "log.metadata_retry_delay",
-    flags: "--metadata-retry-delay",
-    harmless: ["0"],
-    description: "Seconds until missing Kubernetes metadata is asked for again.",
-  }),
   metaK8sFile: later({
     emptyCounts: true,
     env: "META_K8S_FILE",
     yaml: "log.meta.k8s_file",
     description: "Replaces the field file of lines of Kubernetes.",
-  }),
-  metaAnnotations: later({
-    emptyCounts: true,
-    env: "META_ANNOTATIONS",
-    yaml: "log.meta.annotations",
-    description: "Annotations added to lines of Kubernetes.",
-  }),
-  metaLabels: later({
-    emptyCounts: true,
-    env: "META_LABELS",
-    yaml: "log.meta.labels",
-    description: "Labels added to lines of Kubernetes.",
   }),
   journalFiles: later({
     properties: ["usejournald"],

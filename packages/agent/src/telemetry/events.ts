@@ -39,6 +39,12 @@ function howToBeAdmitted({ keyFile, isKeySent }: { keyFile?: string | undefined;
     : `Put a valid one into ${keyFile}, which is read again before each attempt`;
 }
 
+/** What to do where the API server refuses the agent. */
+function howToBeAllowed(status: number | undefined): string {
+  if (status === 403) return "Its service account lacks a right: docs/kubernetes.md lists them. ";
+  return status === 401 ? "The token of its service account is not accepted. " : "";
+}
+
 function countFailure(counting: Counting): void {
   counting.add("requests_failed", 1);
   counting.set("delivery_failing", 1);
@@ -156,6 +162,48 @@ export const EVENTS = {
     level: "warn",
     message: (e) =>
       `The configuration in force was read from ${e.paths.join(", ")}, which is not there any more. It stays in force; to go on without the file, send SIGHUP or restart.`,
+  }),
+
+  // --- Kubernetes --------------------------------------------------------------------------------------------------
+  kubernetes_pods_known: event<{ node: string; pods: number }>({
+    level: "info",
+    message: (e) => `Lines of containers are enriched: ${plural(e.pods, "pod")} of the node ${e.node} are known.`,
+  }),
+  kubernetes_failed: event<{ attempt: string; reason: string; status: number | undefined }>({
+    level: "warn",
+    message: (e) =>
+      `Cannot ${e.attempt}: ${e.reason}. ${howToBeAllowed(e.status)}Lines of containers are shipped all the same; it is tried again.`,
+    count: (_, counting) => counting.add("k8s_api_failures", 1),
+    key: (e) => e.attempt,
+  }),
+  pod_unknown: event<{ namespace: string; pod: string; container: string }>({
+    level: "warn",
+    message: (e) =>
+      `Lines of the container ${e.container} of the pod ${e.pod} in ${e.namespace} are shipped without labels, annotations and image: the API server has not told of the pod.`,
+    count: (_, counting) => counting.add("k8s_containers_unknown", 1),
+  }),
+  leader_elected: event<{ lease: string }>({
+    level: "info",
+    message: (e) => `This agent holds the lease ${e.lease} of the cluster.`,
+    key: (e) => e.lease,
+  }),
+  leader_deposed: event<{ lease: string; gaveUp: boolean }>({
+    level: "info",
+    message: (e) =>
+      e.gaveUp
+        ? `The lease ${e.lease} is given up: another agent goes on.`
+        : `The lease ${e.lease} could not be renewed in time: another agent goes on.`,
+    key: (e) => e.lease,
+  }),
+  startup_turn: event<{ isTaken: boolean }>({
+    level: "info",
+    message: (e) =>
+      e.isTaken ? "It is this agent's turn to start: reading begins." : "Reading begins without a lease for the start.",
+  }),
+  kubernetes_event_shipped: event({
+    level: "debug",
+    message: () => "The server has an event of the cluster.",
+    count: (_, counting) => counting.add("k8s_lines", 1),
   }),
 
   // --- watching ----------------------------------------------------------------------------------------------------

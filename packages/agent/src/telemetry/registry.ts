@@ -41,6 +41,9 @@ export const COUNTERS = {
   key_renewals: "Times that a rotated ingestion key was found in its file.",
   checkpoint_failures: "Times that the state could not be written.",
   accounting_mismatches: "Times that bytes which were read were not accounted for: a mistake of the agent.",
+  k8s_lines: "Events of the cluster that the server has acknowledged.",
+  k8s_api_failures: "Times that the cluster's API server did not answer, or refused.",
+  k8s_containers_unknown: "Containers whose lines were shipped before their pod was known.",
   config_reloads: "Times that the configuration was read again.",
   warnings: "Lines of the agent's own log at the level warn.",
   errors: "Lines of the agent's own log at the level error.",
@@ -58,6 +61,7 @@ export const GAUGES = {
   bytes_behind: "Bytes that are in the followed files and were not read yet.",
   retry_pending: "Deleted files of which something waits on disk for the server.",
   retry_storage_used: "Bytes on disk, compressed, of what waits there.",
+  k8s_pods: "Pods that are known, deleted ones included of which lines are still to be shipped.",
   delivery_failing: "1 while the server has accepted nothing since an attempt failed, else 0.",
 } as const;
 

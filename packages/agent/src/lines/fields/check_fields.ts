@@ -1,11 +1,19 @@
 import { join } from "node:path";
 import { jsonTemplate } from "./json_template.ts";
-import { type FieldOptions, lineFields } from "./line_fields.ts";
+import { type FieldOptions, lineFields, textsTemplate } from "./line_fields.ts";
 import { parseTemplate, TemplateError, type Variable, variablesOf } from "./template.ts";
 import { environmentName, environmentValue, type FieldEnvironment, kindOf, LINE_VARIABLES } from "./variables.ts";
 
 /** The options that replace fields. */
-const META_OPTIONS = ["metaApp", "metaHost", "metaEnv", "metaFile", "metaJson"] as const;
+const META_OPTIONS = [
+  "metaApp",
+  "metaHost",
+  "metaEnv",
+  "metaFile",
+  "metaJson",
+  "metaLabels",
+  "metaAnnotations",
+] as const;
 type MetaOption = (typeof META_OPTIONS)[number];
 
 /** What is wrong with one of these options, or worth a warning. */
@@ -18,6 +26,8 @@ export interface FieldChecks {
   readonly hostname: string;
   /** The agent's environment. */
   readonly environment: FieldEnvironment;
+  /** Lines of containers get what their pods tell. */
+  readonly hasPods: boolean;
   /** Tells the environment's variables whose values must not leave the host. */
   readonly isSecret: (name: string) => boolean;
   /** The server takes no line without both `app` and `file`. */
@@ -61,6 +71,10 @@ export function checkFields(options: FieldOptions, checks: FieldChecks): Checked
   const { metaJson } = options;
   if (metaJson !== undefined && metaJson !== "" && !problems.some(({ option }) => option === "metaJson"))
     attempt(titleOf("metaJson"), "metaJson", problems, () => jsonTemplate(metaJson, environment));
+  for (const option of ["metaLabels", "metaAnnotations"] as const) {
+    if (problems.some((problem) => problem.option === option)) continue;
+    attempt(titleOf(option), option, problems, () => textsTemplate(options[option], environment));
+  }
   if (problems.length === 0) checkResult(options, { ...checks, environment }, problems, warnings);
   return { environment, problems, warnings };
 }
@@ -78,7 +92,7 @@ function attempt<T>(title: string, option: MetaOption, problems: FieldProblem[],
 /** @param value what the environment has for it. */
 function warningOf(
   { name, fallback }: Variable,
-  { isSecret }: FieldChecks,
+  { isSecret, hasPods }: FieldChecks,
   value: string | undefined,
 ): string | undefined {
   const nothing = fallback === undefined ? "it stands for nothing" : "what is behind its | stands for it";
@@ -92,8 +106,8 @@ function warningOf(
         ? `names \${${name}}, which is not set: ${nothing}`
         : undefined;
     case "kubernetes":
-      if (fallback !== undefined) return undefined;
-      return `names \${${name}}, and Kubernetes' metadata is not supported yet by this version: ${nothing}`;
+      if (fallback !== undefined || hasPods) return undefined;
+      return `names \${${name}}, and there are no labels and annotations where lines are not enriched by Kubernetes: ${nothing}`;
     case "unknown": {
       const known = ["env.NAME", ...LINE_VARIABLES.map((field) => `line.${field}`)].join(", ");
       return `names \${${name}}, and there is no such variable, only ${known}: ${nothing}`;

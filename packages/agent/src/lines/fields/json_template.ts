@@ -51,7 +51,7 @@ function withEnvironment(template: Template, environment: FieldEnvironment): Tem
         scan(part);
         return [part];
       }
-      if (kindOf(part.name) === "line") {
+      if (kindOf(part.name) === "line" || kindOf(part.name) === "kubernetes") {
         // What stands for it was checked to end where it began, as a value does.
         const before = { inString, afterBackslash };
         const fallback = fill(part.fallback ?? []);

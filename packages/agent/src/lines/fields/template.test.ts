@@ -88,7 +88,15 @@ test("what is taken as a JSON object at the start is one for the values of any l
 test("the same path has the same fields, and other paths theirs", () => {
   const fieldsOf = lineFields(
     {
-      ...{ metaApp: "${line.file}", metaHost: undefined, metaEnv: undefined, metaFile: undefined, metaJson: undefined },
+      ...{
+        metaApp: "${line.file}",
+        metaHost: undefined,
+        metaEnv: undefined,
+        metaFile: undefined,
+        metaJson: undefined,
+        metaLabels: undefined,
+        metaAnnotations: undefined,
+      },
       pathRules: [{ paths: ["/a/**"], app: "a", env: undefined, tags: [] }],
     },
     { hostname: "h", environment: {} },

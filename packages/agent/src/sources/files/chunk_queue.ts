@@ -25,6 +25,8 @@ interface ChunkQueueOptions {
   readonly onHead: (file: TailedFile) => void;
   /** A file may have more to read. */
   readonly onReady: (file: TailedFile) => void;
+  /** Whether nothing of a path is to be read before `release` is called, once; not asked again for a path that need not wait. */
+  readonly waits?: ((path: string, release: () => void) => boolean) | undefined;
   /** It is the turn of a file that cannot be opened by a name. */
   readonly onClosed: (file: TailedFile) => void;
   /** What was unpacked of a file was read. */
@@ -55,7 +57,7 @@ export class ChunkQueue {
         continue;
       }
       try {
-        if (!this.#mayRead(file)) continue;
+        if (this.#isHeldBack(file) || !this.#mayRead(file)) continue;
         const chunk = this.#read(file);
         if (chunk !== undefined) return chunk;
       } catch (error) {
@@ -78,6 +80,16 @@ export class ChunkQueue {
       hot.unreadable(file, error);
       return undefined;
     }
+  }
+
+  /** A file that waits is open, so that it is not lost when its name goes. */
+  #isHeldBack(file: TailedFile): boolean {
+    const { ready, waits } = this.#options;
+    const { path } = file;
+    if (waits?.(path, () => ready.release(path)) !== true) return false;
+    ready.hold(path);
+    ready.add(file);
+    return true;
   }
 
   /** Nothing of a file is read before what is older of its log was looked for, and that is read first. */

@@ -42,6 +42,8 @@ export interface FileSetOptions {
   readonly held?: { readonly limits: LineLimits; readonly limitsFor: (path: string) => LineLimits } | undefined;
   /** What joins the lines of a file; nothing by default. */
   readonly joinerFor?: JoinerFor;
+  /** Whether nothing of a path is to be read before `release` is called; see `ChunkQueue`. */
+  readonly waits?: ((path: string, release: () => void) => boolean) | undefined;
   /** Descriptors that may be open at once. */
   readonly maxOpenFiles: number;
   readonly state: StateStore;
@@ -217,6 +219,7 @@ export class FileSet implements WatchSink {
       emit,
       clock,
       wallClock,
+      waits: options.waits,
       onFirst: (file) => older.meet(file),
       onReady,
       onRewritten,
