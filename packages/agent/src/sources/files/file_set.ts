@@ -70,6 +70,7 @@ export interface FileSetOptions {
  * of `RewrittenFiles` and `VanishedFiles`; `FileRecords` tells the state.
  */
 export class FileSet implements WatchSink {
+  readonly #state: StateStore;
   readonly #emit: (event: AgentEvent) => void;
   readonly #clock: () => number;
   readonly #refusals: Refusals;
@@ -94,6 +95,7 @@ export class FileSet implements WatchSink {
   constructor(options: FileSetOptions) {
     const { roots, includes, prunes, lookback, limits, maxOpenFiles, state, emit } = options;
     const { clock = () => performance.now(), wallClock = Date.now, excludedInodes = new Set() } = options;
+    this.#state = state;
     this.#emit = emit;
     this.#clock = clock;
     const refusals = new Refusals(emit);
@@ -300,14 +302,17 @@ export class FileSet implements WatchSink {
     };
   }
 
+  /** The paths that files are shipped as, also those of an earlier run of which something may be left. */
+  paths(): Set<string> {
+    const paths = new Set<string>();
+    for (const { path } of this.#names.all()) paths.add(path);
+    for (const { path } of this.#state.files()) paths.add(path);
+    return paths;
+  }
+
   /** True when a file may have something to read. */
   get hasReady(): boolean {
     return this.#ready.size > 0;
-  }
-
-  /** Paths of the files that are followed, or still to be shipped. */
-  paths(): string[] {
-    return [...this.#names.all()].map(({ path }) => path);
   }
 
   /** A followed file by its id in the state. */
