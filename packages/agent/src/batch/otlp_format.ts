@@ -47,12 +47,12 @@ export const ATTRIBUTE = {
   pod: "k8s.pod.name",
   container: "k8s.container.name",
 } as const;
-/** In front of the keys of a pod's labels and annotations. */
-const LABEL = "k8s.pod.label.";
-const ANNOTATION = "k8s.pod.annotation.";
 /** In front of what a part of a line says of itself, and of the tags. */
 const OWN = "logdna.";
 const TAGS = `${OWN}tags`;
+const LABEL = `${OWN}label`;
+const ANNOTATION = `${OWN}annotation`;
+const NOT_META = new Set([TAGS, LABEL, ANNOTATION]);
 /** In front of the keys of `meta` that are not of a part of a line. */
 const META = `${OWN}meta.`;
 /** Nanoseconds of a millisecond, as the zeros that they are. */
@@ -95,7 +95,7 @@ export class OtlpFormat implements BodyFormat {
 }
 
 /** The attributes that say where a line is from, from the fields of the LogDNA protocol. Fields without a value have none. */
-export function fieldAttributes({ file, app, env, host, tags, meta, label, annotation }: BodyLine): KeyValue[] {
+export function fieldAttributes({ file, app, env, host, tags, label, annotation, meta }: BodyLine): KeyValue[] {
   const attributes: KeyValue[] = [];
   const add = (key: string, value: unknown): unknown =>
     value === undefined ? undefined : attributes.push({ key, value: anyValue(value) });
@@ -109,8 +109,8 @@ export function fieldAttributes({ file, app, env, host, tags, meta, label, annot
   add(ATTRIBUTE.namespace, container?.namespace);
   add(ATTRIBUTE.pod, container?.pod);
   add(ATTRIBUTE.container, container?.container);
-  for (const [key, value] of Object.entries(isObject(label) ? label : {})) add(LABEL + key, value);
-  for (const [key, value] of Object.entries(isObject(annotation) ? annotation : {})) add(ANNOTATION + key, value);
+  add(LABEL, label);
+  add(ANNOTATION, annotation);
   for (const [key, value] of Object.entries(isObject(meta) ? meta : {}))
     add(PART_KEYS.has(key) ? OWN + key : META + key, value);
   return attributes;
@@ -135,14 +135,8 @@ function lineOf(record: Record<string, unknown>): BodyLine {
       attributes.set(attribute.key, plainValue(attribute.value));
   const meta = [...attributes].flatMap(([key, value]): [string, unknown][] => {
     if (key.startsWith(META)) return [[key.slice(META.length), value]];
-    return key.startsWith(OWN) && key !== TAGS ? [[key.slice(OWN.length), value]] : [];
+    return key.startsWith(OWN) && !NOT_META.has(key) ? [[key.slice(OWN.length), value]] : [];
   });
-  const withPrefix = (prefix: string): Record<string, unknown> | undefined => {
-    const found = [...attributes].filter(([key]) => key.startsWith(prefix));
-    if (found.length === 0) return undefined;
-    return Object.fromEntries(found.map(([key, value]) => [key.slice(prefix.length), value]));
-  };
-  const [label, annotation] = [withPrefix(LABEL), withPrefix(ANNOTATION)];
   return {
     line: plainValue(record.body),
     timestamp: Number(String(record.observedTimeUnixNano).slice(0, -NANOS.length)),
@@ -151,9 +145,9 @@ function lineOf(record: Record<string, unknown>): BodyLine {
     env: attributes.get(ATTRIBUTE.env),
     host: attributes.get(ATTRIBUTE.host),
     tags: attributes.get(TAGS),
+    ...(attributes.has(LABEL) && { label: attributes.get(LABEL) }),
+    ...(attributes.has(ANNOTATION) && { annotation: attributes.get(ANNOTATION) }),
     ...(meta.length > 0 && { meta: Object.fromEntries(meta) }),
-    ...(label !== undefined && { label }),
-    ...(annotation !== undefined && { annotation }),
     ...(record.severityText !== undefined && { level: record.severityText }),
     offset: attributes.get(ATTRIBUTE.offset),
     ...(attributes.has(ATTRIBUTE.uid) && { uid: attributes.get(ATTRIBUTE.uid) }),

@@ -7,7 +7,7 @@ import { isRecord, type JsonRecord, numberAt, textAt } from "./json_values.ts";
 import { ListReader, MAX_OBJECT_BYTES, parsed } from "./list_reader.ts";
 import type { ServiceAccount } from "./service_account.ts";
 
-export interface ApiAddress {
+interface ApiAddress {
   /** A name or an address, without brackets. */
   readonly host: string;
   readonly port: number;

@@ -35,7 +35,7 @@ export interface Cluster {
   renewToken(directory: string, namespace: string, name: string, seconds?: number): Promise<void>;
 }
 
-export interface Rights {
+interface Rights {
   readonly cluster?: readonly unknown[];
   readonly namespace?: readonly unknown[];
 }
