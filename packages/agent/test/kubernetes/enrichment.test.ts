@@ -48,7 +48,7 @@ test("lines wait for a pod that is not known yet, and are shipped without it in 
   logs.log(early, "before its pod");
   const never = logs.begin("agents", "never", "22222222-2222-4222-8222-222222222222");
   logs.log(never, "without a pod");
-  await agent.logged(({ event, path }) => event === "file_found" && path === logs.fileOf(never), "the file is found");
+  await agent.logged(({ event, path }) => event === "file_found" && path === logs.pathOf(never), "the file is found");
   await eventually(() => openFiles(agent.pid, "/var/log").length === 2, "both are held open");
   // What waits is not lost with its log.
   logs.remove(early);

@@ -12,6 +12,8 @@ export interface NodeLogs {
   log(id: string, text: string): void;
   /** The `file` of its lines. */
   fileOf(id: string): string;
+  /** The log itself, to which links lead. */
+  pathOf(id: string): string;
   /** Removes everything of a container, as the kubelet does when its pod is deleted. */
   remove(id: string): void;
 }
@@ -45,6 +47,7 @@ export function nodeLogs(place: Place): NodeLogs {
     log: (id, text) =>
       appendFileSync(at(id).log, `${new Date().toISOString().replace("Z", "000000Z")} stdout F ${text}\n`),
     fileOf: (id) => join("/var/log/containers", at(id).link.slice(links.length + 1)),
+    pathOf: (id) => join("/var/log", at(id).log.slice(place.logs.length + 1)),
     remove(id) {
       const { link, directory } = at(id);
       rmSync(link, { force: true });
