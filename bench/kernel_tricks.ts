@@ -14,7 +14,7 @@ import { gunzipSync } from "node:zlib";
 import type { KernelBody } from "../packages/kernel/src/mod.ts";
 import { compiledKernel, KERNEL_FILE } from "../scripts/compile_kernel.ts";
 import { chunksOf, corpusOf } from "./encoder_corpus.ts";
-import { TRICKS_OFF, type TrickOff } from "./kernel_tricks_off.ts";
+import { replaced, TRICKS_OFF, type TrickOff } from "./kernel_tricks_off.ts";
 import { quantile } from "./stats.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -78,13 +78,7 @@ async function variant(name: string, { changes, isLate = false }: TrickOff): Pro
   cpSync(join(ROOT, "packages/kernel"), kernel, { recursive: true });
   for (const [file, replacements] of Object.entries(changes)) {
     const path = join(kernel, "assembly", file);
-    let source = readFileSync(path, "utf8");
-    for (const [from, to] of replacements) {
-      const before = source;
-      source = source.replace(from, to);
-      assert.ok(source !== before, `${name}: ${file} has no ${from}`);
-    }
-    writeFileSync(path, source);
+    writeFileSync(path, replaced(readFileSync(path, "utf8"), replacements));
   }
   writeFileSync(join(directory, KERNEL_FILE), await compiledKernel(directory));
   const { KernelBody: Body } = (await import(join(kernel, "src/mod.ts"))) as { KernelBody: typeof KernelBody };
