@@ -1,9 +1,8 @@
 /**
  * What each trick of the kernel is worth: `node bench/kernel_tricks.ts [ROUNDS [NAME]]`. The kernel is compiled once more for each of them,
  * with sources in which a simpler way stands in its place, and makes bodies of the same lines in turn with the kernel as it is. The table
- * has how much longer that takes in quiet moments, and how much larger bodies become. The first row, where nothing is changed, shows
- * how far the figures can be trusted. What a changed kernel makes is
- * unpacked by zlib and compared, too.
+ * has the medians of how much longer that takes, and how much larger bodies become. The first row, where nothing is changed, shows how
+ * far the figures can be trusted. What a changed kernel makes is unpacked by zlib and compared, too.
  */
 import assert from "node:assert/strict";
 import type { Buffer } from "node:buffer";
@@ -14,8 +13,8 @@ import { gunzipSync } from "node:zlib";
 import type { KernelBody } from "../packages/kernel/src/mod.ts";
 import { compiledKernel, KERNEL_FILE } from "../scripts/compile_kernel.ts";
 import { chunksOf, corpusOf } from "./encoder_corpus.ts";
-import { TRICKS_OFF, type TrickOff } from "./kernel_tricks_off.ts";
-import { quantile } from "./stats.ts";
+import { replaced, TRICKS_OFF, type TrickOff } from "./kernel_tricks_off.ts";
+import { median } from "./stats.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const MEGABYTES = 4;
@@ -29,9 +28,8 @@ interface Variant {
   readonly name: string;
   readonly body: KernelBody;
   readonly isLate: boolean;
-  /** Its time in each round, and that of all tricks right before or behind it. */
-  readonly times: number[];
-  readonly beside: number[];
+  /** Its time in each round, as a share of that of all tricks right before or behind it. */
+  readonly ratios: number[];
   bytes: number;
 }
 
@@ -51,17 +49,11 @@ for (let round = 0; round < rounds; round += 1)
     // Right behind each other, and in either order: what else the machine does falls on both alike.
     const [first, second] = round % 2 === 0 ? [all, each] : [each, all];
     const times = [timeOf(first), timeOf(second)] as const;
-    each.times.push(times[1 - (round % 2)] ?? 0);
-    each.beside.push(times[round % 2] ?? 0);
+    each.ratios.push(round % 2 === 0 ? times[1] / times[0] : times[0] / times[1]);
   }
 process.stdout.write(`${"without".padEnd(44)}${"time".padStart(8)}${"size".padStart(8)}\n`);
-for (const { name, times, beside, bytes } of variants)
-  process.stdout.write(`${name.padEnd(44)}${percent(quietly(times) / quietly(beside))}${percent(bytes / all.bytes)}\n`);
-
-/** What it takes while the machine has little else to do: the time that a fifth of the rounds stay below. */
-function quietly(times: readonly number[]): number {
-  return quantile(times, 0.2);
-}
+for (const { name, ratios, bytes } of variants)
+  process.stdout.write(`${name.padEnd(44)}${percent(median(ratios))}${percent(bytes / all.bytes)}\n`);
 
 /** Microseconds of this thread that a variant takes for all lines. */
 function timeOf(variant: Variant): number {
@@ -78,13 +70,7 @@ async function variant(name: string, { changes, isLate = false }: TrickOff): Pro
   cpSync(join(ROOT, "packages/kernel"), kernel, { recursive: true });
   for (const [file, replacements] of Object.entries(changes)) {
     const path = join(kernel, "assembly", file);
-    let source = readFileSync(path, "utf8");
-    for (const [from, to] of replacements) {
-      const before = source;
-      source = source.replace(from, to);
-      assert.ok(source !== before, `${name}: ${file} has no ${from}`);
-    }
-    writeFileSync(path, source);
+    writeFileSync(path, replaced(readFileSync(path, "utf8"), replacements));
   }
   writeFileSync(join(directory, KERNEL_FILE), await compiledKernel(directory));
   const { KernelBody: Body } = (await import(join(kernel, "src/mod.ts"))) as { KernelBody: typeof KernelBody };
@@ -92,8 +78,7 @@ async function variant(name: string, { changes, isLate = false }: TrickOff): Pro
     name,
     body: new Body({ ...PARTS, maxBody: MAX_BODY, compress: true }),
     isLate,
-    times: [],
-    beside: [],
+    ratios: [],
     bytes: 0,
   };
 }

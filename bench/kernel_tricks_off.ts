@@ -1,6 +1,10 @@
-/** How each trick of the kernel is turned off: by source file, what stands there and what stands there without it. */
+/** What stands in a source file, and what stands there without a trick. */
+type Replacements = readonly (readonly [from: string | RegExp, to: string])[];
+
+/** How a trick of the kernel is turned off. */
 export interface TrickOff {
-  readonly changes: Readonly<Record<string, readonly (readonly [from: string | RegExp, to: string])[]>>;
+  /** By source file. */
+  readonly changes: Readonly<Record<string, Replacements>>;
   /** The whole text is compressed when it is complete. */
   readonly isLate?: boolean;
 }
@@ -78,8 +82,8 @@ export const TRICKS_OFF: Readonly<Record<string, TrickOff>> = {
       "matcher.ts": [
         ["    lengthCount[length] += 1;\n    distanceCount[symbol] += 1;\n", ""],
         [
-          "  literalCount = <u32>(literal - literals);",
-          "  for (let at = sequences; at < sequence; at += SEQUENCE_SIZE) {\n    const found = changetype<Sequence>(at);\n    if (found.length == 0) continue;\n    lengthCount[found.length] += 1;\n    distanceCount[found.symbol] += 1;\n  }\n  literalCount = <u32>(literal - literals);",
+          "  literalCount = <u32>(literal - literalBytes);",
+          "  for (let at = sequences; at < sequence; at += SEQUENCE_SIZE) {\n    const found = changetype<Sequence>(at);\n    if (found.length == 0) continue;\n    lengthCount[found.length] += 1;\n    distanceCount[found.symbol] += 1;\n  }\n  literalCount = <u32>(literal - literalBytes);",
         ],
       ],
     },
@@ -137,3 +141,12 @@ export const TRICKS_OFF: Readonly<Record<string, TrickOff>> = {
   },
   "compression while a body grows": { changes: {}, isLate: true },
 };
+
+/** A source without a trick. @throws {Error} that names what is not there to be replaced. */
+export function replaced(source: string, replacements: Replacements): string {
+  return replacements.reduce((text, [from, to]) => {
+    const next = text.replace(from, to);
+    if (next === text) throw new Error(`There is no ${from}`);
+    return next;
+  }, source);
+}

@@ -144,7 +144,7 @@ function close(to: usize, limit: usize, start: u64): usize {
 }
 
 /**
- * Writes 16 bytes with a backslash before each one of a set. Each half is spread by one shuffle, whatever is in the set: 6 % of the whole
+ * Writes 16 bytes with a backslash before each one of a set. Each half is spread by one shuffle, whatever is in the set: 5 % of the whole
  * on logs with JSON, against dealing with each quote alone.
  */
 function writeSpread(to: usize, block: v128, set: u32): void {

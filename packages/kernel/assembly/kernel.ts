@@ -5,8 +5,8 @@
  *
  * `escape` writes lines behind one another as JSON; `deflate` takes what is there, a portion at a time:
  * `matcher` finds what is repeated, `code` counts symbols and makes codes of them with `huffman`, `code_lengths` tells the
- * codes, and `sequences` writes. What a trick of theirs is worth stands beside it, of the time of the whole
- * (`node bench/encoder.ts`) unless it says otherwise.
+ * codes, and `sequences` writes. What a trick of theirs is worth stands beside it, of the time of the whole unless it says otherwise
+ * (`node bench/kernel_tricks.ts`, docs/kernel.md).
  */
 import { Closing } from "./closing";
 import { DEFLATE_SLACK } from "./deflate";

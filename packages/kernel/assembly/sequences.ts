@@ -55,7 +55,7 @@ export function writeSequences(count: u32): void {
     const sequence = sequenceOf(index);
     let literals = sequence.literals;
     const length = sequence.length;
-    // Four at a time, which is 3 %: at most 56 bits behind at most 7.
+    // Four at a time, which is 3 to 7 %: at most 56 bits behind at most 7.
     while (literals > 4) {
       const four = load<u32>(at);
       const first = literal[four & 0xff];
@@ -77,7 +77,8 @@ export function writeSequences(count: u32): void {
       at += 4;
       literals -= 4;
     }
-    // The rest, in the same way: those beyond it are taken as codes of no bits, which costs less than to branch on how many.
+    // The rest, in the same way: those beyond it are taken as codes of no bits, which on a quiet machine
+    // costs less than to branch on how many.
     const four = load<u32>(at);
     const first = literal[four & 0xff] & (0 - u32(literals > 0));
     const second = literal[(four >> 8) & 0xff] & (0 - u32(literals > 1));

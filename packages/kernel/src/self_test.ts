@@ -9,6 +9,8 @@ const PARTS = { head: '{"lines":[', opening: '{"line":"', tail: "]}" };
 const CLOSING: LineClosing = { texts: [',"n":1}'] };
 const NUMBERED: LineClosing = { texts: [',"at":', `,"id":"--------","file":"${"f".repeat(40)}","and":`, "}"], idAt: 7 };
 const ID = "identity";
+/** Samples that are built with both: what stands behind lines does not depend on what they hold. */
+const SHORT: ReadonlySet<string> = new Set(["a line", "log lines", "each byte"]);
 /** Where the first run of a body begins in its file. */
 const OFFSET = 9_999_990;
 const MAX_BODY = 512 * 1024;
@@ -21,7 +23,7 @@ const MAX_BODY = 512 * 1024;
 export function selfTest(): void {
   const body = new KernelBody({ ...PARTS, maxBody: MAX_BODY, compress: true, tellsId: true });
   for (const [name, runs] of Object.entries(samples()))
-    for (const closing of [CLOSING, NUMBERED]) {
+    for (const closing of SHORT.has(name) ? [CLOSING, NUMBERED] : [CLOSING]) {
       const lines: string[] = [];
       let offset = OFFSET;
       for (const run of runs) {

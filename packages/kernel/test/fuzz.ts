@@ -1,7 +1,7 @@
 /**
  * Looks for mistakes of the kernel until it is interrupted, or for some time: `npm run fuzz [-- SECONDS [SEED]]`. Each seed makes a few
  * bodies of random runs (`random_runs.ts`), which are checked against plain JavaScript, JSON.parse and zlib; and compresses bytes that no body holds. A failure tells
- * its seed, which makes the same bodies again: `npm run fuzz -- 0 SEED`.
+ * its seed, which makes the same bodies again: `npm run fuzz -- 0 SEED`. Several may run side by side, with seeds far apart.
  */
 import { checkBodies } from "./check_body.ts";
 import { DeflateChecker } from "./check_deflate.ts";

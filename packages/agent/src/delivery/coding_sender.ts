@@ -16,7 +16,7 @@ const NEVER = -1;
 interface Failure {
   /** When it was sent, by the number of the strike that came last. */
   since: number;
-  /** The server has said so at once; it may have meant the coding. */
+  /** The server has said so in a way that may be meant for the coding. */
   isRefused: boolean;
   inGzip: EncodedBody | undefined;
 }
@@ -57,16 +57,17 @@ export class CodingSender implements Sender {
     failure.inGzip ??= { ...body, bytes: gzipSync(unpacked(body)), encoding: "gzip" };
     const answer = await this.#send(batchId, next, failure.inGzip, signal);
     if (verdictOf(answer) === "accepted") this.#strike(failure);
+    // Then it was not the coding that was meant.
+    else failure.isRefused = false;
     return answer;
   }
 
   /** What was not accepted in zstd was in gzip. */
   #strike({ since, isRefused }: Failure): void {
     // What was under way together fails together, in an outage above all.
-    if (since === this.#moment) {
-      this.#moment += 1;
-      this.#strikes += 1;
-    } else if (!isRefused) return;
+    if (since !== this.#moment) return;
+    this.#moment += 1;
+    this.#strikes += 1;
     if (!isRefused && this.#strikes < STRIKES) return;
     this.#strikes = 0;
     this.#coding.distrust();

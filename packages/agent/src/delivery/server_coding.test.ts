@@ -156,8 +156,18 @@ test("lines that the server refuses in gzip as well are refused, and zstd is not
   assert.equal((await send("b", 1, refused)).status, 400);
   assert.equal((await send("b", 2, refused)).status, 400);
   assert.deepEqual(codings().slice(1), ["b 1 zstd", "b 2 gzip", "b 2 gzip"]);
+  answers(() => ANNOUNCED);
+  assert.equal((await send("b", 3, refused)).status, 200);
   assert.equal(events.length, 1);
   assert.equal(coding.now, "zstd");
+});
+
+test("what was under way together and is refused together is one refusal", async () => {
+  const { deliver, send, body, answers, events } = agentOf();
+  await deliver("a");
+  answers(({ coding }) => (coding === "zstd" ? { status: 415 } : ANNOUNCED));
+  await Promise.all(["b", "c", "d"].map((id) => send(id, 1, body())));
+  assert.equal(events.filter(({ name }) => name === "coding_refused").length, 1);
 });
 
 test("an outage is not blamed on zstd, and what fell into it is sent again in gzip", async () => {
