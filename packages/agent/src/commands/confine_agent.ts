@@ -25,6 +25,8 @@ export async function confineAgent(start: Start): Promise<string | undefined> {
   const { loaded } = reading;
   if (loaded.kind !== "run" || loaded.config.confinement === "off") return undefined;
   const { config } = loaded;
+  // What is read now is what is read again later, the key included.
+  const policy = policyOf(config, [...files.paths]);
   files.accept(reading);
   const secrets: Record<string, string> = { [HANDED.configuration]: files.handOver(loaded) };
   if (config.useSsl || config.proxy?.secure === true) secrets[HANDED.authorities] = systemAuthorities().join("\n");
@@ -35,8 +37,6 @@ export async function confineAgent(start: Start): Promise<string | undefined> {
   }
   const secretFlags = argv.some((flag) => KEY_FLAG.test(flag));
   if (secretFlags) secrets[HANDED.flags] = JSON.stringify(argv);
-  // What is read now is what is read again on SIGHUP.
-  const policy = policyOf(config, files.paths);
   // Under the name that it is opened by, too: Node compares names.
   const writable = [...new Set([policy.stateDirectory, resolve(config.dbPath)])];
   const flags = ["--disable-sigusr1", ...nodePermissions(writable, { children: policy.programs.length > 0 })];

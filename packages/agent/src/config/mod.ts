@@ -3,6 +3,5 @@ export { CONFIGURATION_GUIDE } from "./guide.ts";
 export { type LoadOptions, type LoadResult, loadConfig } from "./load.ts";
 export { renderOptionsMarkdown } from "./markdown.ts";
 export { CONFIG_ERROR_STATUS } from "./problem.ts";
-export { type HttpProxy, proxyText } from "./proxy.ts";
 export { configSchema } from "./schema.ts";
 export { Secret } from "./secret.ts";

@@ -144,6 +144,18 @@ test("an acceptance before the request is read whole is none: the server cannot 
   await allClosed();
 });
 
+test("an answer of failure before the request is written is told as early: the body may be on its way out still", async (t) => {
+  const { transport, sockets, allClosed } = await hostile(t, (socket) => {
+    socket.pause();
+    socket.write("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n");
+  });
+  const early = await transport.send("id", 1, bodyOfSize(64 * 1024 * 1024), new AbortController().signal);
+  assert.equal(early.status, 503);
+  assert.equal(early.isEarly, true);
+  for (const socket of sockets) socket.resume();
+  await allClosed();
+});
+
 const FIVE_MINUTES = 300_000;
 
 for (const [value, least, most] of [

@@ -26,7 +26,8 @@ export class FileNames {
   readonly #options: FileNamesOptions;
   readonly #byPath = new Map<string, TailedFile>();
   readonly #byInode = new Map<string, TailedFile>();
-  readonly #shippedAs = new Map<string, Set<TailedFile>>();
+  /** Most paths have one file, and a set of one would take 200 bytes. */
+  readonly #shippedAs = new Map<string, TailedFile | Set<TailedFile>>();
   /**
    * Cold files without a name: one may be met under another name yet, when events were lost or lag behind. What is newer of
    * its log waits for one that has something unread, or may have it in a copy.
@@ -84,8 +85,9 @@ export class FileNames {
     file.activeAt = this.#options.clock();
     this.#byInode.set(file.key, file);
     const alike = this.#shippedAs.get(file.path);
-    if (alike === undefined) this.#shippedAs.set(file.path, new Set([file]));
-    else alike.add(file);
+    if (alike === undefined) this.#shippedAs.set(file.path, file);
+    else if (alike instanceof Set) alike.add(file);
+    else if (alike !== file) this.#shippedAs.set(file.path, new Set([alike, file]));
     return file;
   }
 
@@ -94,8 +96,8 @@ export class FileNames {
     if (this.#byInode.get(file.key) === file) this.#byInode.delete(file.key);
     this.giveUp(file);
     const alike = this.#shippedAs.get(file.path);
-    alike?.delete(file);
-    if (alike?.size === 0) this.#shippedAs.delete(file.path);
+    if (alike instanceof Set) alike.delete(file);
+    if (alike === file || (alike instanceof Set && alike.size === 0)) this.#shippedAs.delete(file.path);
   }
 
   /** A name refers to a file now. */
@@ -192,7 +194,9 @@ export class FileNames {
 
   /** Followed files whose lines are shipped under a path. */
   shippedAs(path: string): TailedFile[] {
-    return [...(this.#shippedAs.get(path) ?? [])];
+    const alike = this.#shippedAs.get(path);
+    if (alike === undefined) return [];
+    return alike instanceof Set ? [...alike] : [alike];
   }
 
   /** Files that were waited for in vain; they are forgotten here as nameless ones. */
