@@ -31,9 +31,9 @@ export function judge(scenario: Scenario, seed: number, scene: Scene, durationMs
   };
   check(lost === 0, `${lost} lines lost, of ${missing.slice(0, 10).map(told).join(", ")}`);
   for (const disorder of ledger.disorder().slice(0, 3)) check(false, `out of order: ${disorder}`);
-  // Those under way, and as many that were acknowledged before an earlier one; see `Pipeline`.
+  // Those under way, as many that were acknowledged before an earlier one, and one that waits to be written; see `Pipeline`.
   const ends = agent.numbers.abrupt + agent.numbers.reloads;
-  const window = 2 * scene.maxInFlight * ends + server.lostAnswers + bounds.repeatedBatches;
+  const window = (2 * scene.maxInFlight + 1) * ends + server.lostAnswers + bounds.repeatedBatches;
   check(
     ledger.repeatedBatches <= window,
     `${ledger.repeatedBatches} batches came again; ${window} were in flight at ${ends} abrupt ends and reloads, or had lost their answer`,

@@ -63,6 +63,8 @@ const CALM_FLUSHES_PER_SECOND = 25;
  * transactions cost twice as much as one. Until then a crash repeats the batch, under its id.
  */
 const SAVE_MS = 500;
+/** So many do not wait: the window alone is to bound what a crash repeats. */
+const SAVE_BATCHES = 2;
 
 /** How often files are looked for of which lines were dropped, and which have nothing to say that with. */
 const NOTES_MS = 1000;
@@ -285,7 +287,7 @@ export class Pipeline {
       if (this.#noted.delete(done.id)) this.#passed.add(done.id);
     }
     this.#unsaved = true;
-    if (this.#ended) this.#save();
+    if (this.#ended || this.#passed.size >= SAVE_BATCHES) this.#save();
     else this.#saveTimer ??= setTimeout(() => this.#save(), SAVE_MS);
     this.#options.emit({
       name: "batch_settled",

@@ -122,6 +122,30 @@ test("what is in hand at a reload is given back, and the account still adds up",
   );
 });
 
+test("an agent that nothing happens to writes its status seldom, and at once when something does", async (t) => {
+  const place = makePlace();
+  const sink = await startSink();
+  t.after(() => sink.close());
+  const log = join(place.logs, "a.log");
+  writeFileSync(log, "");
+  await startedAgent(t, { place, port: sink.port });
+  let since = performance.now();
+  let writtenAt = 0;
+  await eventually(() => {
+    const told = report(place).writtenAt;
+    if (told !== writtenAt) since = performance.now();
+    writtenAt = told;
+    return performance.now() - since > 4000;
+  }, "four seconds without another status");
+  assert.doesNotMatch(status(place).output, /hangs/);
+  appendFileSync(log, "one\n");
+  await eventually(() => report(place).linesShipped === 1, "the status");
+  // It says that it lives, in time for nobody to take it for one that hangs.
+  const { writtenAt: last } = report(place);
+  await eventually(() => report(place).writtenAt - last > 5000, "a sign of life", 20_000);
+  assert.ok(report(place).writtenAt - last < 20_000);
+});
+
 test("a status that cannot be read is not said to be that of an agent that does not run", async (t) => {
   const place = makePlace();
   const sink = await startSink();

@@ -42,6 +42,7 @@ export class CodingSender implements Sender {
     if (body.encoding !== "zstd") return this.#send(batchId, attempt, body, signal);
     let failure = this.#failures.get(body);
     let next = attempt;
+    let isEarly: true | undefined;
     if (failure === undefined) {
       failure = { since: this.#moment, isRefused: false, inGzip: undefined };
       // Where no answer comes, that is how it stays.
@@ -51,6 +52,8 @@ export class CodingSender implements Sender {
         if (verdictOf(answer) === "accepted") this.#strikes = 0;
         failure.isRefused = answer.status === 415 || answer.status === 400;
         if (!failure.isRefused) return answer;
+        // It may still be being written.
+        if (answer.isEarly === true) isEarly = true;
         next += 1;
       } else failure.since = NEVER;
     }
@@ -59,7 +62,7 @@ export class CodingSender implements Sender {
     if (verdictOf(answer) === "accepted") this.#strike(failure);
     // Then it was not the coding that was meant.
     else failure.isRefused = false;
-    return answer;
+    return isEarly === undefined ? answer : { ...answer, isEarly };
   }
 
   /** What was not accepted in zstd was in gzip. */
