@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
 import type { Confinement } from "@logdna-agent/confinement";
 import { givenBy } from "../confinement/confine_server.ts";
 import { tellConfinement } from "../confinement/tell_confinement.ts";
@@ -34,6 +35,8 @@ const CERTIFICATE_LOOK_MS = 5_000;
  */
 export async function serve(settings: Settings, confinement: Confinement | string | undefined): Promise<number> {
   process.umask(0o077);
+  // Memory of requests is outside of the engine's heap, which would be cleared for every few megabytes of it.
+  setFlagsFromString("--external-memory-accounted-in-global-limit");
   const { dataDir } = settings;
   makePrivateDirectory(dataDir, SECRET_FILES.key);
   const { given, staysRootFor } =

@@ -10,7 +10,7 @@ import type { LineColumns } from "./line_columns.ts";
 import { type LinePlace, lineId } from "./line_id.ts";
 import { rowsOf, sizeOf } from "./native.ts";
 import { Readers } from "./readers.ts";
-import { BLOCK_COLUMN, CREATE_LINES, WORDS_GRANULARITY, WORDS_TYPE } from "./schema.ts";
+import { schemaStatements, WORDS_GRANULARITY, WORDS_TYPE } from "./schema.ts";
 import { LINES } from "./tables.ts";
 import { TextIndex, type TimeRange, within } from "./text_index.ts";
 import { niceWidth } from "./widths.ts";
@@ -101,15 +101,11 @@ export class Store {
   /** Makes the table where it is missing, and gives one of an earlier version what has changed since. */
   static async open(connections: StoreConnections): Promise<Store> {
     const { write, tableSettings } = connections;
-    await write.command({ query: CREATE_LINES });
-    await write.command({ query: `ALTER TABLE lines ADD COLUMN IF NOT EXISTS ${BLOCK_COLUMN}` });
-    if (tableSettings !== undefined)
-      await write.command({ query: `ALTER TABLE lines MODIFY SETTING ${tableSettings}` });
+    for (const query of schemaStatements(connections.alone, tableSettings)) await write.command({ query });
     if (!connections.alone) {
       await renewIndex(write);
       return new Store(connections, undefined, 0);
     }
-    await write.command({ query: "ALTER TABLE lines DROP INDEX IF EXISTS words" });
     const rows = <T>(query: string): Promise<T[]> => selected<T>(write, query);
     const [last] = await rows<{ block: string }>("SELECT max(block) AS block FROM lines");
     const block = Number(last?.block ?? 0);
