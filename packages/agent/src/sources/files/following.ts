@@ -121,6 +121,9 @@ export class Following {
       // It waits closed where many do.
       if (hot.tooMany && file.presence === "present") hot.putOff(file);
       this.#options.onReady(file);
+    } else if (appeared && file.presence === "present" && !hot.tooMany) {
+      // What is new is written to soon, and its directory may be so new that no event tells of that yet.
+      this.#options.onReady(file);
     } else hot.retire(file);
     file.activeAt = clock();
     file.grownAt = file.activeAt;
