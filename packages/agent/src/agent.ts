@@ -138,6 +138,7 @@ export class Agent {
       emit,
       onReady: () => this.#pipeline.wake(),
       excludedInodes: ownLog(),
+      staysOpen: (path) => containerDirs.isLog(path),
     });
     // What a server says has no secrets any more; of a line, other headers may be any word.
     const quarantine = new Quarantine({ directory: config.dbPath, emit, conceal: (text) => key.concealIn(text) });
