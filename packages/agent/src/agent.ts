@@ -155,6 +155,7 @@ export class Agent {
       emit,
       onReady: () => this.#pipeline.wake(),
       excludedInodes: ownLog(),
+      staysOpen: (path) => containerDirs.isLog(path),
     });
     const { hostname, fieldEnvironment: environment } = config;
     const fieldsOf = lineFields(config, { hostname, environment, namesOf }) ?? fieldsOfFacts;

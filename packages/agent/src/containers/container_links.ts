@@ -81,10 +81,15 @@ export class ContainerLinks {
   /** The name that the lines of a log have. */
   readonly factsOf: FactsOf = (path) => this.#logs.get(path)?.facts;
 
+  /** The name that a log ships under. */
+  nameOf(path: string): string {
+    return this.#logs.get(path)?.facts?.file ?? path;
+  }
+
   /** The paths that a file may be meant by in a rule on lines. */
   readonly namesOf: NamesOf = (path) => {
-    const file = this.#logs.get(path)?.facts?.file;
-    return file === undefined ? [path] : [path, file];
+    const name = this.nameOf(path);
+    return name === path ? [path] : [path, name];
   };
 
   /** What is told of links is told of what they lead to. */

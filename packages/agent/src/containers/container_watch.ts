@@ -13,7 +13,7 @@ export interface ContainerWatch {
   mayShip(path: string): boolean;
 }
 
-export const NO_CONTAINERS: ContainerWatch = { roots: [], looksInto: () => false, mayShip: () => false };
+const NO_CONTAINERS: ContainerWatch = { roots: [], looksInto: () => false, mayShip: () => false };
 
 /**
  * Only where a directory of containers is in a log directory, and is there, others are watched for its links: so on a host without

@@ -77,7 +77,8 @@ export class FilePass {
     const changed = became.kind === "replaced" ? became.text : undefined;
     const redacted = changed === undefined ? undefined : this.#redacted(unit, changed, chunk);
     if (runText(changed ?? bytes) === "") return { part, text, notShipped: { by: "empty" } };
-    if (shipment.tooLarge.has(chunk.start + unit.from)) return { part, text, notShipped: { by: "too_large" } };
+    const at = (unit.kind === "event" ? unit.at : undefined) ?? unit.from;
+    if (shipment.tooLarge.has(chunk.start + at)) return { part, text, notShipped: { by: "too_large" } };
     const shipped = take();
     if (changed === undefined) return { part, shipped };
     // What stands in the body tells; an explanation of anything else is none.

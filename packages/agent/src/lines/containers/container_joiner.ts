@@ -2,7 +2,7 @@ import type { Buffer } from "node:buffer";
 import type { Joined, LineJoiner } from "../multiline/joiner.ts";
 import type { Piece, Split } from "../pieces.ts";
 import { eventOf, grouped } from "./container_events.ts";
-import { DOCKER_STREAM, endsDockerLine } from "./runtime_line.ts";
+import { nextCut } from "./runtime_line.ts";
 import { type WrittenLine, writtenLines } from "./written_lines.ts";
 
 export interface ContainerJoinerOptions {
@@ -14,8 +14,6 @@ export interface ContainerJoinerOptions {
 
 /** Without growth of the file, after this time in milliseconds a line that goes on is shipped as far as it is there. */
 const TIMEOUT_MS = 1000;
-
-const BRACE = 123;
 
 /**
  * Puts the lines of a container's log together that its runtime has cut (after 16 KiB, or where a program has paused within a line).
@@ -37,16 +35,20 @@ export class ContainerJoiner implements LineJoiner {
     const { isParsed, multiline } = this.#options;
     const pieces: Piece[] = [];
     for (const [n, piece] of split.pieces.entries()) {
-      const isPlain = !isParsed && multiline === undefined;
-      if (piece.kind !== "lines" || (isPlain && isWhole(bytes, piece.from, piece.to))) {
+      if (piece.kind !== "lines") {
+        pieces.push(piece);
+        continue;
+      }
+      const text = bytes.toString("latin1", piece.from, piece.to);
+      const onlyCuts = !isParsed && multiline === undefined;
+      if (onlyCuts && nextCut(text, 0) === text.length) {
         pieces.push(piece);
         continue;
       }
       const isLast = n === split.pieces.length - 1;
       const rest = isLast ? bytes.length - split.consumed : 0;
       const mayWait = isLast && !final;
-      const text = bytes.toString("latin1", piece.from, piece.to);
-      const { lines, open } = writtenLines(text, piece.from, { maxPart, rest, mayWait });
+      const { lines, open } = writtenLines(text, piece.from, { maxPart, rest, mayWait, onlyCuts });
       let held = lines.length;
       let cut = open !== undefined && !mayWait;
       if (multiline !== undefined) {
@@ -61,16 +63,6 @@ export class ContainerJoiner implements LineJoiner {
     }
     return { pieces: runs(pieces), consumed: split.consumed, held: false, cut: false };
   }
-}
-
-/** Whether no line of a run goes on. Most runs are like that: one search through all of it tells. */
-function isWhole(bytes: Buffer, from: number, to: number): boolean {
-  const run = bytes.subarray(from, to);
-  if (run[0] !== BRACE) return !run.includes(" stdout P") && !run.includes(" stderr P");
-  const text = run.toString("latin1");
-  for (let at = text.indexOf(DOCKER_STREAM); at >= 0; at = text.indexOf(DOCKER_STREAM, at + 1))
-    if (!endsDockerLine(text, at)) return false;
-  return true;
 }
 
 /** Lines that are one; a single one stays as it is where it need not be changed. */

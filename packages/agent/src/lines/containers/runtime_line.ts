@@ -37,7 +37,7 @@ const CRI: RuntimeFormat = {
 /** Docker's json-file: `{"log":"TEXT\n","stream":"STREAM","time":"TIME"}`, with `"attrs":{…}` in front of the time where they are wanted. */
 const DOCKER_HEAD = '{"log":"';
 /** No text has this: a quotation mark within is escaped. */
-export const DOCKER_STREAM = '","stream":"';
+const DOCKER_STREAM = '","stream":"';
 const DOCKER_TAIL = /^","stream":"(stdout|stderr)"(?:,"attrs":\{.*\})?,"time":"([^"\\]{20,40})"\}$/;
 
 const DOCKER: RuntimeFormat = {
@@ -82,11 +82,28 @@ function dockerLine(text: string, from: number, to: number): RuntimeLine | undef
   return { stream, time, ends: endsDockerLine(text, end), text: line, format: DOCKER, frame };
 }
 
+const CRI_CUT = /std(?:out|err) P/g;
+
+/**
+ * Where the next line begins that may go on, at a place or behind it; the end of the text where none does. Most texts have none, so this
+ * is one search.
+ */
+export function nextCut(text: string, from: number): number {
+  if (text[from] === "{") {
+    for (let at = text.indexOf(DOCKER_STREAM, from); at >= 0; at = text.indexOf(DOCKER_STREAM, at + 1))
+      if (!endsDockerLine(text, at)) return Math.max(from, text.lastIndexOf("\n", at) + 1);
+    return text.length;
+  }
+  CRI_CUT.lastIndex = from;
+  const found = CRI_CUT.exec(text);
+  return found === null ? text.length : Math.max(from, text.lastIndexOf("\n", found.index) + 1);
+}
+
 const BACKSLASH = 92;
 const LETTER_N = 110;
 
 /** Whether a text that ends at a place has an escaped newline there: an `n` behind an odd number of backslashes. */
-export function endsDockerLine(text: string, end: number): boolean {
+function endsDockerLine(text: string, end: number): boolean {
   if (text.charCodeAt(end - 1) !== LETTER_N) return false;
   let at = end - 2;
   while (at >= 0 && text.charCodeAt(at) === BACKSLASH) at -= 1;

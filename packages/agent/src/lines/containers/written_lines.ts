@@ -1,4 +1,4 @@
-import { type RuntimeLine, runtimeLine } from "./runtime_line.ts";
+import { nextCut, type RuntimeLine, runtimeLine } from "./runtime_line.ts";
 
 /** A line as a container has written it: one of the runtime's, or several; or a line that is no runtime's. */
 export interface WrittenLine {
@@ -12,7 +12,7 @@ export interface WrittenLine {
   readonly at: number;
   /** Lines of the file that count for it. */
   readonly lines: number;
-  /** What it consists of; nothing where no runtime has written it. */
+  /** What it consists of; nothing where no runtime has written it, and for several that stay as they are. */
   readonly parts: readonly RuntimeLine[];
 }
 
@@ -23,6 +23,8 @@ interface Following {
   readonly rest: number;
   /** What goes on at the end may be waited for. */
   readonly mayWait: boolean;
+  /** Lines that are whole stay together, unread. */
+  readonly onlyCuts: boolean;
 }
 
 /** Lines of the runtime that are read together: those of a line that goes on, and what other streams have in between. */
@@ -53,11 +55,19 @@ const RETURN = 13;
 export function writtenLines(
   text: string,
   start: number,
-  { maxPart, rest, mayWait }: Following,
+  { maxPart, rest, mayWait, onlyCuts }: Following,
 ): { readonly lines: WrittenLine[]; readonly open: number | undefined } {
   const lines: WrittenLine[] = [];
   let region: Region | undefined;
   for (let from = 0; from < text.length; ) {
+    if (onlyCuts && region === undefined) {
+      const cut = nextCut(text, from);
+      if (cut > from) {
+        lines.push({ from: start + from, to: start + cut, at: start + from, lines: 1, parts: [] });
+        from = cut;
+        continue;
+      }
+    }
     const newline = text.indexOf("\n", from);
     const to = newline < 0 ? text.length : newline + 1;
     const line = runtimeLine(text, from, contentEnd(text, from, to));

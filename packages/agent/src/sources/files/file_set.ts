@@ -54,6 +54,8 @@ export interface FileSetOptions {
   readonly emit: (event: AgentEvent) => void;
   /** Called when there may be something to read after a time when there was not. */
   readonly onReady: () => void;
+  /** Whether a new file stays open for a while although it is empty, since it may have no events yet; by default none does. */
+  readonly staysOpen?: (path: string) => boolean;
   /** Inode keys of files that must never be shipped: the agent's own log. */
   readonly excludedInodes?: ReadonlySet<string>;
   /** Monotonic clock, in milliseconds. */
@@ -262,6 +264,7 @@ export class FileSet implements WatchSink {
       earlier,
       copies,
       refusals,
+      staysOpen: options.staysOpen,
       emit,
       clock,
       onReady,

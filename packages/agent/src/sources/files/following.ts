@@ -21,6 +21,8 @@ export interface FollowingOptions {
   readonly linked: LinkedFiles;
   readonly records: FileRecords;
   readonly earlier: EarlierFiles;
+  /** Whether a new file stays open for a while although it is empty; by default none does. */
+  readonly staysOpen?: ((path: string) => boolean) | undefined;
   readonly emit: (event: AgentEvent) => void;
   readonly clock: () => number;
   /** A file may have something to read. */
@@ -83,7 +85,7 @@ export class Following {
 
   /** Starts following a file that is open and was not followed yet. */
   follow(found: FoundFile, { stored, appeared, shipsAs }: Found): void {
-    const { includes, lookback, maxPart, names, hot, linked, records, earlier, emit, clock } = this.#options;
+    const { includes, lookback, maxPart, names, hot, linked, records, earlier, staysOpen, emit, clock } = this.#options;
     const { path, realPath, fd, stat } = found;
     const { dev, ino } = stat;
     const size = Number(stat.size);
@@ -120,6 +122,9 @@ export class Following {
     if (file.position.offset < size) {
       // It waits closed where many do.
       if (hot.tooMany && file.presence === "present") hot.putOff(file);
+      this.#options.onReady(file);
+    } else if (appeared && staysOpen?.(path) === true && file.presence === "present" && !hot.tooMany) {
+      // It is written to soon, and its directory may be so new that no event tells of that yet.
       this.#options.onReady(file);
     } else hot.retire(file);
     file.activeAt = clock();

@@ -18,7 +18,7 @@ export type OpenRefusal =
   | { readonly kind: "planted" };
 
 /** Places outside of the roots at which there are logs: a path counts there only if nothing on the way to it is a link. */
-export interface ExactPlaces {
+interface ExactPlaces {
   isLog(path: string): boolean;
 }
 
