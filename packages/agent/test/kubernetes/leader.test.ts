@@ -175,7 +175,7 @@ test("agents start one after the other where there are as many leases as are tak
   const id = logs.begin("shop", "web-1", "11111111-1111-4111-8111-111111111111");
   logs.log(id, "waits for its turn");
   const agent = await start("agent-1");
-  await agent.logged(({ event, path }) => event === "file_found" && path === logs.fileOf(id));
+  await agent.logged(({ event, path }) => event === "file_found" && String(path).includes("web-1"));
   assert.equal(sink.lines().length, 0);
   const lease = await cluster.ask("GET", `${leases}/logdna-agent-startup-lease-3`);
   const { holderIdentity: _, ...spec } = lease.spec as Record<string, unknown>;
