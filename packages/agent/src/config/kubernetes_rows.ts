@@ -5,7 +5,7 @@ import { list, scalar } from "./option.ts";
 const WHEN = ["always", "never"] as const;
 
 /** Names of whether a start waits; those at the end are other names of the first two. */
-export const STARTUP_LEASES = ["never", "attempt", "always", "none", "off", "limited"] as const;
+const STARTUP_LEASES = ["never", "attempt", "always", "none", "off", "limited"] as const;
 
 /** Options of what is done in a Kubernetes cluster; rows of the table in `options.ts`. */
 export const KUBERNETES_OPTIONS = {

@@ -2,9 +2,6 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { readSmallFile } from "../config/small_file.ts";
 
-/** Where a pod has its service account, if nothing else is said. */
-export const SERVICE_ACCOUNT_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount";
-
 /** How often the files are looked at, in milliseconds: a token is renewed minutes before it expires. */
 const LOOK_MS = 10_000;
 

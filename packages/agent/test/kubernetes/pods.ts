@@ -1,9 +1,9 @@
 import type { ApiObject } from "./object_store.ts";
 
-/** A pod on a node, with one container. */
+/** A pod with one container, on a node or on none yet. */
 export function pod(
   name: string,
-  nodeName: string,
+  nodeName: string | undefined,
   { image = "registry.example:5000/team/web:1.2", labels = { app: "web" }, annotations = {} }: PodTexts = {},
 ): ApiObject {
   return {
