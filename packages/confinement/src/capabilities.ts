@@ -81,16 +81,26 @@ export function giveUpCapabilities(libc: Libc, policy: Policy): Outcome {
   if ("code" in last) return failed(`giving up CAP_SETPCAP: ${last.code}`);
 
   const what = `uid ${policy.uid}, gid ${policy.gid}, ${kept === 0n ? "no capability" : `${capabilityNames(kept)} alone`}`;
-  if (!user.became)
-    return unavailable(`the process stays uid 0: it has neither CAP_SETUID nor CAP_SETGID; ${what} was wanted`);
-  return applied(what, gaps);
+  if (user.became) return applied(what, gaps);
+  const why = "the process stays uid 0: it has neither CAP_SETUID nor CAP_SETGID";
+  if (policy.uid !== 0) return unavailable(`${why}; ${what} was wanted`);
+  // Where the policy is for that, as in a container, no capability is left that would make the number a power.
+  return applied(`${what}; ${why}`, [
+    ...gaps,
+    "as the owner of root's files it may read them, and write to them, where no other layer and no mount refuses it",
+  ]);
 }
 
 /** Whether a root can become another user without losing what it reads as the owner of root's files. */
 export function canLeaveRoot(needsToRead: boolean): boolean {
   const permitted = permittedSet();
   const changes = hasCapability(permitted, CAP_SETUID) && hasCapability(permitted, CAP_SETGID);
-  return changes && (!needsToRead || readingCapability(permitted) !== undefined);
+  return changes && (!needsToRead || mayReadAll());
+}
+
+/** Whether it has a capability, effective or not, that lets it read what modes forbid. */
+export function mayReadAll(): boolean {
+  return readingCapability(permittedSet()) !== undefined;
 }
 
 /** The capability that lets it read what modes forbid: the one that is for that alone, or else the wider one. */

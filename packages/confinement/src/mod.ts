@@ -1,7 +1,7 @@
 /** What a program may still do, as plain data, and giving everything else away before it begins its work. */
 export { afterConfinement, type Confinement } from "./after_confinement.ts";
 export { buildPolicy, type PolicyInputs } from "./build_policy.ts";
-export { canLeaveRoot } from "./capabilities.ts";
+export { canLeaveRoot, mayReadAll } from "./capabilities.ts";
 export { confine, type NewImage } from "./confine.ts";
 export { ConfinementError } from "./confinement_error.ts";
 export { type Facts, type ThreadFacts, threadFacts } from "./facts.ts";

@@ -72,9 +72,11 @@ export function unsearchableFor(path: string, user: User): string[] {
   });
 }
 
-/** One class alone counts: an owner whose bits are fewer than those of others has fewer rights. */
+/**
+ * One class alone counts: an owner whose bits are fewer than those of others has fewer rights. Root's number gives no right
+ * by itself: what reads everything is its capability, which is what this is asked for.
+ */
 function allows(stat: Stats, { uid, gid }: User, bits: number): boolean {
-  if (uid === 0) return true;
   const shift = stat.uid === uid ? 6 : stat.gid === gid ? 3 : 0;
   return ((stat.mode >> shift) & bits) === bits;
 }

@@ -4,6 +4,7 @@ import {
   type Confinement,
   canLeaveRoot,
   confine,
+  mayReadAll,
   needsCapability,
   nodePermissions,
   type Policy,
@@ -14,6 +15,7 @@ import {
 import { type Config, loadConfig } from "../config/mod.ts";
 import { isSecretVariable } from "../config/secret_variables.ts";
 import { readSmallFile } from "../config/small_file.ts";
+import { connectNotifySocket, NOTIFY_FD } from "../notify/notify_socket.ts";
 import { createPathRules, type PathRules } from "../rules/path_rules.ts";
 import { realRoots } from "../rules/real_root.ts";
 import { STATE_FILES, STATE_MARKS } from "../state/state_names.ts";
@@ -77,7 +79,8 @@ export function policyOf(config: Config, files: Iterable<string>): Policy {
   const wanted = buildPolicy(inputs);
   // A root without the capabilities for it, as in some containers, reads as root or not at all.
   const stays = wanted.fromRoot && !canLeaveRoot(wanted.keepCapability);
-  const policy = stays ? buildPolicy({ ...inputs, user: { uid: 0, gid: 0 } }) : wanted;
+  const fitting = stays ? buildPolicy({ ...inputs, user: { uid: 0, gid: 0 } }) : wanted;
+  const policy = stays || !wanted.fromRoot ? asGiven(fitting, config.noCap) : fitting;
   // One that comes and goes, as whoever may write to a log directory can make it, costs one start and no more.
   const met =
     policy.fromRoot && !config.noCap && !policy.keepCapability && metLately(readRestarts(config.dbPath), Date.now());
@@ -89,6 +92,20 @@ export function policyOf(config: Config, files: Iterable<string>): Policy {
     ...keeping,
     readOnlyMounts: !unshared,
     ...(unshared ? { mountsKept: MOUNTS_KEPT } : {}),
+  };
+}
+
+/**
+ * The same for who cannot leave its user: what it was given, it was given to read logs with, needed at the start or not; and what
+ * it was not given, no new start brings.
+ */
+function asGiven(policy: Policy, noCap: boolean): Policy {
+  if (noCap || !mayReadAll()) return { ...policy, fromRoot: false };
+  const { capabilityFor } = policy;
+  return {
+    ...policy,
+    keepCapability: true,
+    capabilityFor: capabilityFor.length > 0 ? capabilityFor : ["files to come"],
   };
 }
 
@@ -115,7 +132,10 @@ export function confineAgent({ argv, env }: Start): string | undefined {
   const secretFlags = argv.some((flag) => KEY_FLAG.test(flag));
   if (secretFlags) secrets[FLAGS] = JSON.stringify(argv);
   const main = process.argv[1] ?? "";
-  const policy = policyOf(loaded.config, files);
+  const socket = connectNotifySocket(env);
+  if (socket !== undefined) secrets[NOTIFY_FD] = String(socket);
+  const sockets = socket === undefined ? [] : [socket];
+  const policy = { ...policyOf(loaded.config, files), writeOnlySockets: sockets };
   // Under the name that it is opened by, too: Node compares names.
   const writable = [...new Set([policy.stateDirectory, resolve(loaded.config.dbPath)])];
   const flags = ["--disable-sigusr1", ...nodePermissions(writable, { children: policy.programs.length > 0 })];
@@ -124,13 +144,14 @@ export function confineAgent({ argv, env }: Start): string | undefined {
     argv: [process.execPath, ...process.execArgv, ...flags, main, ...(secretFlags ? [] : argv)],
     env: visible,
     secrets,
+    descriptors: sockets,
   });
 }
 
 /** How the program was started, as it was before the key was taken out of what others can see. */
 export function startOf(confinement: Confinement | undefined, argv: readonly string[], env: NodeJS.ProcessEnv): Start {
   if (confinement === undefined) return { argv, env };
-  const { [FLAGS]: flags, ...variables } = confinement.secrets;
+  const { [FLAGS]: flags, [NOTIFY_FD]: _, ...variables } = confinement.secrets;
   return { argv: flags === undefined ? argv : (JSON.parse(flags) as string[]), env: { ...env, ...variables } };
 }
 
