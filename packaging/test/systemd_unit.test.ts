@@ -120,7 +120,17 @@ test("the agent uses no system call that the unit refuses", { skip: needsAnalyze
   const directory = mkdtempSync(join(tmpdir(), "calls-"));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   const trace = join(directory, "trace");
-  const { place, sink, agent } = await asService(t, ["strace", "-D", "-f", "-qq", "-e", "signal=none", "-o", trace, "--"]);
+  const { place, sink, agent } = await asService(t, [
+    "strace",
+    "-D",
+    "-f",
+    "-qq",
+    "-e",
+    "signal=none",
+    "-o",
+    trace,
+    "--",
+  ]);
   writeFileSync(join(place.logs, "a.log"), "one\n");
   await sink.until(() => sink.texts().includes("one"));
   assert.equal(await agent.stop(), 0);
