@@ -9,7 +9,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { installedLauncher } from "./launcher.ts";
 import type { NodeFiles } from "./target.ts";
 
@@ -26,6 +26,7 @@ export interface TreeInputs {
 }
 
 const DOC = "share/doc/logdna-agent";
+const PLIST = "com.logdna.logdna-agent.plist";
 
 /** Lays out what is the same in every package: the launcher, the program with its Node, and its papers. */
 export function makeTree(prefix: string, { root, bundle, node, bill, licences }: TreeInputs): void {
@@ -42,6 +43,10 @@ export function makeTree(prefix: string, { root, bundle, node, bill, licences }:
   put(`${DOC}/node-LICENSE`, readFileSync(node.licence, "utf8"));
   put(`${DOC}/libraries-LICENSE`, licences);
   put(`${DOC}/sbom.cdx.json`, bill);
+  // For systems of other kinds.
+  for (const name of ["systemd/logdna-agent.service", "systemd/logdna-agent.sysusers", "sysvinit/logdna-agent.init"])
+    put(`${DOC}/${basename(name)}`, readFileSync(join(root, "packaging", name), "utf8"));
+  put(`${DOC}/${PLIST}`, readFileSync(join(root, "packaging/launchd", PLIST), "utf8"));
   for (const name of ["install.md", "configuration.md", "security.md", "limits.md"])
     put(`${DOC}/${name}`, readFileSync(join(root, "docs", name), "utf8"));
 }
