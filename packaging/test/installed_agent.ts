@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { appendFileSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { TestContext } from "node:test";
 import { startedAgent } from "../../packages/agent/test/agent.ts";
 import { eventually } from "../../packages/agent/test/eventually.ts";
@@ -31,7 +31,8 @@ export async function shipsALine(t: TestContext, system: SystemRoot): Promise<vo
   system.run("chown", "-R", `${user}:${setting("Group")}`, state);
   const log = "/var/log/of-the-installed.log";
   system.write(log, "before\n", 0o600);
-  const receiver = notifyReceiver(`@installed-${process.pid}`);
+  // Abstract, so that it is in every root.
+  const receiver = notifyReceiver(`@${basename(root)}`);
   const mounts = 'mount --bind "$0" "$0" && mount -o remount,bind,ro / && exec "$@"';
   const agent = await startedAgent(t, {
     place: { root, logs: root, state: root },
