@@ -5,7 +5,7 @@ import type { Target } from "./target.ts";
 import { settle } from "./tree.ts";
 
 /** Newer than every version of the agents whose name it has: deb-version(7). */
-export const EPOCH = 1;
+const EPOCH = 1;
 
 export interface PackageInputs {
   /** The files as they are to be in the system. */
