@@ -16,7 +16,7 @@ const args = process.argv.slice(2);
 const noSkips = args.includes("--no-skips");
 const filters = args.filter((arg) => !arg.startsWith("--"));
 const runnerFlags = args.filter((arg) => arg.startsWith("--test-"));
-const files = globSync("{packages,test,testcases,scripts,faults,bench}/**/*.test.ts", {
+const files = globSync("{packages,packaging,test,testcases,scripts,faults,bench}/**/*.test.ts", {
   exclude: (path) => path.includes("node_modules"),
 })
   .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))

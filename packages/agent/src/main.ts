@@ -27,10 +27,14 @@ async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
   }
   const unconfined = confinement === undefined ? await confined({ argv, env }) : undefined;
   const { run } = await import("./commands/run.ts");
+  const { ServiceManager } = await import("./notify/service_manager.ts");
+  const { connectNotifySocket, notifySocketOf } = await import("./notify/notify_socket.ts");
+  const socket = confinement === undefined ? connectNotifySocket(env) : notifySocketOf(confinement);
   // All that is called of the C library is bound from here on.
   inotifyCalls();
   giveUpForeignFunctions();
-  return run(startOf(confinement, argv, env), confinement ?? unconfined);
+  const manager = new ServiceManager(socket, env);
+  return run(startOf(confinement, argv, env), confinement ?? unconfined, manager);
 }
 
 /** Does not come back where the agent is confined. @returns why it is not. */

@@ -175,6 +175,30 @@ for (const architecture of ARCHITECTURES) {
     assert.equal(run(local, audit, syscallNumber("socket", architecture) ?? -1, [UNIX, 1n, 0n]), RET_ALLOW);
   });
 
+  test(`${architecture}: a socket that may be written to alone leads nowhere else, and keeps its number`, () => {
+    const given = firstFilter({ ...options(architecture), writeOnlySockets: [9, 21] });
+    const of = (name: SyscallName, fd: bigint): number | undefined => {
+      const number = syscallNumber(name, architecture);
+      return number === undefined ? undefined : run(given, audit, number, [fd, 0n, 0n, 0n]);
+    };
+    for (const name of ["connect", "bind", "dup", "dup2", "dup3", "sendto", "sendmsg", "sendmmsg"] as const) {
+      const isThere = syscallNumber(name, architecture) !== undefined;
+      // The kernel looks at the lower half of a descriptor's word.
+      for (const fd of [9n, 21n, 0x1_0000_0009n]) assert.equal(of(name, fd), isThere ? EPERM : undefined, name);
+      for (const fd of [3n, 10n]) assert.equal(of(name, fd), isThere ? RET_ALLOW : undefined, name);
+    }
+    const fcntl = (fd: bigint, command: bigint): number =>
+      run(given, audit, syscallNumber("fcntl", architecture) ?? -1, [fd, command]);
+    // F_DUPFD and F_DUPFD_CLOEXEC; F_SETFD, with which the descriptor is kept over execve(2).
+    for (const fd of [9n, 21n]) {
+      for (const command of [0n, 1030n]) assert.equal(fcntl(fd, command), EPERM);
+      assert.equal(fcntl(fd, 2n), RET_ALLOW);
+    }
+    for (const command of [0n, 2n, 1030n]) assert.equal(fcntl(10n, command), RET_ALLOW);
+    // write(2)
+    assert.equal(run(given, audit, architecture === "x64" ? 1 : 64, [9n]), RET_ALLOW);
+  });
+
   test(`${architecture}: a send that connects is refused, and so are new namespaces and input to a terminal`, () => {
     const FASTOPEN = 0x20000000n;
     const NOSIGNAL = 0x4000n;

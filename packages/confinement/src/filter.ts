@@ -28,6 +28,8 @@ export interface FilterOptions {
   readonly listens: boolean;
   /** It may make unix sockets. */
   readonly localSockets: boolean;
+  /** Descriptors of sockets that are connected already, and may be written to and nothing else: see `Policy`. */
+  readonly writeOnlySockets?: readonly number[];
   /** It has children, which it may signal; other processes are then refused by Landlock alone. */
   readonly children: boolean;
   /** Calls that are answered with success without being done. */
@@ -66,6 +68,11 @@ const FS_IOC_FSSETXATTR = 0x401c_5820;
 const PR_SET_DUMPABLE = 4;
 const PR_SET_PTRACER = 0x5961_6d61;
 
+/** What would have a socket lead elsewhere, or be known by another number. */
+const REDIRECTING = ["connect", "bind", "dup", "dup2", "dup3"] as const;
+/** fcntl(2), `<asm-generic/fcntl.h>`, `<linux/fcntl.h>`: both duplicate a descriptor. */
+const DUPLICATING = [0, 1030];
+
 const { EPERM, ENOSYS, EOPNOTSUPP } = constants.errno;
 const DENY = answer(RET_ERRNO | EPERM);
 /** An error number of 0 is none: seccomp(2). */
@@ -82,6 +89,8 @@ type Rule = readonly [name: SyscallName, body: readonly Instruction[]];
  * of what Node, its libraries and its successors need would break with each of them. What matters does not hang on it alone.
  */
 export function firstFilter(options: FilterOptions): Instruction[] {
+  const guard = (options.writeOnlySockets ?? []).flatMap((fd) => [ifEqual(fd, 0, 1), DENY]);
+  const guarded = guard.length === 0 ? [] : [load(atArgument(0)), ...guard];
   return program(options.architecture, [
     ...Object.values(DENIED)
       .flat()
@@ -95,9 +104,11 @@ export function firstFilter(options: FilterOptions): Instruction[] {
     ["prlimit64", [load(atArgument(0)), ifEqual(0, 1, 0), ifEqual(options.pid, 0, 1), ALLOW, DENY]],
     ["socket", socketRule(options.localSockets)],
     ...(options.listens ? [] : [["listen", [DENY]] as const]),
-    ["sendto", [load(atArgument(3)), ifAnyBit(MSG_FASTOPEN, 0, 1), NO_FAST_OPEN, ALLOW]],
-    ["sendmsg", [load(atArgument(2)), ifAnyBit(MSG_FASTOPEN, 0, 1), NO_FAST_OPEN, ALLOW]],
-    ["sendmmsg", [load(atArgument(3)), ifAnyBit(MSG_FASTOPEN, 0, 1), NO_FAST_OPEN, ALLOW]],
+    ["sendto", [...guarded, load(atArgument(3)), ifAnyBit(MSG_FASTOPEN, 0, 1), NO_FAST_OPEN, ALLOW]],
+    ["sendmsg", [...guarded, load(atArgument(2)), ifAnyBit(MSG_FASTOPEN, 0, 1), NO_FAST_OPEN, ALLOW]],
+    ["sendmmsg", [...guarded, load(atArgument(3)), ifAnyBit(MSG_FASTOPEN, 0, 1), NO_FAST_OPEN, ALLOW]],
+    ...(guarded.length === 0 ? [] : REDIRECTING.map((name): Rule => [name, [...guarded, ALLOW]])),
+    ["fcntl", keepNumbers(options.writeOnlySockets ?? [])],
     ["ioctl", refuseValues(1, [TIOCSTI, TIOCLINUX, FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR])],
   ]);
 }
@@ -170,6 +181,13 @@ function socketRule(localSockets: boolean): Instruction[] {
     ...internet,
     DENY,
   ];
+}
+
+/** Refuses to duplicate some descriptors. */
+function keepNumbers(fds: readonly number[]): Instruction[] {
+  // The check stands behind the answer for all other descriptors.
+  const toCheck = fds.map((fd, at) => ifEqual(fd, fds.length - at, 0));
+  return [load(atArgument(0)), ...toCheck, ALLOW, ...refuseValues(1, DUPLICATING)];
 }
 
 /** Refuses some values of an argument of which the kernel looks at 32 bits. */

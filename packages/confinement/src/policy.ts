@@ -53,6 +53,11 @@ export interface Policy {
   readonly listens?: boolean;
   /** Whether unix sockets may be made: with one, a process can talk to every local service that lets its user. */
   readonly localSockets: boolean;
+  /**
+   * Descriptors of unix sockets that the process was given connected. They can be written to: connecting them anew, sending to an
+   * address and giving them another number are refused, so that they lead to no other service.
+   */
+  readonly writeOnlySockets?: readonly number[];
   /** Whether every mount but the state directory becomes read-only in a mount namespace of its own. */
   readonly readOnlyMounts: boolean;
   /** Why they do not, where they should: the layer then counts as missing, unless the logs' mounts are read-only already. */
@@ -83,6 +88,7 @@ export function describePolicy(policy: Policy): string[] {
   lines.push(...policy.programs.map((path) => `Execute: ${path}`));
   lines.push(`Connect: ${ports(policy.connectPorts)}`, `Listen: ${ports(policy.bindPorts)}`);
   lines.push(`Unix sockets: ${policy.localSockets ? "any" : "none"}`);
+  for (const fd of policy.writeOnlySockets ?? []) lines.push(`Write to the service manager: descriptor ${fd}`);
   lines.push(`Mounts: ${policy.readOnlyMounts ? "read-only but for the state directory" : "as they are"}`);
   if ((policy.ignoredCalls?.length ?? 0) > 0)
     lines.push(`System calls that do nothing: ${policy.ignoredCalls?.join(", ")}`);

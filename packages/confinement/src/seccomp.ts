@@ -25,7 +25,7 @@ export function filterFurther(libc: Libc, policy: Policy): Outcome {
 function install(libc: Libc, policy: Policy, filter: (options: FilterOptions) => Instruction[], what: string): Outcome {
   const architecture = thisArchitecture();
   if (architecture === undefined) return unavailable(`the system call numbers of ${process.arch} are not known here`);
-  const { localSockets, programs, bindPorts, ignoredCalls: ignored = [] } = policy;
+  const { localSockets, programs, bindPorts, ignoredCalls: ignored = [], writeOnlySockets = [] } = policy;
   const listens = bindPorts.length > 0 || policy.listens === true;
   const program = filter({
     architecture,
@@ -33,6 +33,7 @@ function install(libc: Libc, policy: Policy, filter: (options: FilterOptions) =>
     gid: policy.gid,
     listens,
     localSockets,
+    writeOnlySockets,
     children: programs.length > 0,
     ignored,
   });

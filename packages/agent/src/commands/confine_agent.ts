@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { confine, nodePermissions } from "@logdna-agent/confinement";
 import { isSecretVariable } from "../config/secret_variables.ts";
 import { systemAuthorities } from "../delivery/system_authorities.ts";
+import { connectNotifySocket, NOTIFY_FD } from "../notify/notify_socket.ts";
 import { ownCommand } from "../own_program.ts";
 import { policyOf } from "./agent_policy.ts";
 import { ConfigFiles } from "./config_files.ts";
@@ -26,7 +27,7 @@ export async function confineAgent(start: Start): Promise<string | undefined> {
   if (loaded.kind !== "run" || loaded.config.confinement === "off") return undefined;
   const { config } = loaded;
   // What is read now is what is read again later, the key included.
-  const policy = policyOf(config, [...files.paths]);
+  const given = policyOf(config, [...files.paths]);
   files.accept(reading);
   const secrets: Record<string, string> = { [HANDED.configuration]: files.handOver(loaded) };
   if (config.useSsl || config.proxy?.secure === true) secrets[HANDED.authorities] = systemAuthorities().join("\n");
@@ -37,6 +38,10 @@ export async function confineAgent(start: Start): Promise<string | undefined> {
   }
   const secretFlags = argv.some((flag) => KEY_FLAG.test(flag));
   if (secretFlags) secrets[HANDED.flags] = JSON.stringify(argv);
+  const socket = connectNotifySocket(env);
+  if (socket !== undefined) secrets[NOTIFY_FD] = String(socket);
+  const sockets = socket === undefined ? [] : [socket];
+  const policy = { ...given, writeOnlySockets: sockets };
   // Under the name that it is opened by, too: Node compares names.
   const writable = [...new Set([policy.stateDirectory, resolve(config.dbPath)])];
   const flags = ["--disable-sigusr1", ...nodePermissions(writable, { children: policy.programs.length > 0 })];
@@ -46,5 +51,6 @@ export async function confineAgent(start: Start): Promise<string | undefined> {
     argv: ownCommand([...small, ...flags], secretFlags ? [] : argv),
     env: { ...VARIABLES, ...visible },
     secrets,
+    descriptors: sockets,
   });
 }

@@ -3,6 +3,7 @@ import { CONFIG_ERROR_STATUS, placed, problemText } from "../config/problem.ts";
 import { asProblem } from "../config_report/certificate_problem.ts";
 import { takeAuthorities } from "../delivery/system_authorities.ts";
 import { TransportError } from "../delivery/transport_error.ts";
+import type { ServiceManager } from "../notify/service_manager.ts";
 import { createTelemetry } from "../telemetry/mod.ts";
 import { ConfigFiles } from "./config_files.ts";
 import { factsOf, tellConfinement } from "./confinement_report.ts";
@@ -18,9 +19,14 @@ const START_FAILED_STATUS = 1;
  * `logdna-agent` without a sub-command: runs until SIGTERM or SIGINT. The configuration is read again when its files change, and on
  * SIGHUP.
  * @param confinement what the process is confined to, or why it is not although that was wanted.
+ * @param manager is told when it has begun and that it lives.
  * @returns the exit status.
  */
-export async function run(start: Start, confinement: Confinement | string | undefined): Promise<number> {
+export async function run(
+  start: Start,
+  confinement: Confinement | string | undefined,
+  manager: ServiceManager,
+): Promise<number> {
   const files = new ConfigFiles(start);
   const handed = typeof confinement === "object" ? confinement.secrets : {};
   if (handed.authorities !== undefined) takeAuthorities(handed.authorities);
@@ -54,10 +60,12 @@ export async function run(start: Start, confinement: Confinement | string | unde
     telemetry.emit({ name: "start_failed", reason: error.message });
     return START_FAILED_STATUS;
   }
+  manager.ready(() => running.summary());
   for (;;) {
     const call = await signals.next();
     if (call === "SIGHUP" || call === "changed") await running.reload(call === "SIGHUP");
     else {
+      manager.stopping();
       await running.stop(call);
       telemetry.flush();
       return call === "restart" ? RESTART_STATUS : 0;

@@ -185,6 +185,11 @@ export class RunningAgent {
     this.#told = { at: Date.now(), revision: this.#telemetry.revision() };
   }
 
+  /** What it does now, in a few words, for whoever started it. */
+  summary(): string {
+    return `${this.#notReady() ?? "shipping"}; the server is ${destinationText(this.#loaded.config)}`;
+  }
+
   #notReady(): string | undefined {
     return this.#busy ?? (this.#telemetry.snapshot().gauges.delivery_failing > 0 ? "delivery fails" : undefined);
   }

@@ -1,4 +1,5 @@
 import type { Confinement } from "@logdna-agent/confinement";
+import { NOTIFY_FD } from "../notify/notify_socket.ts";
 
 /** What starts the program: its flags and its environment. */
 export interface Start {
@@ -19,6 +20,6 @@ export const HANDED = {
 /** How the program was started, as it was before the key was taken out of what others can see. */
 export function startOf(confinement: Confinement | undefined, argv: readonly string[], env: NodeJS.ProcessEnv): Start {
   if (confinement === undefined) return { argv, env };
-  const { flags, configuration: _, authorities: __, ...variables } = confinement.secrets;
+  const { flags, configuration: _, authorities: __, [NOTIFY_FD]: ___, ...variables } = confinement.secrets;
   return { argv: flags === undefined ? argv : (JSON.parse(flags) as string[]), env: { ...env, ...variables } };
 }

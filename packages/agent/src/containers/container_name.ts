@@ -10,7 +10,7 @@ export interface ContainerName {
 }
 
 /** Where the kubelet keeps the logs of containers, and links to them. */
-export const KUBERNETES_LOG_DIR = "/var/log";
+const KUBERNETES_LOG_DIR = "/var/log";
 
 /** RFC 1123, as Kubernetes checks it. */
 const LABEL = "[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?";

@@ -192,11 +192,10 @@ test("lines that stand within each other have places of their own", () => {
 });
 
 test("wherever reading begins at the end of a piece, the same lines come", () => {
-  const text =
-    Array.from(
-      { length: 40 },
-      (_, n) => `${T}1Z ${n % 3 === 0 ? "stderr" : "stdout"} ${n % 4 === 3 ? "F" : "P"} ${n}\n`,
-    ).join("") + `${T}1Z stdout F end\n${T}1Z stderr F end\n`;
+  const text = `${Array.from(
+    { length: 40 },
+    (_, n) => `${T}1Z ${n % 3 === 0 ? "stderr" : "stdout"} ${n % 4 === 3 ? "F" : "P"} ${n}\n`,
+  ).join("")}${T}1Z stdout F end\n${T}1Z stderr F end\n`;
   const bytes = Buffer.from(text);
   const split = splitPieces(bytes, 0, { lineStart: 0, part: 0 }, { maxPart: 200, maxLine: 2000 }, true);
   for (const joiner of [RAW, WITH_RAW]) {
