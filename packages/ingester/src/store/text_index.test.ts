@@ -57,7 +57,7 @@ async function check(store: Store, all: readonly ReceivedLine[]): Promise<void> 
     "kind3",
     "ind",
     "own-nosuch",
-    ...[0, 4095, 16_000].flatMap((n) => all[n]?.line.slice(5, 16) ?? []),
+    ...[0, 4095, 16_000, 29_001, all.length - 1].flatMap((n) => all[n]?.line.slice(5, 16) ?? []),
   ]) {
     const expected = all.filter(({ line }) => lowerAscii(line).includes(lowerAscii(q)));
     const lines = await found(store, `"${q}"`);
@@ -85,11 +85,13 @@ test("whatever was stored in how large batches, and in whatever order of time, i
   // Times that are all over the day, and one that is far away.
   await add(20_000, (n) => START + ((n * 7919) % 86_400_000));
   await add(9000, (n) => (n % 9000 === 7 ? 0 : START + n));
+  // These are in memory alone.
+  await add(60, (n) => START + 1e9 + n);
   await check(store, all);
   // As after a crash: what this one knows is in its memory alone.
   store = await Store.open(connections);
   await check(store, all);
-  await add(50, (n) => START + n);
+  await add(50, (n) => START + 2e9 + n);
   await check(store, all);
 });
 
