@@ -14,6 +14,8 @@ const CASES: readonly (readonly [name: string, original: string, isRotation: boo
   ["app-20260102.log", "app.log", true, true],
   ["app.1.log", "app.log", true, true],
   ["app.2026-01-02T03.log", "app.log", true, true],
+  ["app.log-2026010203.backup", "app.log", true, true],
+  ["app.log.backup", "app.log", false, true],
   ["app.log.old", "app.log", false, true],
   ["app.log_copy", "app.log", false, true],
   ["app.logger", "app.log", false, true],

@@ -43,8 +43,9 @@ export function rotatedFrom(name: string): string[] {
 /**
  * What rotation puts behind a name: a number, or a date with what follows it (logrotate(8): `dateext`, `dateformat`). Digits are taken
  * one at a time: with several at once, a name of many that ends otherwise would be tried in as many ways as they can be grouped.
+ * A log that its program has made anew before logrotate did, which happens with `create`, is moved to a date with `.backup`.
  */
-const SUFFIX = String.raw`(?:\.\d{1,5}|[.-]\d{4}-?\d{2}-?\d{2}(?:[-_.T]?\d)*)`;
+const SUFFIX = String.raw`(?:\.\d{1,5}|[.-]\d{4}-?\d{2}-?\d{2}(?:[-_.T]?\d)*(?:\.backup)?)`;
 const NUMBER = /^\.\d{1,5}$/;
 const ROTATED_BEHIND = new RegExp(`^${SUFFIX}$`);
 const ROTATED_BEFORE_EXTENSION = new RegExp(`^(.+?)${SUFFIX}(\\.[a-z]+)$`, "i");
