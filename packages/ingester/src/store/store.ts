@@ -31,7 +31,7 @@ const MAX_LISTED_BYTES = 64 * 1024;
 const LISTED_CHARACTERS = 16 * 1024;
 
 /** Ranges of time that a search for texts begins with, those of the first lines of a page, and that one may have. */
-const FIRST_RANGES = 32;
+const FIRST_RANGES = 128;
 const MAX_RANGES = 256;
 
 const LINE_COLUMNS = `toUnixTimestamp64Milli(timestamp) AS ts, toUnixTimestamp64Milli(received) AS rc, host, app, file, level, env,
@@ -108,8 +108,8 @@ export class Store {
     }
     const rows = <T>(query: string): Promise<T[]> => selected<T>(write, query);
     const [last] = await rows<{ block: string }>("SELECT max(block) AS block FROM lines");
-    const block = Number(last?.block ?? 0);
-    return new Store(connections, await TextIndex.open(connections, rows, block), block);
+    const index = await TextIndex.open(connections, rows, Number(last?.block ?? 0));
+    return new Store(connections, index, index.lastBlock);
   }
 
   /**
@@ -209,7 +209,13 @@ export class Store {
       return;
     }
     if (order === "desc") all.reverse();
-    for (let count = FIRST_RANGES; count < all.length; count *= 8) yield ` AND ${within(all.slice(0, count))}`;
+    for (let count = FIRST_RANGES; count < all.length; count *= 8) {
+      const first = all.slice(0, count);
+      // The last one may be read in part, and of what is behind it only a part.
+      const { from, to } = first.at(-1) ?? { from: 0, to: 0 };
+      const bound = order === "desc" ? `timestamp >= ${timeLiteral(from)}` : `timestamp <= ${timeLiteral(to)}`;
+      yield ` AND ${within(first)} AND ${bound}`;
+    }
     yield all.length > MAX_RANGES ? "" : ` AND ${within(all)}`;
   }
 

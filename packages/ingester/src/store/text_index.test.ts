@@ -109,3 +109,14 @@ test("what few lines have is looked for between few times, and what many have ev
   assert.equal(await index.rangesOf(readQuery({ q: "often" }), rows), undefined);
   assert.equal(await index.rangesOf(readQuery({ q: "ten" }), rows), undefined);
 });
+
+test("lines that are stored after a crash between the index and the insert are found after another one", async () => {
+  await empty();
+  const index = await TextIndex.open(connections, rows, 0);
+  // Taken up, and never stored.
+  await index.cover([{ block: 7, lines: columnsOf(linesFrom(0, 9000, (n) => START + n)) }]);
+  const lines = linesFrom(100_000, 1, (n) => START + 1e9 + n);
+  await (await Store.open(connections)).add("after", true, () => columnsOf(lines));
+  const own = lines[0]?.line.slice(5, 16) ?? "";
+  assert.equal((await found(await Store.open(connections), own)).length, 1);
+});

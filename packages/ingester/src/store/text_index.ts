@@ -66,6 +66,9 @@ export class TextIndex {
     this.#connection = connection;
   }
 
+  /** The number of the last block that is stored or was about to be: the next one is behind it, or a start would not read it again. */
+  lastBlock = 0;
+
   /** @param last the number of the last block of lines. */
   static async open(connection: IndexConnection, rows: Rows, last: number): Promise<TextIndex> {
     await connection.write.command({ query: CREATE_GRAMS });
@@ -128,6 +131,7 @@ export class TextIndex {
       "SELECT count() AS sets, max(block) AS block FROM grams",
     );
     const block = Number(covered?.block);
+    this.lastBlock = Math.max(last, block);
     const where = Number(covered?.sets) === 0 ? "1" : `block > ${literal(block)}`;
     const [left] = await rows<{ n: string; r: string; a: string; b: string }>(
       `SELECT count() AS n, toUnixTimestamp64Milli(max(received)) AS r, toUnixTimestamp64Milli(min(timestamp)) AS a,
@@ -223,9 +227,12 @@ function united(ranges: readonly TimeRange[]): TimeRange[] {
   return all;
 }
 
-/** The condition of being in any of the ranges. */
+/**
+ * The condition of being in any of the ranges, as a hint of what need not be read: nothing is asked of each line that is, which would
+ * cost more than looking for the text in it.
+ */
 export function within(ranges: readonly TimeRange[]): string {
   if (ranges.length === 0) return "0";
   const each = ranges.map(({ from, to }) => `(timestamp >= ${timeLiteral(from)} AND timestamp <= ${timeLiteral(to)})`);
-  return `(${each.join(" OR ")})`;
+  return `indexHint(${each.join(" OR ")})`;
 }
