@@ -38,7 +38,7 @@ LABEL org.opencontainers.image.title="logdna-agent" \
   org.opencontainers.image.version="0.1.0" \
   org.opencontainers.image.licenses="MIT"
 COPY --from=build /image/rootfs/ /
-ENV PATH=/usr/bin
+ENV PATH=/usr/bin MALLOC_ARENA_MAX=1
 STOPSIGNAL SIGTERM
 # Root by number, as the log directories of hosts ask for; it works without any capability. --user 10001 makes it an ordinary user.
 ENTRYPOINT ["/usr/bin/node", "--disable-warning=ExperimentalWarning", "--max-semi-space-size=1", "/usr/lib/logdna-agent/agent/main.mjs"]

@@ -1,5 +1,4 @@
 /** This project's agent as a subject: bundled, as it is released, and started with the flags of its launcher. */
-import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { VARIABLES } from "../packages/agent/src/commands/small_memory.ts";
@@ -14,15 +13,6 @@ export interface AgentVariant {
   readonly env: Readonly<Record<string, string>>;
   /** The bundle's `main.mjs`; undefined for that of this checkout. */
   readonly program?: string | undefined;
-}
-
-/** Bundles the agent of this checkout. @returns its program. */
-export function bundleAgent(directory: string): string {
-  const { status, stderr } = spawnSync(process.execPath, [join(ROOT, "scripts/bundle.ts"), directory], {
-    encoding: "utf8",
-  });
-  if (status !== 0) throw new Error(`The agent could not be bundled:\n${stderr}`);
-  return join(directory, "agent/main.mjs");
 }
 
 export function agentSubject(variant: AgentVariant, bundle: string): Subject {

@@ -1,6 +1,7 @@
 /** Measures the agent against other programs: `npm run bench -- --help` tells how, docs/performance.md what came of it. */
 import { mkdirSync } from "node:fs";
-import { agentSubject, bundleAgent } from "./agent.ts";
+import { bundleAgent } from "../scripts/bundle_agent.ts";
+import { agentSubject } from "./agent.ts";
 import { interleave } from "./interleave.ts";
 import { machineText, thisMachine } from "./machine.ts";
 import type { Bench, Measure } from "./measure.ts";

@@ -1,6 +1,6 @@
-import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { bundleAgent } from "./bundle_agent.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const LAUNCHER = join(ROOT, "bin/logdna-agent");
@@ -13,18 +13,13 @@ const SOURCES = "$root/packages/agent/src/main.ts";
 export function bundledLauncher(): { directory: string; launcher: string } {
   mkdirSync(join(ROOT, "dist"), { recursive: true });
   const directory = mkdtempSync(join(ROOT, "dist/test-"));
-  const { status, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, "bundle.ts"), directory], {
-    encoding: "utf8",
-  });
-  if (status !== 0) throw new Error(`The agent could not be bundled:\n${stderr}`);
+  const program = bundleAgent(directory);
   const script = readFileSync(LAUNCHER, "utf8");
   if (!script.includes(SOURCES)) throw new Error(`${LAUNCHER} does not start ${SOURCES}.`);
   const launcher = join(directory, "logdna-agent");
-  writeFileSync(
-    launcher,
-    script.replace(/^self=.*\nroot=.*$/m, `root='${ROOT}'`).replace(SOURCES, join(directory, "agent/main.mjs")),
-    { mode: 0o755 },
-  );
+  writeFileSync(launcher, script.replace(/^self=.*\nroot=.*$/m, `root='${ROOT}'`).replace(SOURCES, program), {
+    mode: 0o755,
+  });
   // mkdtemp(3) makes it for its owner alone.
   chmodSync(directory, 0o755);
   return { directory, launcher };

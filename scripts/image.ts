@@ -10,15 +10,16 @@
  *
  * Run it as root, so that Node's file can be given its capability. Needs binutils and libcap2-bin.
  */
-import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { bundleAgent } from "./bundle_agent.ts";
 import { ARCHITECTURES, thisArchitecture } from "./image/architecture.ts";
 import { writeLayout } from "./image/oci_layout.ts";
 import { ENTRYPOINT, makeRootfs } from "./image/rootfs.ts";
 import { run } from "./image/run.ts";
+import { timeOfRelease } from "./time_of_release.ts";
 
 const root = join(import.meta.dirname, "..");
 const { values, positionals } = parseArgs({
@@ -40,10 +41,7 @@ mkdirSync(rootfs, { recursive: true, mode: 0o755 });
 
 const bundle = mkdtempSync(join(tmpdir(), "image-bundle-"));
 try {
-  const bundled = spawnSync(process.execPath, [join(root, "scripts/bundle.ts"), bundle], {
-    stdio: ["ignore", "ignore", 2],
-  });
-  if (bundled.status !== 0) process.exit(1);
+  bundleAgent(bundle);
   makeRootfs(rootfs, {
     ...{ root, bundle, architecture, arch: values.arch, node: realpathSync(values.node) },
     sysroot: resolve(values.sysroot),
@@ -66,17 +64,9 @@ if (!values["rootfs-only"]) {
       "org.opencontainers.image.version": version,
       "org.opencontainers.image.licenses": "MIT",
     },
-    epoch: epoch(),
+    epoch: timeOfRelease(root),
   });
   process.stdout.write(`${layout}: ${megabytes(layerBytes)} compressed, ${digest}\n`);
-}
-
-/** The time of everything in the image: https://reproducible-builds.org/specs/source-date-epoch; else that of the last commit. */
-function epoch(): number {
-  const given = process.env.SOURCE_DATE_EPOCH;
-  if (given !== undefined && /^\d+$/.test(given)) return Number(given);
-  const { status, stdout } = spawnSync("git", ["-C", root, "log", "-1", "--format=%ct"], { encoding: "utf8" });
-  return status === 0 ? Number(stdout) : 0;
 }
 
 function megabytes(bytes: number): string {

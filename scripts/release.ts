@@ -9,7 +9,6 @@
  *
  * Needs dpkg, rpm (rpmbuild) and tar. How to sign it: docs/install.md.
  */
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   chmodSync,
@@ -24,6 +23,7 @@ import {
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { bundleAgent } from "./bundle_agent.ts";
 import { billOfMaterials } from "./image/sbom.ts";
 import { makeDeb } from "./release/deb.ts";
 import { licencesOf } from "./release/licences.ts";
@@ -31,6 +31,7 @@ import { makeRpm } from "./release/rpm.ts";
 import { makeTarball } from "./release/tarball.ts";
 import { type NodeFiles, nodeFor, TARGETS, type Target } from "./release/target.ts";
 import { addService, makeTree, settle } from "./release/tree.ts";
+import { timeOfRelease } from "./time_of_release.ts";
 
 const root = join(import.meta.dirname, "..");
 const packaging = join(root, "packaging");
@@ -48,7 +49,7 @@ const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), 
   devDependencies: { node: string };
 };
 const directory = resolve(positionals[0] ?? join(root, "dist/release"));
-const epoch = timeOfRelease();
+const epoch = timeOfRelease(root);
 // What programs are started here use it, too: https://reproducible-builds.org/specs/source-date-epoch.
 process.env.SOURCE_DATE_EPOCH = String(epoch);
 const chosen = TARGETS.filter(({ node }) => values.arch === undefined || values.arch === node);
@@ -66,10 +67,7 @@ mkdirSync(directory, { recursive: true });
 const work = mkdtempSync(join(tmpdir(), "release-"));
 try {
   const bundle = join(work, "bundle");
-  const bundled = spawnSync(process.execPath, [join(root, "scripts/bundle.ts"), bundle], {
-    stdio: ["ignore", "ignore", "inherit"],
-  });
-  if (bundled.status !== 0) fail("The agent could not be bundled.");
+  bundleAgent(bundle);
   const bill = billOfMaterials(root, []);
   const shared = { root, bundle, bill, licences: licencesOf(root, bill), epoch };
   for (const { target, node } of targets) {
@@ -109,14 +107,6 @@ const sums = readdirSync(directory)
   );
 writeFileSync(join(directory, "SHA256SUMS"), sums.join(""));
 process.stdout.write(sums.join(""));
-
-/** The time of everything in it: what is given, else that of the last commit. */
-function timeOfRelease(): number {
-  const given = process.env.SOURCE_DATE_EPOCH;
-  if (given !== undefined && /^\d+$/.test(given)) return Number(given);
-  const { status, stdout } = spawnSync("git", ["-C", root, "log", "-1", "--format=%ct"], { encoding: "utf8" });
-  return status === 0 ? Number(stdout) : 0;
-}
 
 function fail(message: string): never {
   process.stderr.write(`${message}\n`);

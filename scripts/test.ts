@@ -8,9 +8,8 @@
  * `--sources` has them start the sources, whose traces name lines that can be edited.
  */
 import { spawn } from "node:child_process";
-import { globSync, rmSync } from "node:fs";
+import { globSync } from "node:fs";
 import { cpus } from "node:os";
-import { bundledLauncher } from "./bundled_launcher.ts";
 
 const args = process.argv.slice(2);
 const noSkips = args.includes("--no-skips");
@@ -27,7 +26,7 @@ if (files.length === 0) {
   process.exit(1);
 }
 
-const bundled = args.includes("--sources") ? undefined : bundledLauncher();
+if (!args.includes("--sources")) await import("./start_bundle.ts");
 const child = spawn(
   process.execPath,
   [
@@ -39,10 +38,7 @@ const child = spawn(
     ...runnerFlags,
     ...files,
   ],
-  {
-    stdio: ["ignore", "pipe", "inherit"],
-    env: bundled === undefined ? process.env : { ...process.env, TEST_LAUNCHER: bundled.launcher },
-  },
+  { stdio: ["ignore", "pipe", "inherit"] },
 );
 
 let summary = "";
@@ -51,7 +47,6 @@ child.stdout.on("data", (chunk: Buffer) => {
   summary = (summary + chunk.toString("utf8")).slice(-100_000);
 });
 child.on("close", (code) => {
-  if (bundled !== undefined) rmSync(bundled.directory, { recursive: true, force: true });
   const skipped = Number(/^\S* ?skipped (\d+)$/m.exec(summary)?.[1] ?? 0);
   if (code === 0 && noSkips && skipped > 0) {
     process.stderr.write(`${skipped} tests were skipped, and here none may be: see the reasons above.\n`);

@@ -4,6 +4,7 @@ import { createReadStream, createWriteStream, mkdirSync, renameSync, statSync, w
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
+import { VARIABLES } from "../../packages/agent/src/commands/small_memory.ts";
 
 /** What an image says of itself, besides its files. */
 export interface ImageDescription {
@@ -51,7 +52,7 @@ export async function writeLayout(
     ...{ created, architecture, os: "linux" },
     config: {
       Entrypoint: entrypoint,
-      Env: ["PATH=/usr/bin"],
+      Env: ["PATH=/usr/bin", ...Object.entries(VARIABLES).map(([name, value]) => `${name}=${value}`)],
       WorkingDir: "/",
       Labels: labels,
       // SIGTERM, which the agent answers by shipping what it has in hand.

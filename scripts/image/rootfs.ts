@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { NODE_FLAGS } from "../../packages/agent/src/commands/small_memory.ts";
 import type { Architecture } from "./architecture.ts";
 import { librariesOf } from "./libraries.ts";
 import { run } from "./run.ts";
@@ -33,8 +34,8 @@ const USER = 10_001;
 /** Where the program is, and the variables that say so to none but the start of it. */
 const PROGRAM = "usr/lib/logdna-agent";
 const MAIN = `/${PROGRAM}/agent/main.mjs`;
-/** As in `bin/logdna-agent`, which says why. */
-const FLAGS = ["--disable-warning=ExperimentalWarning", "--max-semi-space-size=1"];
+/** As in `bin/logdna-agent`. */
+const FLAGS = ["--disable-warning=ExperimentalWarning", ...NODE_FLAGS];
 /** What a container of the image executes. There is no shell in it. */
 export const ENTRYPOINT = ["/usr/bin/node", ...FLAGS, MAIN];
 /** Packages of Debian that files come from. */

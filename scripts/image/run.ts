@@ -10,7 +10,7 @@ export function run(from: string, program: string, ...args: readonly string[]): 
     return execFileSync(program, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], maxBuffer: 64 << 20 });
   } catch (error) {
     const { code, stderr = "" } = error as { readonly code?: string; readonly stderr?: string };
-    if (code === "ENOENT") throw new Error(`${program} is missing, which the image is made with: install ${from}.`);
+    if (code === "ENOENT") throw new Error(`${program} is missing: install ${from}.`);
     throw new Error(`${program} ${args.join(" ")} failed: ${stderr.trim() || String(error)}`);
   }
 }

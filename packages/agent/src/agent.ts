@@ -13,13 +13,14 @@ import { dockerFacts } from "./containers/docker_facts.ts";
 import type { Outlet } from "./delivery/outlet.ts";
 import { Quarantine } from "./delivery/quarantine.ts";
 import type { Transport } from "./delivery/transport.ts";
+import { queueOf, rulesOf } from "./kubernetes/beside_files.ts";
 import { Kubernetes } from "./kubernetes/kubernetes.ts";
 import { containerJoinerFor } from "./lines/containers/mod.ts";
 import { allFacts, rememberedFields } from "./lines/fields/file_facts.ts";
 import { fieldsOfFacts, lineFields } from "./lines/fields/line_fields.ts";
 import { multilineFor } from "./lines/multiline/mod.ts";
 import { Pipeline, type PipelineOptions } from "./pipeline.ts";
-import { type CompiledLineRules, compileLineRules, type LineRuleOptions } from "./rules/lines/line_rules.ts";
+import { compileLineRules, type LineRuleOptions } from "./rules/lines/line_rules.ts";
 import { createPathRules } from "./rules/path_rules.ts";
 import { type NamesOf, realRoots } from "./rules/real_root.ts";
 import { createRedactor, redactionSalt } from "./rules/redaction/mod.ts";
@@ -130,7 +131,7 @@ export class Agent {
       new Kubernetes(config.kubernetes, {
         emit,
         gauge: telemetry.gauge,
-        nameOf: (path) => containerOf(this.#links.factsOf(path)?.file ?? path),
+        nameOf: (path) => containerOf(this.#links.nameOf(path)),
         onReady: () => {
           // Before that, nothing may be read but what an earlier run had under way.
           if (this.#hasBegun) this.#pipeline.wake();
@@ -379,35 +380,6 @@ function recordsIn(state: StateStore): ContainerLinksOptions["records"] {
     all: () => containers.all(),
     put: (links) => state.transaction(() => containers.put(links)),
     forget: (logs) => state.transaction(() => containers.forget(logs)),
-  };
-}
-
-/** Files and what comes from the cluster take turns; files wait for the agent's turn to start. */
-function queueOf(files: FileSet, kubernetes: Kubernetes): PipelineOptions["queue"] {
-  let isFiles = false;
-  return {
-    get hasReady() {
-      return kubernetes.hasReady || (kubernetes.mayRead && files.hasReady);
-    },
-    next: () => {
-      isFiles = !isFiles;
-      const ofFiles = (): Chunk | undefined => (kubernetes.mayRead ? files.next() : undefined);
-      return isFiles ? (ofFiles() ?? kubernetes.next()) : (kubernetes.next() ?? ofFiles());
-    },
-    saveCheckpoints: () => files.saveCheckpoints(),
-    checkpointsSaved: () => files.checkpointsSaved(),
-  };
-}
-
-/** Rules on what Kubernetes says of lines come before those on their text. */
-function rulesOf(rules: CompiledLineRules | undefined, kubernetes: Kubernetes): PipelineOptions["rules"] {
-  return {
-    hasLimits: rules?.hasLimits ?? false,
-    apply: (chunk) => {
-      const applied = kubernetes.apply(chunk);
-      return applied === chunk ? (rules?.apply(chunk) ?? chunk) : applied;
-    },
-    notes: (isLast) => rules?.notes(isLast) ?? [],
   };
 }
 

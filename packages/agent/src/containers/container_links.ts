@@ -1,8 +1,9 @@
-import { lstatSync, readdirSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import { trustedPath } from "@logdna-agent/confinement";
 import type { FactsOf, FileFacts } from "../lines/fields/file_facts.ts";
 import type { NamesOf } from "../rules/real_root.ts";
+import { namesIn } from "../sources/files/copies.ts";
 import type { ContainerRecord } from "../state/container_records.ts";
 import type { WatchSink } from "../watch/sink.ts";
 import type { ContainerDirs } from "./container_dirs.ts";
@@ -232,12 +233,4 @@ export class ContainerLinks {
 
 function isThere(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch {
-    return [];
-  }
 }

@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { parseAllDocuments, parseDocument } from "yaml";
 import { ENTRYPOINT } from "../../../../scripts/image/rootfs.ts";
+import { VARIABLES } from "../../src/commands/small_memory.ts";
 import { REPOSITORY } from "../confinement_bench.ts";
 import { type DaemonSet, type Manifest, manifestsOf, podOf } from "./manifests.ts";
 import { DEFAULT_PROFILE } from "./oci_config.ts";
@@ -51,6 +52,8 @@ for (const [name, pod] of pods) {
 test("the Dockerfile starts the program as the image that is made without Docker does, under the same version", () => {
   const text = readFileSync(join(REPOSITORY, "Dockerfile"), "utf8");
   const { version } = JSON.parse(readFileSync(join(REPOSITORY, "packages/agent/package.json"), "utf8"));
+  const variables = Object.entries(VARIABLES).map(([name, value]) => ` ${name}=${value}`);
+  assert.ok(text.includes(`\nENV PATH=/usr/bin${variables.join("")}\n`));
   assert.ok(text.includes(`\nENTRYPOINT ${JSON.stringify(ENTRYPOINT).replaceAll('","', '", "')}\n`));
   assert.ok(text.includes(`org.opencontainers.image.version="${version}"`));
   const chart = parseDocument(readFileSync(join(CHART, "Chart.yaml"), "utf8")).toJS() as { appVersion: string };

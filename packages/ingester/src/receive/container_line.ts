@@ -41,11 +41,11 @@ export function isContainerLog(file: string): boolean {
 export function containerLine(file: string, line: string): ContainerLine | undefined {
   if (!file.endsWith(".log")) return undefined;
   const read = line.startsWith("{") ? dockerLine : criLine;
+  // Most lines are of no runtime's form, which is told sooner than what a file is called.
+  const found = read(line);
+  if (found === undefined || Number.isNaN(found.timestamp)) return undefined;
   const container = containerOf(file);
-  const found = container && read(line);
-  return found === undefined || Number.isNaN(found.timestamp)
-    ? undefined
-    : { ...found, container: container?.name ?? "" };
+  return container && { ...found, container: container.name };
 }
 
 function criLine(line: string): Omit<ContainerLine, "container"> | undefined {
