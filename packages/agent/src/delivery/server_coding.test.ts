@@ -162,6 +162,14 @@ test("lines that the server refuses in gzip as well are refused, and zstd is not
   assert.equal(coding.now, "zstd");
 });
 
+test("a refusal of zstd that came before all of it was written is told with the answer to gzip: its bytes may be in use", async () => {
+  const { deliver, send, body, answers } = agentOf();
+  await deliver("a");
+  answers(({ coding }) => (coding === "zstd" ? { status: 415, isEarly: true } : ANNOUNCED));
+  const answer = await send("b", 1, body());
+  assert.deepEqual([answer.status, answer.isEarly], [200, true]);
+});
+
 test("what was under way together and is refused together is one refusal", async () => {
   const { deliver, send, body, answers, events } = agentOf();
   await deliver("a");
